@@ -1,0 +1,367 @@
+//! Settings: the compiled-in defaults, then a file, then the environment; checked once, at the start.
+
+use std::net::{IpAddr, SocketAddr};
+use std::path::PathBuf;
+
+use anyhow::{Context, bail, ensure};
+use secrecy::{ExposeSecret, SecretString};
+use serde::Deserialize;
+
+/// Every setting, with its default and its comment.
+pub const DEFAULTS: &str = include_str!("../config/default.toml");
+
+/// All settings of one server.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Config {
+    /// Where the private cluster, the keys and the lock file live.
+    pub data_dir: PathBuf,
+    /// The public listener.
+    pub server: Server,
+    /// The listener for Prometheus.
+    pub metrics: Metrics,
+    /// The database and its pool.
+    pub database: Database,
+    /// Tokens and sessions.
+    pub auth: Auth,
+    /// The cost of password hashing.
+    pub password: Password,
+    /// Paging.
+    pub lists: Lists,
+    /// Requests a client may make.
+    pub rate_limits: RateLimits,
+    /// What is logged, and how.
+    pub log: Log,
+    /// What an empty database starts with.
+    pub debates: Debates,
+}
+
+/// The public listener.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Server {
+    /// Where the API listens.
+    pub address: SocketAddr,
+    /// How the outside world reaches it, without a slash at the end.
+    pub public_url: String,
+    /// Proxies whose `X-Forwarded-For` is believed.
+    pub trusted_proxies: Vec<Network>,
+    /// The largest request body, in bytes.
+    pub body_limit_bytes: usize,
+    /// How long the head of a request may take, in seconds.
+    pub header_timeout_secs: u64,
+    /// How long a request may take, in seconds.
+    pub request_timeout_secs: u64,
+    /// Connections served at a time.
+    pub max_connections: usize,
+    /// How long running requests are waited for at the end, in seconds.
+    pub drain_timeout_secs: u64,
+}
+
+/// The listener for Prometheus.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Metrics {
+    /// Where it listens; empty turns it off.
+    pub address: String,
+}
+
+/// The database and its pool.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Database {
+    /// Where PostgreSQL is; empty means a private cluster.
+    pub url: SecretString,
+    /// The folder of PostgreSQL's programs; empty means to search.
+    pub postgres_bin: PathBuf,
+    /// Connections in the pool.
+    pub max_connections: u32,
+    /// How long a request waits for a connection, in milliseconds.
+    pub acquire_timeout_ms: u64,
+    /// How long a statement may take, in milliseconds.
+    pub statement_timeout_ms: u64,
+    /// How long a statement waits for a lock, in milliseconds.
+    pub lock_timeout_ms: u64,
+    /// Statements slower than this are logged, in milliseconds.
+    pub slow_statement_ms: u64,
+}
+
+/// Tokens and sessions.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Auth {
+    /// A PKCS #8 PEM with an Ed25519 key; empty means the one in the data folder.
+    pub signing_key_file: PathBuf,
+    /// 32 random bytes in base64; empty means those in the data folder.
+    pub secret: SecretString,
+    /// Life of an access token, in seconds.
+    pub access_token_ttl_secs: u32,
+    /// Forgiven clock difference, in seconds.
+    pub leeway_secs: u32,
+    /// A member's session ends after so long without a refresh, in hours.
+    pub session_idle_hours: u32,
+    /// A member's session ends after so long in any case, in hours.
+    pub session_absolute_hours: u32,
+    /// The idle limit for moderators and administrators, in hours.
+    pub staff_session_idle_hours: u32,
+    /// The absolute limit for moderators and administrators, in hours.
+    pub staff_session_absolute_hours: u32,
+    /// For how long a lost refresh may be repeated, in seconds.
+    pub refresh_grace_secs: u32,
+}
+
+/// The cost of password hashing (Argon2id).
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Password {
+    /// Memory for one hash, in KiB.
+    pub memory_kib: u32,
+    /// Passes over the memory.
+    pub iterations: u32,
+    /// Lanes.
+    pub parallelism: u32,
+    /// Hashes computed at a time; 0 means one for each core.
+    pub concurrency: usize,
+    /// Hashes that may wait.
+    pub queue: usize,
+}
+
+/// Paging.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Lists {
+    /// How long a cursor can be followed, in seconds.
+    pub cursor_lifetime_secs: u32,
+}
+
+/// Requests a client may make.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RateLimits {
+    /// Whether the limits are applied.
+    pub enabled: bool,
+    /// Reads a minute for one account or address.
+    pub read_per_minute: u32,
+    /// Writes a minute for one account or address.
+    pub write_per_minute: u32,
+    /// Votes a minute for one account.
+    pub vote_per_minute: u32,
+    /// Sign-ins in 15 minutes from one address.
+    pub sign_in_per_address: u32,
+    /// Sign-ins in 15 minutes into one account.
+    pub sign_in_per_account: u32,
+    /// New accounts an hour from one address.
+    pub register_per_hour: u32,
+}
+
+/// What is logged, and how.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Log {
+    /// In the syntax of tracing's `EnvFilter`.
+    pub filter: String,
+    /// For people, for programs, or as fits.
+    pub format: LogFormat,
+}
+
+/// How log lines look.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum LogFormat {
+    /// Human on a terminal, JSON otherwise.
+    Auto,
+    /// For people.
+    Human,
+    /// One object a line.
+    Json,
+}
+
+/// What an empty database starts with.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Debates {
+    /// Whether the debate of 1956 is loaded.
+    pub load_default: bool,
+}
+
+/// An address, or a network in CIDR notation.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(try_from = "String")]
+pub struct Network {
+    address: IpAddr,
+    prefix: u8,
+}
+
+impl Network {
+    /// Whether the network holds this address; an IPv4 address mapped into IPv6 counts as IPv4.
+    pub fn contains(&self, address: IpAddr) -> bool {
+        let bits = |ip: IpAddr| match ip.to_canonical() {
+            IpAddr::V4(ip) => (u128::from(ip.to_bits()) << 96, true),
+            IpAddr::V6(ip) => (ip.to_bits(), false),
+        };
+        let ((ours, four), (theirs, theirs_four)) = (bits(self.address), bits(address));
+        let mask = u128::MAX.checked_shl(128 - u32::from(self.prefix)).unwrap_or(0);
+        four == theirs_four && ours & mask == theirs & mask
+    }
+}
+
+impl TryFrom<String> for Network {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        let wrong = || format!("`{text}` is neither an address nor a network such as 10.0.0.0/8");
+        let (address, prefix) = text.split_once('/').map_or((text.as_str(), None), |(a, p)| (a, Some(p)));
+        let address = address.parse::<IpAddr>().map_err(|_| wrong())?.to_canonical();
+        let longest = if address.is_ipv4() { 32 } else { 128 };
+        let prefix = prefix.map_or(Ok(longest), str::parse).map_err(|_| wrong())?;
+        if prefix > longest { Err(wrong()) } else { Ok(Self { address, prefix }) }
+    }
+}
+
+impl Config {
+    /// Reads the defaults, the file named by `OTHERWISE_CONFIG`, and the environment.
+    ///
+    /// # Errors
+    /// Says which setting is unknown, of the wrong type or out of its range, and where it was set.
+    pub fn load() -> anyhow::Result<Self> {
+        let mut builder = Self::defaults();
+        if let Some(file) = std::env::var_os("OTHERWISE_CONFIG") {
+            builder =
+                builder.add_source(config::File::from(PathBuf::from(file)).format(config::FileFormat::Toml));
+        }
+        let environment = config::Environment::with_prefix("OTHERWISE")
+            .prefix_separator("__")
+            .separator("__")
+            .try_parsing(true)
+            .list_separator(",")
+            .with_list_parse_key("server.trusted_proxies");
+        Self::finish(builder.add_source(environment))
+    }
+
+    /// Reads the defaults with one TOML text over them: how tests configure a server.
+    ///
+    /// # Errors
+    /// As [`Config::load`].
+    pub fn with_overrides(toml: &str) -> anyhow::Result<Self> {
+        Self::finish(Self::defaults().add_source(config::File::from_str(toml, config::FileFormat::Toml)))
+    }
+
+    fn defaults() -> config::ConfigBuilder<config::builder::DefaultState> {
+        config::Config::builder().add_source(config::File::from_str(DEFAULTS, config::FileFormat::Toml))
+    }
+
+    fn finish(builder: config::ConfigBuilder<config::builder::DefaultState>) -> anyhow::Result<Self> {
+        let config: Self = builder.build()?.try_deserialize().context("the configuration is not valid")?;
+        config.check()?;
+        Ok(config)
+    }
+
+    fn check(&self) -> anyhow::Result<()> {
+        let url = &self.server.public_url;
+        ensure!(
+            (url.starts_with("http://") || url.starts_with("https://")) && !url.ends_with('/'),
+            "server.public_url must start with http:// or https:// and not end with a slash; it is `{url}`"
+        );
+        self.metrics_address()?;
+        let database = self.database.url.expose_secret();
+        ensure!(
+            database.is_empty()
+                || database.starts_with("postgres://")
+                || database.starts_with("postgresql://"),
+            "database.url must start with postgres:// (its value is not shown, since it may hold a password)"
+        );
+        ensure!(
+            (1..=600).contains(&self.auth.access_token_ttl_secs),
+            "auth.access_token_ttl_secs must be from 1 to 600; it is {}",
+            self.auth.access_token_ttl_secs
+        );
+        ensure!(
+            self.auth.leeway_secs <= 30,
+            "auth.leeway_secs must be at most 30; it is {}",
+            self.auth.leeway_secs
+        );
+        let limits = &self.rate_limits;
+        for (name, value) in [
+            ("server.body_limit_bytes", self.server.body_limit_bytes as u64),
+            ("server.header_timeout_secs", self.server.header_timeout_secs),
+            ("server.request_timeout_secs", self.server.request_timeout_secs),
+            ("server.max_connections", self.server.max_connections as u64),
+            ("database.max_connections", self.database.max_connections.into()),
+            ("database.acquire_timeout_ms", self.database.acquire_timeout_ms),
+            ("database.statement_timeout_ms", self.database.statement_timeout_ms),
+            ("database.lock_timeout_ms", self.database.lock_timeout_ms),
+            ("password.queue", self.password.queue as u64),
+            ("lists.cursor_lifetime_secs", self.lists.cursor_lifetime_secs.into()),
+            ("rate_limits.read_per_minute", limits.read_per_minute.into()),
+            ("rate_limits.write_per_minute", limits.write_per_minute.into()),
+            ("rate_limits.vote_per_minute", limits.vote_per_minute.into()),
+            ("rate_limits.sign_in_per_address", limits.sign_in_per_address.into()),
+            ("rate_limits.sign_in_per_account", limits.sign_in_per_account.into()),
+            ("rate_limits.register_per_hour", limits.register_per_hour.into()),
+        ] {
+            ensure!(value > 0, "{name} must be more than 0");
+        }
+        tracing_subscriber::EnvFilter::try_new(&self.log.filter).context("log.filter cannot be read")?;
+        Ok(())
+    }
+
+    /// Where Prometheus reads, or nothing where that is turned off.
+    ///
+    /// # Errors
+    /// The setting is not an address with a port.
+    pub fn metrics_address(&self) -> anyhow::Result<Option<SocketAddr>> {
+        match self.metrics.address.as_str() {
+            "" => Ok(None),
+            address => match address.parse() {
+                Ok(address) => Ok(Some(address)),
+                Err(_) => {
+                    bail!("metrics.address must be an address with a port, or empty; it is `{address}`")
+                }
+            },
+        }
+    }
+
+    /// The settings in force, a line each, with secrets left out: what `otherwise config check` shows.
+    pub fn summary(&self) -> String {
+        let private = self.database.url.expose_secret().is_empty();
+        format!(
+            "data folder    {}\naddress        {}\npublic URL     {}\nmetrics        {}\ndatabase       {}\nlog            {}",
+            self.data_dir.display(),
+            self.server.address,
+            self.server.public_url,
+            if self.metrics.address.is_empty() { "off" } else { &self.metrics.address },
+            if private { "a private cluster in the data folder" } else { "as given by database.url" },
+            self.log.filter,
+        )
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn defaults_are_valid() {
+        Config::with_overrides("").unwrap();
+    }
+
+    #[test]
+    fn unknown_settings_are_refused() {
+        let error = Config::with_overrides("[server]\nadress = '127.0.0.1:1'").unwrap_err();
+        assert!(format!("{error:#}").contains("adress"), "{error:#}");
+    }
+
+    #[test]
+    fn networks_hold_what_they_should() {
+        let network = |text: &str| Network::try_from(text.to_owned()).unwrap();
+        let address = |text: &str| text.parse::<IpAddr>().unwrap();
+        assert!(network("10.0.0.0/8").contains(address("10.200.3.4")));
+        assert!(network("10.0.0.0/8").contains(address("::ffff:10.1.1.1")));
+        assert!(!network("10.0.0.0/8").contains(address("11.0.0.1")));
+        assert!(network("0.0.0.0/0").contains(address("8.8.8.8")));
+        assert!(!network("0.0.0.0/0").contains(address("2001:db8::1")));
+        assert!(network("2001:db8::/32").contains(address("2001:db8:1::1")));
+        assert!(network("127.0.0.1").contains(address("127.0.0.1")));
+        assert!(Network::try_from("10.0.0.0/33".to_owned()).is_err());
+    }
+}

@@ -1,0 +1,224 @@
+//! What can go wrong, in the words of the API. Knows neither the web framework nor the database.
+
+use std::borrow::Cow;
+
+use crate::invalid::Invalid;
+
+/// The outcome of anything that can be refused.
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+macro_rules! codes {
+    ($($(#[$doc:meta])* $variant:ident = $status:literal $name:literal $title:literal;)*) => {
+        /// A stable name for one kind of failure; programs decide by it.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+        pub enum Code {
+            $($(#[$doc])* $variant,)*
+        }
+
+        impl Code {
+            /// Every code, in the order of the status they answer with.
+            pub const ALL: &[Code] = &[$(Code::$variant,)*];
+
+            /// The HTTP status that goes with the code.
+            pub fn status(self) -> u16 {
+                match self { $(Code::$variant => $status,)* }
+            }
+
+            /// The name on the wire.
+            pub fn name(self) -> &'static str {
+                match self { $(Code::$variant => $name,)* }
+            }
+
+            /// A short summary that is the same at every occurrence.
+            pub fn title(self) -> &'static str {
+                match self { $(Code::$variant => $title,)* }
+            }
+        }
+    };
+}
+
+codes! {
+    /// The body is not JSON.
+    MalformedJson = 400 "malformed_json" "The body is not JSON";
+    /// The request cannot be understood at all.
+    MalformedRequest = 400 "malformed_request" "The request cannot be understood";
+    /// A cursor that this list did not give out.
+    InvalidCursor = 400 "invalid_cursor" "This cursor does not belong to this list";
+    /// A cursor that is too old to be followed.
+    CursorExpired = 400 "cursor_expired" "This cursor has expired";
+    /// Signing in is needed.
+    Unauthenticated = 401 "unauthenticated" "Sign in first";
+    /// The access token is no good.
+    InvalidToken = 401 "invalid_token" "The access token is not valid";
+    /// The refresh token is no good.
+    InvalidRefreshToken = 401 "invalid_refresh_token" "The refresh token is not valid";
+    /// Unknown account or wrong password; which of them is not said.
+    WrongCredentials = 401 "wrong_credentials" "Wrong username, address or password";
+    /// Known to exist, and not for this account to do.
+    NotAllowed = 403 "not_allowed" "You may not do this";
+    /// Only its author may change a post.
+    NotYourPost = 403 "not_your_post" "This post is not yours";
+    /// Only its author may change a topic.
+    NotYourTopic = 403 "not_your_topic" "This topic is not yours";
+    /// Nobody votes on their own post.
+    OwnPost = 403 "own_post" "Nobody votes on their own post";
+    /// Nothing there, or nothing that this reader may know of.
+    NotFound = 404 "not_found" "There is nothing here";
+    /// The path exists, the method does not.
+    MethodNotAllowed = 405 "method_not_allowed" "This path does not answer to that method";
+    /// The request took too long to arrive or to answer.
+    Timeout = 408 "timeout" "The request took too long";
+    /// Somebody has the name already, or one that looks like it.
+    UsernameTaken = 409 "username_taken" "This username is taken";
+    /// Another topic has the slug.
+    SlugTaken = 409 "slug_taken" "This slug is taken";
+    /// Nothing more happens to a tombstone.
+    PostDeleted = 409 "post_deleted" "This post was deleted";
+    /// A draft has no thread, and an archived one takes nothing more.
+    TopicNotOpen = 409 "topic_not_open" "This topic is not open";
+    /// The change would leave a topic that breaks its own rules.
+    TopicIncomplete = 409 "topic_incomplete" "This topic lacks what an open topic needs";
+    /// A reply to a post as deep as threads go.
+    ThreadTooDeep = 409 "thread_too_deep" "This thread is as deep as threads go";
+    /// The first request with this key is still at work.
+    IdempotencyKeyInUse = 409 "idempotency_key_in_use" "The first request with this key is still at work";
+    /// The resource changed since it was read.
+    PreconditionFailed = 412 "precondition_failed" "This was changed since you read it";
+    /// The body is over the limit.
+    TooLarge = 413 "too_large" "The body is too large";
+    /// The path and query are over the limit.
+    UriTooLong = 414 "uri_too_long" "The address is too long";
+    /// The body is not of a type that is read here.
+    UnsupportedMediaType = 415 "unsupported_media_type" "The body must be application/json";
+    /// Well-formed, and not acceptable; `errors` names the fields.
+    Invalid = 422 "invalid" "Some fields are not valid";
+    /// One key, two different requests.
+    IdempotencyKeyReused = 422 "idempotency_key_reused" "This key was used for another request";
+    /// An edit must say which version it edits.
+    PreconditionRequired = 428 "precondition_required" "Say which version you are changing";
+    /// Too many requests of one class.
+    RateLimited = 429 "rate_limited" "Too many requests";
+    /// Headers are over the limit.
+    HeadersTooLarge = 431 "headers_too_large" "The headers are too large";
+    /// A fault of the server's.
+    Internal = 500 "internal" "Something went wrong on our side";
+    /// Something the server needs is away, or there is too much to do.
+    Unavailable = 503 "unavailable" "The service is briefly unavailable";
+}
+
+impl Code {
+    /// An error of this kind with what is particular to the occurrence.
+    pub fn error(self, detail: impl Into<Cow<'static, str>>) -> Error {
+        Error {
+            code: self,
+            detail: detail.into(),
+            fields: Vec::new(),
+            retry_after: None,
+            contended: false,
+            lock_timeout: false,
+            source: None,
+        }
+    }
+}
+
+/// What is wrong with one field.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Field {
+    /// Where it is: a path such as `relations[0].target.id`.
+    pub field: String,
+    /// A stable name for what is wrong.
+    pub code: Cow<'static, str>,
+    /// The same for people.
+    pub detail: String,
+}
+
+impl Field {
+    /// Names a field and what is wrong with it.
+    pub fn new(field: impl Into<String>, code: &'static str, detail: impl Into<String>) -> Self {
+        Self { field: field.into(), code: code.into(), detail: detail.into() }
+    }
+}
+
+/// A refusal or a fault.
+#[derive(Debug)]
+pub struct Error {
+    /// Its kind.
+    pub code: Code,
+    /// What is particular to this occurrence; people read it.
+    pub detail: Cow<'static, str>,
+    /// The fields that are wrong.
+    pub fields: Vec<Field>,
+    /// After how many seconds another attempt makes sense.
+    pub retry_after: Option<u32>,
+    /// Whether the database gave this up for another transaction, so that trying again is right.
+    pub contended: bool,
+    /// Whether the wait for a lock was too long.
+    pub lock_timeout: bool,
+    /// The cause, for the log only: it has no way into an answer.
+    pub source: Option<anyhow::Error>,
+}
+
+impl Error {
+    /// A fault of ours; the cause goes to the log and the reader learns only the request's id.
+    pub fn internal(source: impl Into<anyhow::Error>) -> Self {
+        let mut error = Code::Internal.error("The fault is logged under this request's id.");
+        error.source = Some(source.into());
+        error
+    }
+
+    /// Something the service needs does not answer.
+    pub fn unavailable(source: impl Into<anyhow::Error>) -> Self {
+        let mut error = Code::Unavailable.error("Try again in a moment; nothing was changed.");
+        error.source = Some(source.into());
+        error.retry_after = Some(2);
+        error
+    }
+
+    /// One field is wrong.
+    pub fn field(field: impl Into<String>, code: &'static str, detail: impl Into<String>) -> Self {
+        Self::fields(vec![Field::new(field, code, detail)])
+    }
+
+    /// These fields are wrong.
+    pub fn fields(fields: Vec<Field>) -> Self {
+        let mut error = Code::Invalid.error(match fields.as_slice() {
+            [one] => format!("{}: {}", one.field, one.detail),
+            many => format!("{} fields are not valid.", many.len()),
+        });
+        error.fields = fields;
+        error
+    }
+
+    /// The value of a field was refused.
+    pub fn invalid(field: impl Into<String>, invalid: Invalid) -> Self {
+        Self::field(field, invalid.code, invalid.detail)
+    }
+
+    /// Nothing there, or nothing this reader may know of: the two are answered alike.
+    pub fn not_found() -> Self {
+        Code::NotFound.error("No such thing, or none that you may see.")
+    }
+
+    /// Says after how many seconds to try again.
+    #[must_use]
+    pub fn retry_after(mut self, seconds: u32) -> Self {
+        self.retry_after = Some(seconds);
+        self
+    }
+}
+
+impl std::fmt::Display for Error {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}: {}", self.code.title(), self.detail)?;
+        for field in &self.fields {
+            write!(f, "\n  {}: {} ({})", field.field, field.detail, field.code)?;
+        }
+        Ok(())
+    }
+}
+
+impl std::error::Error for Error {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        self.source.as_deref().map(|source| source as _)
+    }
+}

@@ -1,0 +1,106 @@
+//! Identifiers: one type per kind of thing, over time-ordered UUIDs (version 7, RFC 9562).
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use uuid::Uuid;
+
+/// Declares identifier types, usable as primary keys, in JSON, in paths and in the API document.
+macro_rules! id {
+    ($($(#[$doc:meta])* $name:ident)*) => {$(
+        $(#[$doc])*
+        #[derive(
+            Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord,
+            serde::Serialize, serde::Deserialize, sea_orm::DeriveValueType, utoipa::ToSchema,
+        )]
+        #[serde(transparent)]
+        #[schema(value_type = String, format = "uuid")]
+        pub struct $name(pub Uuid);
+
+        impl std::fmt::Display for $name {
+            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                self.0.hyphenated().fmt(f)
+            }
+        }
+
+        impl std::str::FromStr for $name {
+            type Err = uuid::Error;
+
+            fn from_str(text: &str) -> Result<Self, Self::Err> {
+                text.parse().map(Self)
+            }
+        }
+
+        impl From<Uuid> for $name {
+            fn from(id: Uuid) -> Self {
+                Self(id)
+            }
+        }
+
+        // SeaORM asks this of every primary key, for databases that count rows.
+        impl sea_orm::TryFromU64 for $name {
+            fn try_from_u64(_: u64) -> Result<Self, sea_orm::DbErr> {
+                Err(sea_orm::DbErr::ConvertFromU64(stringify!($name)))
+            }
+        }
+    )*};
+}
+
+id! {
+    /// An account: a person who can sign in, or the name of an imported debate's author.
+    AccountId
+    /// A sign-in, with the refresh tokens that descend from it.
+    SessionId
+    /// A topic: the debate about one counterfactual question.
+    TopicId
+    /// What really happened, and when.
+    HistoricalEventId
+    /// A more exact way in which the antecedent could hold.
+    VariantId
+    /// A fact held fixed, or named as open.
+    BackgroundFactId
+    /// A rival answer.
+    ScenarioId
+    /// A step in the causal chain of a scenario.
+    ChainStepId
+    /// An entry in a topic's bibliography.
+    SourceId
+    /// A quotation from a source.
+    QuotationId
+    /// A reference from a part of the debate to a source or quotation.
+    CitationId
+    /// An argument in a thread.
+    PostId
+    /// What a post does to a target.
+    RelationId
+}
+
+/// Where new identifiers come from: the system, or a counter that repeats itself in tests.
+#[derive(Debug, Clone)]
+pub enum Ids {
+    /// Time and randomness, monotonic within the process.
+    System,
+    /// Consecutive values from a counter.
+    Seeded(Arc<AtomicU64>),
+}
+
+impl Ids {
+    /// Identifiers that are the same in every run: 1, 2, 3 …
+    pub fn seeded() -> Self {
+        Self::Seeded(Arc::new(AtomicU64::new(0)))
+    }
+
+    /// The next identifier, greater than all before it from this source.
+    #[expect(clippy::disallowed_methods, reason = "this is the one place that makes identifiers")]
+    pub fn next<T: From<Uuid>>(&self) -> T {
+        T::from(match self {
+            Self::System => Uuid::now_v7(),
+            Self::Seeded(counter) => {
+                let n = counter.fetch_add(1, Ordering::Relaxed) + 1;
+                let mut random = [0; 10];
+                random[2..].copy_from_slice(&n.to_be_bytes());
+                uuid::Builder::from_unix_timestamp_millis(0, &random).into_uuid()
+            }
+        })
+    }
+}
