@@ -1,0 +1,67 @@
+//! What every request handler has at hand.
+
+use std::ops::Deref;
+use std::sync::Arc;
+
+use sea_orm::{DatabaseConnection, TransactionTrait};
+
+use crate::clock::{Clock, Time};
+use crate::config::Config;
+use crate::db::Tx;
+use crate::error::Result;
+use crate::hashing::Hasher;
+use crate::http::limits::Limits;
+use crate::ids::Ids;
+use crate::keys::Keys;
+
+/// The state of one server; cheap to clone.
+#[derive(Clone)]
+pub struct App(Arc<Inner>);
+
+/// The parts of the state.
+pub struct Inner {
+    /// The pool of connections.
+    pub db: DatabaseConnection,
+    /// The settings.
+    pub config: Config,
+    /// Who tells the time.
+    pub clock: Clock,
+    /// Where identifiers come from.
+    pub ids: Ids,
+    /// The server's secrets.
+    pub keys: Keys,
+    /// Who computes password hashes, so many at a time.
+    pub hasher: Hasher,
+    /// Who counts requests.
+    pub limits: Limits,
+}
+
+impl App {
+    /// Puts the state together.
+    pub fn new(db: DatabaseConnection, config: Config, clock: Clock, ids: Ids, keys: Keys) -> Self {
+        let hasher = Hasher::new(&config.password);
+        let limits = Limits::new(&config.rate_limits);
+        Self(Arc::new(Inner { db, config, clock, ids, keys, hasher, limits }))
+    }
+
+    /// Begins a transaction; dropping it undoes it.
+    ///
+    /// # Errors
+    /// The database is away, or no connection became free in time.
+    pub async fn begin(&self) -> Result<Tx> {
+        Ok(Tx::new(self.db.begin().await?))
+    }
+
+    /// The present moment.
+    pub fn now(&self) -> Time {
+        self.clock.now()
+    }
+}
+
+impl Deref for App {
+    type Target = Inner;
+
+    fn deref(&self) -> &Inner {
+        &self.0
+    }
+}

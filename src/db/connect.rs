@@ -1,0 +1,106 @@
+//! Connecting, and bringing the schema up to date.
+
+use std::time::Duration;
+
+use anyhow::Context;
+use migration::Migrator;
+use sea_orm::sqlx::{self, Connection};
+use sea_orm::{ConnectOptions, ConnectionTrait, Database, DatabaseConnection};
+use sea_orm_migration::MigratorTrait;
+
+use crate::config;
+use crate::db::sql;
+use crate::error::Result;
+
+/// Names the lock that keeps two servers from migrating one database at the same time.
+const MIGRATION_LOCK: i64 = 0x6f74_6865_7277_6973;
+
+/// Opens a pool of connections. No connection is made until one is needed, so a server whose database
+/// is away can start, and says so by its answers.
+///
+/// # Errors
+/// The URL cannot be read.
+pub async fn connect(url: &str, settings: &config::Database) -> anyhow::Result<DatabaseConnection> {
+    let mut options = ConnectOptions::new(url);
+    let milliseconds = |ms: u64| format!("{ms}ms");
+    let session = [
+        ("statement_timeout", milliseconds(settings.statement_timeout_ms)),
+        ("lock_timeout", milliseconds(settings.lock_timeout_ms)),
+        ("idle_in_transaction_session_timeout", milliseconds(10_000)),
+    ];
+    options
+        .max_connections(settings.max_connections)
+        .acquire_timeout(Duration::from_millis(settings.acquire_timeout_ms))
+        .idle_timeout(Duration::from_mins(10))
+        .max_lifetime(Duration::from_mins(30))
+        // A ping before every use would double the round trips of a read.
+        .test_before_acquire_if_idle_for(Duration::from_secs(30))
+        .sqlx_logging_level(log::LevelFilter::Debug)
+        .sqlx_slow_statements_logging_settings(
+            log::LevelFilter::Warn,
+            Duration::from_millis(settings.slow_statement_ms),
+        )
+        .connect_lazy(true)
+        .map_sqlx_postgres_opts(move |options| {
+            options.application_name("otherwise").options(session.clone())
+        });
+    // The error of a URL that cannot be read may quote it, with its password: it is left out.
+    Database::connect(options).await.map_err(|_| {
+        anyhow::anyhow!(
+            "database.url cannot be read: it should look like postgres://user:password@host/otherwise"
+        )
+    })
+}
+
+/// Brings the schema up to date, one server at a time.
+///
+/// # Errors
+/// The database is away, or a change failed; a change that failed leaves nothing behind.
+pub async fn migrate(db: &DatabaseConnection) -> anyhow::Result<()> {
+    // The lock belongs to its connection, so that one is kept apart from those that migrate.
+    let mut holder =
+        db.get_postgres_connection_pool().acquire().await.context("connecting to the database")?.detach();
+    sqlx::query("SELECT set_config('statement_timeout', '0', false), set_config('lock_timeout', '0', false)")
+        .execute(&mut holder)
+        .await?;
+    sqlx::query("SELECT pg_advisory_lock($1)").bind(MIGRATION_LOCK).execute(&mut holder).await?;
+    let migrated = Migrator::up(db, None).await;
+    holder.close().await?;
+    migrated.context("migrating the database")
+}
+
+/// Whether the schema is the one this program was made for.
+///
+/// # Errors
+/// The database is away.
+pub async fn migrations_are_current(db: &DatabaseConnection) -> Result<bool> {
+    Ok(Migrator::get_pending_migrations(db).await?.is_empty())
+}
+
+/// Mends the stamps of stored ranks after a database was restored into another cluster, whose count of
+/// transactions starts anew: stamps from the future would hide places from walks already under way.
+///
+/// # Errors
+/// The database is away.
+pub async fn renumber_ranks(db: &DatabaseConnection) -> Result<()> {
+    for (delete, renumber) in [
+        (
+            "DELETE FROM post_rank WHERE until >= pg_snapshot_xmax(pg_current_snapshot())",
+            "UPDATE post_rank SET since = '3' WHERE since >= pg_snapshot_xmax(pg_current_snapshot())",
+        ),
+        (
+            "DELETE FROM topic_rank WHERE until >= pg_snapshot_xmax(pg_current_snapshot())",
+            "UPDATE topic_rank SET since = '3' WHERE since >= pg_snapshot_xmax(pg_current_snapshot())",
+        ),
+    ] {
+        db.execute_raw(sql(delete, [])).await?;
+        let renumbered = db.execute_raw(sql(renumber, [])).await?.rows_affected();
+        if renumbered > 0 {
+            tracing::info!(
+                renumbered,
+                "this database came from another cluster: stored ranks were renumbered"
+            );
+        }
+    }
+    Ok(())
+}

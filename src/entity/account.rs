@@ -1,0 +1,47 @@
+//! An account: a person, or the name of an imported debate's author.
+
+use sea_orm::entity::prelude::*;
+
+use crate::accounts::rules::{AccountKind, AccountState, Role};
+use crate::clock::Time;
+use crate::ids::AccountId;
+
+/// A row of `account`.
+#[sea_orm::model]
+#[derive(Clone, Debug, PartialEq, DeriveEntityModel)]
+#[sea_orm(table_name = "account")]
+pub struct Model {
+    /// The account.
+    #[sea_orm(primary_key, auto_increment = false)]
+    pub id: AccountId,
+    /// As people write it, lower-cased.
+    pub username: String,
+    /// What it looks like (UTS 39): two names that look alike share it.
+    pub username_skeleton: String,
+    /// Whether somebody can sign in.
+    pub kind: AccountKind,
+    /// The address as given.
+    pub email: Option<String>,
+    /// The address as compared.
+    pub email_key: Option<String>,
+    /// PHC string; none where nobody can sign in.
+    pub password_hash: Option<String>,
+    /// How the person wants to be called.
+    pub display_name: Option<String>,
+    /// What the person says of themselves, as plain text.
+    pub bio: Option<String>,
+    /// What the account may do.
+    pub role: Role,
+    /// 0 to 3.
+    pub trust_level: i16,
+    /// Whether it may do anything.
+    pub state: AccountState,
+    /// Counts the changes, from 1.
+    pub version: i32,
+    /// When it was made.
+    pub created_at: Time,
+    /// When it last changed.
+    pub updated_at: Time,
+}
+
+impl ActiveModelBehavior for ActiveModel {}

@@ -1,0 +1,202 @@
+//! Reading requests: strict, and refusing in the words of the API.
+
+use axum::body::Bytes;
+use axum::extract::rejection::PathRejection;
+use axum::extract::{FromRequest, FromRequestParts, Request};
+use axum::http::header::CONTENT_TYPE;
+use axum::http::request::Parts;
+use axum::http::{HeaderMap, StatusCode};
+use http_body_util::BodyExt;
+use serde::de::DeserializeOwned;
+use serde_json::error::Category;
+
+use crate::app::App;
+use crate::error::{Code, Error, Field, Result};
+use crate::invalid::Invalid;
+
+/// How deep JSON may nest.
+const MAX_DEPTH: usize = 32;
+
+/// A JSON body.
+pub struct Body<T>(pub T);
+
+impl<T: DeserializeOwned> FromRequest<App> for Body<T> {
+    type Rejection = Error;
+
+    async fn from_request(request: Request, app: &App) -> Result<Self> {
+        let (parts, body) = request.into_parts();
+        parse_json(&read_json(&parts.headers, body, app).await?).map(Self)
+    }
+}
+
+/// Reads the bytes of a JSON body within the limit.
+///
+/// # Errors
+/// It is of another media type, too large, or did not arrive.
+pub(super) async fn read_json(headers: &HeaderMap, body: axum::body::Body, app: &App) -> Result<Bytes> {
+    let media_type = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let essence = media_type.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
+    if !matches!(essence.as_str(), "application/json" | "application/merge-patch+json") {
+        return Err(
+            Code::UnsupportedMediaType.error("Send the body as JSON, with Content-Type: application/json.")
+        );
+    }
+    let limit = app.config.server.body_limit_bytes;
+    match http_body_util::Limited::new(body, limit).collect().await {
+        Ok(body) => Ok(body.to_bytes()),
+        Err(error) if error.is::<http_body_util::LengthLimitError>() => {
+            Err(Code::TooLarge.error(format!("The limit is {limit} bytes.")))
+        }
+        Err(_) => Err(Code::MalformedRequest.error("The body did not arrive whole.")),
+    }
+}
+
+/// Reads JSON strictly: no unknown or doubled field, no type but the right one, no deep nesting.
+///
+/// # Errors
+/// 400 for what is not JSON, 422 with the field for what is not acceptable.
+pub fn parse_json<T: DeserializeOwned>(bytes: &[u8]) -> Result<T> {
+    if depth(bytes) > MAX_DEPTH {
+        return Err(Code::MalformedJson.error(format!("It nests deeper than {MAX_DEPTH} levels.")));
+    }
+    let mut json = serde_json::Deserializer::from_slice(bytes);
+    let value = serde_path_to_error::deserialize(&mut json).map_err(|error| {
+        let path = error.path().to_string();
+        let error = error.into_inner();
+        match error.classify() {
+            Category::Data => data_error(path, &error.to_string()),
+            _ => Code::MalformedJson.error(format!("{error}.")),
+        }
+    })?;
+    json.end().map_err(|error| Code::MalformedJson.error(format!("{error}.")))?;
+    Ok(value)
+}
+
+/// The deepest nesting, found without parsing: a parser that recurses must not be the one to find out.
+fn depth(bytes: &[u8]) -> usize {
+    let (mut depth, mut deepest, mut in_string, mut escaped) = (0_usize, 0, false, false);
+    for byte in bytes {
+        match byte {
+            _ if escaped => escaped = false,
+            b'\\' if in_string => escaped = true,
+            b'"' => in_string = !in_string,
+            b'[' | b'{' if !in_string => {
+                depth += 1;
+                deepest = deepest.max(depth);
+            }
+            b']' | b'}' if !in_string => depth = depth.saturating_sub(1),
+            _ => {}
+        }
+    }
+    deepest
+}
+
+/// Makes a field error of serde's message: its first words say what kind of refusal it is.
+fn data_error(path: String, message: &str) -> Error {
+    let message = message.rsplit_once(" at line ").map_or(message, |(message, _)| message);
+    let named = || message.split('`').nth(1).unwrap_or_default();
+    let join = |path: &str, name: &str| {
+        if path.is_empty() || path == "." { name.to_owned() } else { format!("{path}.{name}") }
+    };
+    let last_is = |name: &str| path.rsplit('.').next() == Some(name);
+    let (field, code, detail) = if let Some((code, detail)) = Invalid::split(message) {
+        (path, code.to_owned(), detail.to_owned())
+    } else if message.starts_with("missing field") {
+        (join(&path, named()), "missing".to_owned(), "This field is needed.".to_owned())
+    } else if message.starts_with("unknown field") {
+        let field = if last_is(named()) { path } else { join(&path, named()) };
+        (field, "unknown_field".to_owned(), "There is no such field here.".to_owned())
+    } else if message.starts_with("duplicate field") {
+        let field = if last_is(named()) { path } else { join(&path, named()) };
+        (field, "duplicate_field".to_owned(), "This field is there more than once.".to_owned())
+    } else if message.starts_with("unknown variant") {
+        let choices = message.split_once("expected ").map_or("", |(_, choices)| choices);
+        (path, "unknown_value".to_owned(), format!("Expected {}.", choices.replace('`', "\"")))
+    } else {
+        (path, "wrong_type".to_owned(), format!("{message}."))
+    };
+    let field = if field.is_empty() || field == "." { "(body)".to_owned() } else { field };
+    Error::fields(vec![Field { field, code: code.into(), detail }])
+}
+
+/// The query of an address.
+pub struct Query<T>(pub T);
+
+impl<T: DeserializeOwned + Send> FromRequestParts<App> for Query<T> {
+    type Rejection = Error;
+
+    async fn from_request_parts(parts: &mut Parts, _: &App) -> Result<Self> {
+        let query = parts.uri.query().unwrap_or_default();
+        let pairs = serde_urlencoded::Deserializer::new(form_urlencoded::parse(query.as_bytes()));
+        serde_path_to_error::deserialize(pairs)
+            .map(Self)
+            .map_err(|error| data_error(error.path().to_string(), &error.into_inner().to_string()))
+    }
+}
+
+/// The parts of a path. What cannot be an identifier names nothing, and is answered so.
+pub struct Path<T>(pub T);
+
+impl<T: DeserializeOwned + Send> FromRequestParts<App> for Path<T> {
+    type Rejection = Error;
+
+    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self> {
+        let path: Result<axum::extract::Path<T>, PathRejection> =
+            axum::extract::Path::from_request_parts(parts, app).await;
+        match path {
+            Ok(axum::extract::Path(value)) => Ok(Self(value)),
+            Err(refused) if refused.status() == StatusCode::INTERNAL_SERVER_ERROR => {
+                Err(Error::internal(anyhow::anyhow!("{refused}")))
+            }
+            Err(_) => Err(Error::not_found()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde::Deserialize;
+
+    use super::*;
+
+    #[derive(Debug, Deserialize)]
+    #[serde(deny_unknown_fields)]
+    #[expect(dead_code, reason = "only whether they can be read matters")]
+    struct Input {
+        name: String,
+        list: Option<Vec<u8>>,
+    }
+
+    fn refusal(json: &str) -> (u16, String) {
+        let error = parse_json::<Input>(json.as_bytes()).unwrap_err();
+        let field = error.fields.first().map(|field| format!("{} {}", field.field, field.code));
+        (error.code.status(), field.unwrap_or_default())
+    }
+
+    #[test]
+    fn every_refusal_names_its_field() {
+        let invalid = |field: &str| (422, field.to_owned());
+        assert_eq!(refusal("{}"), invalid("name missing"));
+        assert_eq!(refusal(r#"{"name":"a","nmae":"b"}"#), invalid("nmae unknown_field"));
+        assert_eq!(refusal(r#"{"name":"a","name":"b"}"#), invalid("name duplicate_field"));
+        assert_eq!(refusal(r#"{"name":1}"#), invalid("name wrong_type"));
+        assert_eq!(refusal(r#"{"name":"a","list":[1,256]}"#), invalid("list[1] wrong_type"));
+        assert_eq!(refusal("[]"), invalid("(body) wrong_type"));
+    }
+
+    #[test]
+    fn what_is_not_json_is_malformed() {
+        let deep = format!(r#"{{"x":{}{}}}"#, "[".repeat(1000), "]".repeat(1000));
+        for json in
+            ["", "{", "nonsense", r#"{"name":"\ud800"}"#, r#"{"name":"a"} x"#, &deep, "{\"name\":\"\u{1}\"}"]
+        {
+            assert_eq!(refusal(json), (400, String::new()), "{json}");
+        }
+    }
+
+    #[test]
+    fn brackets_in_strings_do_not_nest() {
+        assert_eq!(depth(br#"{"a":"[[[[\"[["}"#), 1);
+        assert_eq!(depth(b"[[]]"), 2);
+    }
+}

@@ -1,0 +1,157 @@
+//! What happens to every request, whatever it asks for.
+
+use std::any::Any;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::time::{Duration, Instant};
+
+use axum::Router;
+use axum::body::Body;
+use axum::extract::{ConnectInfo, MatchedPath, Request, State};
+use axum::http::{HeaderName, HeaderValue, Method, StatusCode, header};
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
+use base64::Engine;
+use base64::prelude::BASE64_URL_SAFE_NO_PAD;
+use tower_http::catch_panic::CatchPanicLayer;
+use tower_http::compression::CompressionLayer;
+use tracing::Instrument;
+
+use super::client::client_address;
+use super::limits::Counted;
+use super::problem;
+use crate::app::App;
+use crate::error::{Code, Error};
+
+/// Names a request in answers and logs.
+const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+
+/// The longest path and query, in bytes.
+const MAX_URI: usize = 8 * 1024;
+
+/// Puts the layers around the routes: the last one added sees a request first.
+pub fn wrap(router: Router, app: &App) -> Router {
+    let timeout = Duration::from_secs(app.config.server.request_timeout_secs);
+    router
+        .layer(axum::middleware::from_fn(conditional))
+        .layer(CompressionLayer::new())
+        .layer(axum::middleware::from_fn(move |request: Request, next: Next| async move {
+            match tokio::time::timeout(timeout, next.run(request)).await {
+                Ok(response) => response,
+                Err(_) => {
+                    Code::Timeout.error("Ask again to see whether anything was changed.").into_response()
+                }
+            }
+        }))
+        .layer(CatchPanicLayer::custom(panicked))
+        .layer(axum::middleware::from_fn_with_state(app.clone(), observe))
+}
+
+#[expect(clippy::needless_pass_by_value, reason = "the layer hands it over")]
+fn panicked(panic: Box<dyn Any + Send>) -> Response {
+    let message = panic
+        .downcast_ref::<String>()
+        .cloned()
+        .or_else(|| panic.downcast_ref::<&str>().map(|message| (*message).to_owned()))
+        .unwrap_or_else(|| "no message".to_owned());
+    Error::internal(anyhow::anyhow!("panic: {message}")).into_response()
+}
+
+/// A client may name its request, in letters, digits and hyphens; anything else gets a name of ours.
+fn request_id(request: &Request) -> String {
+    let given = request.headers().get(&REQUEST_ID).and_then(|value| value.to_str().ok());
+    let acceptable = |id: &&str| {
+        (1..=64).contains(&id.len()) && id.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
+    };
+    match given.filter(acceptable) {
+        Some(id) => id.to_owned(),
+        None => crate::keys::random::<12>().map(|id| BASE64_URL_SAFE_NO_PAD.encode(id)).unwrap_or_default(),
+    }
+}
+
+/// The outermost layer: names the request, logs and counts it, writes the body of failures, and sets the
+/// headers that every answer has.
+async fn observe(State(app): State<App>, mut request: Request, next: Next) -> Response {
+    let started = Instant::now();
+    let id = request_id(&request);
+    let counted = Counted::default();
+    request.extensions_mut().insert(counted.clone());
+    let method = request.method().clone();
+    let route = request.extensions().get::<MatchedPath>().map(|path| path.as_str().to_owned());
+    let peer = request.extensions().get::<ConnectInfo<SocketAddr>>().map(|ConnectInfo(peer)| peer.ip());
+    let peer = peer.unwrap_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED));
+    let client = client_address(peer, request.headers(), &app.config.server.trusted_proxies);
+    // The route, not the path: a path may hold what its sender should have kept to themselves.
+    let span = tracing::info_span!("request", id, %method, route = route.as_deref().unwrap_or("-"), %client);
+    async move {
+        let too_long = request.uri().path_and_query().is_some_and(|uri| uri.as_str().len() > MAX_URI);
+        let response = if too_long {
+            Code::UriTooLong.error(format!("The limit is {MAX_URI} bytes.")).into_response()
+        } else {
+            next.run(request).await
+        };
+        let mut response = problem::finish(response, &id);
+        let headers = response.headers_mut();
+        counted.write(headers);
+        if let Ok(id) = HeaderValue::try_from(&id) {
+            headers.insert(REQUEST_ID, id);
+        }
+        headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+        headers.insert(header::REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
+        headers
+            .entry(header::CONTENT_SECURITY_POLICY)
+            .or_insert(HeaderValue::from_static("default-src 'none'; frame-ancestors 'none'"));
+        let status = response.status();
+        let elapsed = started.elapsed();
+        let labels = [
+            ("method", known_method(&method)),
+            ("route", route.unwrap_or_else(|| "none".to_owned())),
+            ("status", status.as_u16().to_string()),
+        ];
+        metrics::counter!("http_requests_total", &labels).increment(1);
+        metrics::histogram!("http_request_duration_seconds", &labels).record(elapsed.as_secs_f64());
+        tracing::info!(status = status.as_u16(), ms = elapsed.as_secs_f64() * 1000.0, "answered");
+        response
+    }
+    .instrument(span)
+    .await
+}
+
+/// Any method can be sent; only the usual ones are counted by name.
+fn known_method(method: &Method) -> String {
+    match *method {
+        Method::GET
+        | Method::HEAD
+        | Method::POST
+        | Method::PUT
+        | Method::PATCH
+        | Method::DELETE
+        | Method::OPTIONS => method.to_string(),
+        _ => "other".to_owned(),
+    }
+}
+
+/// Answers 304 where the client has what it asks for (RFC 9110, 13.1.2).
+async fn conditional(request: Request, next: Next) -> Response {
+    let reading = matches!(*request.method(), Method::GET | Method::HEAD);
+    let wanted: Vec<HeaderValue> = request.headers().get_all(header::IF_NONE_MATCH).iter().cloned().collect();
+    let mut response = next.run(request).await;
+    if !reading || wanted.is_empty() || response.status() != StatusCode::OK {
+        return response;
+    }
+    let Some(tag) = response.headers().get(header::ETAG).and_then(|tag| tag.to_str().ok()) else {
+        return response;
+    };
+    let strip = |tag: &str| tag.trim().trim_start_matches("W/").to_owned();
+    let has = |value: &HeaderValue| {
+        value
+            .to_str()
+            .is_ok_and(|tags| tags.split(',').any(|had| had.trim() == "*" || strip(had) == strip(tag)))
+    };
+    if wanted.iter().any(has) {
+        *response.status_mut() = StatusCode::NOT_MODIFIED;
+        *response.body_mut() = Body::empty();
+        response.headers_mut().remove(header::CONTENT_TYPE);
+        response.headers_mut().remove(header::CONTENT_LENGTH);
+    }
+    response
+}

@@ -1,0 +1,43 @@
+//! The wire: what every request and every answer has in common.
+
+mod answer;
+mod client;
+mod create;
+mod input;
+pub mod limits;
+pub mod middleware;
+pub mod openapi;
+pub mod page;
+mod precondition;
+mod problem;
+pub mod serve;
+
+pub use answer::{Answer, Cache};
+pub use client::ClientAddress;
+pub use create::{Claimed, Create};
+pub use input::{Body, Path, Query, parse_json};
+pub use precondition::IfMatch;
+pub use problem::{FieldProblem, Problem};
+
+/// Parts of merge patches (RFC 7396): absent leaves a field, `null` clears it.
+pub mod patch {
+    use serde::{Deserialize, Deserializer};
+
+    /// Reads a field that is there: `null` becomes `Some(None)`. Used with `#[serde(default)]`.
+    pub fn nullable<'de, D, T>(deserializer: D) -> Result<Option<Option<T>>, D::Error>
+    where
+        D: Deserializer<'de>,
+        T: Deserialize<'de>,
+    {
+        Option::deserialize(deserializer).map(Some)
+    }
+
+    /// Reads a field that is there and cannot be cleared: `null` is refused.
+    pub fn required<'de, D, T>(deserializer: D) -> Result<Option<T>, D::Error>
+    where
+        D: Deserializer<'de>,
+        T: Deserialize<'de>,
+    {
+        T::deserialize(deserializer).map(Some)
+    }
+}

@@ -1,0 +1,59 @@
+//! Lists: a page at a time, each with the cursor of the next.
+
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use crate::invalid::Invalid;
+
+/// One page of a list.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct Page<T> {
+    /// The items, in order.
+    pub items: Vec<T>,
+    /// Where the next page starts: send it as `after`. Null at the end.
+    pub next: Option<String>,
+}
+
+impl<T> Page<T> {
+    /// Cuts what was read, one item more than asked for, to a page; `cursor` is made of the last item.
+    pub fn cut(mut items: Vec<T>, limit: Limit, cursor: impl FnOnce(&T) -> String) -> Self {
+        let more = items.len() > limit.size();
+        items.truncate(limit.size());
+        let next = if more { items.last().map(cursor) } else { None };
+        Self { items, next }
+    }
+}
+
+/// How many items a page has: 1 to 100, 25 where nothing is said.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(try_from = "u64")]
+pub struct Limit(u8);
+
+impl Limit {
+    /// The number of items.
+    pub fn size(self) -> usize {
+        self.0.into()
+    }
+
+    /// One more than the number of items: whether it comes tells whether there is a next page.
+    pub fn and_one(self) -> i64 {
+        i64::from(self.0) + 1
+    }
+}
+
+impl Default for Limit {
+    fn default() -> Self {
+        Self(25)
+    }
+}
+
+impl TryFrom<u64> for Limit {
+    type Error = Invalid;
+
+    fn try_from(value: u64) -> Result<Self, Invalid> {
+        match u8::try_from(value) {
+            Ok(limit @ 1..=100) => Ok(Self(limit)),
+            _ => Err(Invalid::new("out_of_range", "A page has 1 to 100 items.")),
+        }
+    }
+}

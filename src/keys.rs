@@ -1,0 +1,267 @@
+//! The server's secrets: the key that signs access tokens, and one secret from which the others derive.
+
+use std::fs;
+use std::io::Write;
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, bail, ensure};
+use aws_lc_rs::aead::{AES_256_GCM, Aad, LessSafeKey, NONCE_LEN, Nonce, UnboundKey};
+use aws_lc_rs::digest::{self, SHA256};
+use aws_lc_rs::signature::{Ed25519KeyPair, KeyPair};
+use aws_lc_rs::{hmac, rand};
+use base64::Engine;
+use base64::prelude::{BASE64_STANDARD, BASE64_URL_SAFE_NO_PAD};
+use secrecy::ExposeSecret;
+
+use crate::config::Config;
+use crate::error::{Error, Result};
+
+/// The SHA-256 of some bytes.
+pub fn sha256(bytes: &[u8]) -> [u8; 32] {
+    let mut hash = [0; 32];
+    hash.copy_from_slice(digest::digest(&SHA256, bytes).as_ref());
+    hash
+}
+
+/// Bytes nobody can guess.
+///
+/// # Errors
+/// The system has no randomness to give.
+pub fn random<const N: usize>() -> Result<[u8; N]> {
+    let mut bytes = [0; N];
+    rand::fill(&mut bytes).map_err(|_| Error::internal(anyhow::anyhow!("the system gave no randomness")))?;
+    Ok(bytes)
+}
+
+/// All keys of one server. Has no `Debug`, so that none is ever printed.
+pub struct Keys {
+    signing_pkcs8: Vec<u8>,
+    public: Vec<u8>,
+    kid: String,
+    cursor: hmac::Key,
+    fingerprint: hmac::Key,
+    refresh: hmac::Key,
+    seal: LessSafeKey,
+}
+
+impl Keys {
+    /// Takes the keys that the configuration names, or those in the data folder, made at first use.
+    ///
+    /// # Errors
+    /// A key cannot be read or made, or is too weak to be one.
+    pub fn load(config: &Config) -> anyhow::Result<Self> {
+        let folder = config.data_dir.join("keys");
+        let named = &config.auth.signing_key_file;
+        let pem = if named.as_os_str().is_empty() {
+            kept(&folder.join("signing.pem"), new_signing_pem)?
+        } else {
+            fs::read_to_string(named)
+                .with_context(|| format!("reading auth.signing_key_file {}", named.display()))?
+        };
+        let given = config.auth.secret.expose_secret();
+        let secret = if given.is_empty() {
+            kept(&folder.join("secret"), || Ok(BASE64_STANDARD.encode(random::<32>()?)))?
+        } else {
+            given.to_owned()
+        };
+        Self::new(&pem, &secret)
+    }
+
+    /// Builds the keys from a PKCS #8 PEM and a secret in base64.
+    ///
+    /// # Errors
+    /// The PEM holds no Ed25519 key, or the secret is not 32 random bytes or more.
+    pub fn new(signing_pem: &str, secret: &str) -> anyhow::Result<Self> {
+        let body: String =
+            signing_pem.lines().filter(|line| !line.starts_with("-----")).map(str::trim).collect();
+        let signing_pkcs8 = BASE64_STANDARD.decode(body).context("the signing key is not PEM")?;
+        let pair = Ed25519KeyPair::from_pkcs8_maybe_unchecked(&signing_pkcs8)
+            .map_err(|error| anyhow::anyhow!("the signing key is not an Ed25519 key in PKCS #8: {error}"))?;
+        let public = pair.public_key().as_ref().to_vec();
+        let root = checked_secret(secret)?;
+        let root = hmac::Key::new(hmac::HMAC_SHA256, &root);
+        let derive = |label: &str| hmac::sign(&root, label.as_bytes());
+        let seal = UnboundKey::new(&AES_256_GCM, derive("otherwise seal").as_ref())
+            .map_err(|_| anyhow::anyhow!("the sealing key could not be made"))?;
+        let keyed = |label| hmac::Key::new(hmac::HMAC_SHA256, derive(label).as_ref());
+        Ok(Self {
+            kid: BASE64_URL_SAFE_NO_PAD.encode(&sha256(&public)[..12]),
+            public,
+            signing_pkcs8,
+            cursor: keyed("otherwise cursor"),
+            fingerprint: keyed("otherwise fingerprint"),
+            refresh: keyed("otherwise refresh"),
+            seal: LessSafeKey::new(seal),
+        })
+    }
+
+    /// The signing key, as PKCS #8.
+    pub fn signing_pkcs8(&self) -> &[u8] {
+        &self.signing_pkcs8
+    }
+
+    /// The public half of the signing key, as 32 bytes.
+    pub fn public(&self) -> &[u8] {
+        &self.public
+    }
+
+    /// The name of the signing key, from the hash of its public half.
+    pub fn kid(&self) -> &str {
+        &self.kid
+    }
+
+    /// Marks a cursor of one list as ours.
+    pub fn cursor_mac(&self, list: &str, payload: &[u8]) -> [u8; 16] {
+        let mut context = hmac::Context::with_key(&self.cursor);
+        context.update(list.as_bytes());
+        context.update(&[0]);
+        context.update(payload);
+        let mut mac = [0; 16];
+        mac.copy_from_slice(&context.sign().as_ref()[..16]);
+        mac
+    }
+
+    /// Tells one request body from another without being a hash that guesses could be tried on.
+    pub fn fingerprint(&self, operation: &str, body: &[u8]) -> Vec<u8> {
+        let mut context = hmac::Context::with_key(&self.fingerprint);
+        context.update(operation.as_bytes());
+        context.update(&[0]);
+        context.update(body);
+        context.sign().as_ref().to_vec()
+    }
+
+    /// The refresh token that follows another one: always the same, so that a client whose answer was
+    /// lost gets it again although only hashes are stored.
+    pub fn refresh_successor(&self, token: &[u8; 32]) -> [u8; 32] {
+        let mut next = [0; 32];
+        next.copy_from_slice(hmac::sign(&self.refresh, token).as_ref());
+        next
+    }
+
+    /// Encrypts what must be kept but not be readable in a copy of the database (AES-256-GCM).
+    ///
+    /// # Errors
+    /// The system has no randomness to give.
+    pub fn seal(&self, context: &str, mut secret: Vec<u8>) -> Result<Vec<u8>> {
+        let nonce = random::<NONCE_LEN>()?;
+        self.seal
+            .seal_in_place_append_tag(
+                Nonce::assume_unique_for_key(nonce),
+                Aad::from(context.as_bytes()),
+                &mut secret,
+            )
+            .map_err(|_| Error::internal(anyhow::anyhow!("sealing failed")))?;
+        Ok([nonce.as_slice(), &secret].concat())
+    }
+
+    /// Decrypts what [`Keys::seal`] made in the same context.
+    ///
+    /// # Errors
+    /// It was made in another context, with other keys, or was altered.
+    pub fn open(&self, context: &str, sealed: &[u8]) -> Result<Vec<u8>> {
+        let broken =
+            || Error::internal(anyhow::anyhow!("a sealed value does not open: were the keys replaced?"));
+        let (nonce, rest) = sealed.split_first_chunk::<NONCE_LEN>().ok_or_else(broken)?;
+        let mut secret = rest.to_vec();
+        let opened = self
+            .seal
+            .open_in_place(Nonce::assume_unique_for_key(*nonce), Aad::from(context.as_bytes()), &mut secret)
+            .map_err(|_| broken())?
+            .len();
+        secret.truncate(opened);
+        Ok(secret)
+    }
+}
+
+/// Makes a new Ed25519 key, as a PKCS #8 PEM.
+///
+/// # Errors
+/// The system has no randomness to give.
+pub fn new_signing_pem() -> anyhow::Result<String> {
+    let pkcs8 = Ed25519KeyPair::generate_pkcs8(&rand::SystemRandom::new())
+        .map_err(|_| anyhow::anyhow!("the signing key could not be made"))?;
+    let body = BASE64_STANDARD.encode(pkcs8.as_ref());
+    let lines: Vec<&str> =
+        body.as_bytes().chunks(64).filter_map(|line| std::str::from_utf8(line).ok()).collect();
+    Ok(format!("-----BEGIN PRIVATE KEY-----\n{}\n-----END PRIVATE KEY-----\n", lines.join("\n")))
+}
+
+/// Refuses what looks like a password, a default or a pattern rather than 32 random bytes.
+fn checked_secret(text: &str) -> anyhow::Result<Vec<u8>> {
+    const HOW: &str = "make one with: head -c 32 /dev/urandom | base64";
+    let Ok(secret) = BASE64_STANDARD.decode(text.trim()) else {
+        bail!("auth.secret is not base64; {HOW}");
+    };
+    ensure!(secret.len() >= 32, "auth.secret has {} bytes and needs 32 or more; {HOW}", secret.len());
+    let mut seen = [false; 256];
+    for byte in &secret {
+        seen[usize::from(*byte)] = true;
+    }
+    let distinct = seen.iter().filter(|seen| **seen).count();
+    // 32 random bytes have fewer than 20 distinct values about once in ten million million draws.
+    ensure!(distinct >= 20, "auth.secret repeats itself too much to be random; {HOW}");
+    ensure!(!secret.is_ascii(), "auth.secret is text, not random bytes; {HOW}");
+    Ok(secret)
+}
+
+/// Reads a key from its file, or makes it and keeps it there for the owner's eyes only.
+fn kept(file: &PathBuf, make: impl FnOnce() -> anyhow::Result<String>) -> anyhow::Result<String> {
+    match fs::read_to_string(file) {
+        Ok(text) => return Ok(text),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
+        Err(error) => return Err(error).with_context(|| format!("reading {}", file.display())),
+    }
+    let text = make()?;
+    write_private(file, &text).with_context(|| format!("keeping a new key in {}", file.display()))?;
+    tracing::info!(file = %file.display(), "made a new key; back it up together with the database");
+    Ok(text)
+}
+
+/// Writes beside the file and renames, so that a crash leaves no half of a key.
+fn write_private(file: &Path, text: &str) -> std::io::Result<()> {
+    let folder = file.parent().unwrap_or(Path::new("."));
+    fs::create_dir_all(folder)?;
+    fs::set_permissions(folder, std::os::unix::fs::PermissionsExt::from_mode(0o700))?;
+    let beside = file.with_extension("new");
+    let mut new = fs::OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&beside)?;
+    new.write_all(text.as_bytes())?;
+    new.sync_all()?;
+    fs::rename(&beside, file)?;
+    fs::File::open(folder)?.sync_all()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn keys() -> Keys {
+        let secret: Vec<u8> = (100..140).collect();
+        Keys::new(&new_signing_pem().unwrap(), &BASE64_STANDARD.encode(secret)).unwrap()
+    }
+
+    #[test]
+    fn sealed_values_open_only_in_their_context() {
+        let keys = keys();
+        let sealed = keys.seal("one", b"secret".to_vec()).unwrap();
+        assert_eq!(keys.open("one", &sealed).unwrap(), b"secret");
+        assert!(keys.open("two", &sealed).is_err());
+        assert!(keys.open("one", &sealed[..sealed.len() - 1]).is_err());
+        assert!(keys.open("one", &[]).is_err());
+    }
+
+    #[test]
+    fn weak_secrets_are_refused() {
+        for weak in [
+            "",
+            "changeme",
+            "c2VjcmV0",
+            &BASE64_STANDARD.encode([0; 32]),
+            &BASE64_STANDARD.encode("a long passphrase, but text: not random bytes"),
+            "not base64!",
+        ] {
+            assert!(checked_secret(weak).is_err(), "{weak}");
+        }
+        assert!(checked_secret(&BASE64_STANDARD.encode(random::<32>().unwrap())).is_ok());
+    }
+}
