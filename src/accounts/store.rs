@@ -1,0 +1,194 @@
+//! Reading and writing accounts.
+
+use std::collections::HashMap;
+
+use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use super::rules::{AccountKind, AccountState, Email, NewPassword, Role, Username};
+use crate::app::App;
+use crate::clock::Time;
+use crate::db::{OnConstraint, Tx, insert as insert_row, sql, update};
+use crate::entity::account;
+use crate::error::{Code, Error, Result};
+use crate::events::{self, Event};
+use crate::ids::AccountId;
+use crate::policy::{EditAccount, Permit};
+
+/// Who wrote something, as readers see it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+pub struct Author {
+    /// The account.
+    pub id: AccountId,
+    /// Its name.
+    pub username: String,
+    /// What it may do.
+    pub role: Role,
+}
+
+/// An account to be made.
+#[derive(Debug)]
+pub struct NewAccount {
+    /// Its identifier.
+    pub id: AccountId,
+    /// Its name.
+    pub username: Username,
+    /// Whether somebody can sign in.
+    pub kind: AccountKind,
+    /// Where its owner reads mail; only for people.
+    pub email: Option<Email>,
+    /// PHC string; only for people.
+    pub password_hash: Option<String>,
+    /// How it wants to be called.
+    pub display_name: Option<String>,
+    /// What it may do.
+    pub role: Role,
+}
+
+/// Adds an account.
+///
+/// # Errors
+/// 409 where somebody has the name, or one that looks like it.
+pub async fn insert(tx: &Tx, new: NewAccount, now: Time) -> Result<()> {
+    let taken = || Code::UsernameTaken.error("Somebody has this username, or one that looks like it.");
+    let row = account::Model {
+        id: new.id,
+        username_skeleton: new.username.skeleton(),
+        username: new.username.to_string(),
+        kind: new.kind,
+        email_key: new.email.as_ref().map(Email::key),
+        email: new.email.as_ref().map(ToString::to_string),
+        password_hash: new.password_hash,
+        display_name: new.display_name,
+        bio: None,
+        role: new.role,
+        trust_level: 0,
+        state: AccountState::Active,
+        version: 1,
+        created_at: now,
+        updated_at: now,
+    };
+    insert_row(tx, row)
+        .await
+        .on_constraint("account_username_key", taken)
+        .on_constraint("account_username_skeleton_key", taken)
+}
+
+/// Finds an account by its name.
+///
+/// # Errors
+/// The database is away.
+pub async fn find_by_username(db: &impl ConnectionTrait, username: &str) -> Result<Option<account::Model>> {
+    Ok(account::Entity::find().filter(account::Column::Username.eq(username)).one(db).await?)
+}
+
+/// Finds the account that somebody signs in to, by name or address. Of several accounts with one unproved
+/// address it is the one that claimed it last: the same answer whether or not anybody had it before.
+///
+/// # Errors
+/// The database is away.
+pub async fn find_by_login(db: &impl ConnectionTrait, login: &str) -> Result<Option<account::Model>> {
+    if let Ok(email) = Email::try_from(login) {
+        return Ok(account::Entity::find()
+            .filter(account::Column::EmailKey.eq(email.key()))
+            .order_by_desc(account::Column::CreatedAt)
+            .order_by_desc(account::Column::Id)
+            .one(db)
+            .await?);
+    }
+    match Username::try_from(login) {
+        Ok(username) => find_by_username(db, username.as_str()).await,
+        Err(_) => Ok(None),
+    }
+}
+
+/// Finds an account that is known to be there, and keeps others from changing it.
+///
+/// # Errors
+/// 404 where it is gone.
+pub(super) async fn find_for_update(tx: &Tx, id: AccountId) -> Result<account::Model> {
+    account::Entity::find_by_id(id).lock_exclusive().one(tx.conn()).await?.ok_or_else(Error::not_found)
+}
+
+/// Finds an account that is known to be there.
+///
+/// # Errors
+/// 404 where it is gone.
+pub async fn require(db: &impl ConnectionTrait, id: AccountId) -> Result<account::Model> {
+    account::Entity::find_by_id(id).one(db).await?.ok_or_else(Error::not_found)
+}
+
+/// Changes what people say of themselves.
+///
+/// # Errors
+/// The database is away.
+pub(super) async fn edit(
+    tx: &Tx,
+    permit: &Permit<EditAccount<'_>>,
+    display_name: Option<Option<String>>,
+    bio: Option<Option<String>>,
+    now: Time,
+) -> Result<account::Model> {
+    let mut row = permit.act().0.clone();
+    row.display_name = display_name.unwrap_or(row.display_name);
+    row.bio = bio.unwrap_or(row.bio);
+    row.version += 1;
+    row.updated_at = now;
+    update(tx, row.clone()).await?;
+    Ok(row)
+}
+
+/// Stores a dearer hash of the same password, unless the password was changed meanwhile.
+///
+/// # Errors
+/// The database is away.
+pub async fn store_password_hash(tx: &Tx, id: AccountId, old: &str, new: &str) -> Result<()> {
+    let statement = "UPDATE account SET password_hash = $3 WHERE id = $1 AND password_hash = $2";
+    tx.conn().execute_raw(sql(statement, [id.into(), old.into(), new.into()])).await?;
+    Ok(())
+}
+
+/// Reads the public side of accounts.
+///
+/// # Errors
+/// The database is away.
+pub async fn authors(db: &impl ConnectionTrait, ids: Vec<AccountId>) -> Result<HashMap<AccountId, Author>> {
+    let found = account::Entity::find().filter(account::Column::Id.is_in(ids)).all(db).await?;
+    let author = |account: account::Model| {
+        (account.id, Author { id: account.id, username: account.username, role: account.role })
+    };
+    Ok(found.into_iter().map(author).collect())
+}
+
+/// Makes an administrator: from the command line only, never over HTTP.
+///
+/// # Errors
+/// A field is not valid, or somebody has the name.
+pub async fn create_administrator(
+    app: &App,
+    username: &str,
+    email: &str,
+    password: &str,
+) -> Result<account::Model> {
+    let username = Username::new(username).map_err(|refused| Error::invalid("username", refused))?;
+    let email = Email::new(email).map_err(|refused| Error::invalid("email", refused))?;
+    let password = NewPassword::new(password).map_err(|refused| Error::invalid("password", refused))?;
+    let new = NewAccount {
+        id: app.ids.next(),
+        username,
+        kind: AccountKind::Person,
+        email: Some(email),
+        password_hash: Some(app.hasher.hash(password.expose().clone()).await?),
+        display_name: None,
+        role: Role::Administrator,
+    };
+    let id = new.id;
+    let tx = app.begin().await?;
+    insert(&tx, new, app.now()).await?;
+    let event = Event { kind: "administrator_created", subject_id: Some(id.0), ..Event::default() };
+    events::record(app, &tx, event).await?;
+    let account = require(tx.conn(), id).await?;
+    tx.commit().await?;
+    Ok(account)
+}

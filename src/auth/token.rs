@@ -1,0 +1,103 @@
+//! Access tokens: JWTs by RFC 9068, signed with Ed25519.
+
+use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation, decode, encode};
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use crate::app::App;
+use crate::error::{Code, Error, Result};
+use crate::ids::{AccountId, SessionId};
+
+/// The longest token that is looked at, in bytes.
+pub const MAX_LENGTH: usize = 8 * 1024;
+
+/// The media type in the header of an access token (RFC 9068, 2.1).
+const TYPE: &str = "at+jwt";
+
+/// For whom tokens are.
+const AUDIENCE: &str = "otherwise";
+
+/// The one client there is: all use the same API.
+const CLIENT: &str = "otherwise-api";
+
+/// What an access token says.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Claims {
+    /// The server that signed it.
+    pub iss: String,
+    /// For whom it is.
+    pub aud: String,
+    /// The account.
+    pub sub: AccountId,
+    /// Until when it is good, in seconds since 1970.
+    pub exp: i64,
+    /// When it was signed, in seconds since 1970.
+    pub iat: i64,
+    /// Its own name.
+    pub jti: Uuid,
+    /// The client it was given to.
+    pub client_id: String,
+    /// The session.
+    pub sid: SessionId,
+}
+
+/// Signs an access token for a session.
+///
+/// # Errors
+/// The key does not sign: a defect.
+pub fn sign(app: &App, account: AccountId, session: SessionId) -> Result<String> {
+    let now = app.now().timestamp();
+    let claims = Claims {
+        iss: app.config.server.public_url.clone(),
+        aud: AUDIENCE.to_owned(),
+        sub: account,
+        exp: now + i64::from(app.config.auth.access_token_ttl_secs),
+        iat: now,
+        jti: Uuid::from_bytes(crate::keys::random()?),
+        client_id: CLIENT.to_owned(),
+        sid: session,
+    };
+    let mut header = Header::new(Algorithm::EdDSA);
+    header.typ = Some(TYPE.to_owned());
+    header.kid = Some(app.keys.kid().to_owned());
+    let key = EncodingKey::from_ed_der(app.keys.signing_pkcs8());
+    encode(&header, &claims, &key).map_err(Error::internal)
+}
+
+/// Reads an access token: signed by our key for us, of the right type, and in its time.
+///
+/// # Errors
+/// 401 for anything else; what is wrong is not told apart.
+pub fn verify(app: &App, token: &str) -> Result<Claims> {
+    let refused = || Code::InvalidToken.error("Refresh it, or sign in again.");
+    if token.len() > MAX_LENGTH {
+        return Err(refused());
+    }
+    let header = jsonwebtoken::decode_header(token).map_err(|_| refused())?;
+    let key_is_ours = header.kid.as_deref() == Some(app.keys.kid());
+    // A key, or a place to find one, that comes with the token is the forger's.
+    let brings_a_key = header.jku.is_some()
+        || header.jwk.is_some()
+        || header.x5u.is_some()
+        || header.x5c.is_some()
+        || header.x5t.is_some()
+        || header.x5t_s256.is_some();
+    let is_access_token = header.typ.as_deref().is_some_and(|typ| typ.eq_ignore_ascii_case(TYPE));
+    if !key_is_ours || brings_a_key || !is_access_token {
+        return Err(refused());
+    }
+    let mut validation = Validation::new(Algorithm::EdDSA);
+    validation.set_required_spec_claims(&["exp", "iss", "aud", "sub"]);
+    validation.set_issuer(&[&app.config.server.public_url]);
+    validation.set_audience(&[AUDIENCE]);
+    // Compared below with the clock of the server, which tests can set.
+    validation.validate_exp = false;
+    let key = DecodingKey::from_ed_der(app.keys.public());
+    let claims = decode::<Claims>(token, &key, &validation).map_err(|_| refused())?.claims;
+    let now = app.now().timestamp();
+    let leeway = i64::from(app.config.auth.leeway_secs);
+    if claims.exp + leeway <= now || claims.iat - leeway > now || claims.client_id != CLIENT {
+        return Err(refused());
+    }
+    Ok(claims)
+}
