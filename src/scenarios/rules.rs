@@ -1,0 +1,202 @@
+//! What scenarios and their chains consist of.
+
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use crate::error::Field;
+use crate::historic_date::HistoricDate;
+use crate::sources::rules::{CitationByKey, Key, NewQuotation, NewSource, check_keyed_citations, text_enum};
+use crate::text::text;
+
+text_enum! {
+    /// What the counterfactual world does by the horizon, set beside what really happened. The causal
+    /// reading of the real event is the mirror image, and is derived: see [`OutcomeVsActual::causal_reading`].
+    pub enum OutcomeVsActual {
+        /// The outcome does not occur by the horizon.
+        Absent = "absent",
+        /// It occurs after the actual date, beyond the tolerance, and by the horizon.
+        Later = "later",
+        /// It occurs before the actual date, beyond the tolerance.
+        Earlier = "earlier",
+        /// It occurs at about the actual time, or stays away as it really did.
+        Same = "same",
+        /// Something of comparable scale but another kind occurs.
+        Different = "different",
+        /// It occurs by the horizon although it never did.
+        Present = "present",
+        /// Whatever the residual scenario stands for.
+        Unspecified = "unspecified",
+    }
+}
+
+impl OutcomeVsActual {
+    /// What the scenario says of the real event, as a verb.
+    pub fn causal_reading(self) -> Option<&'static str> {
+        match self {
+            Self::Absent => Some("produced"),
+            Self::Later => Some("hastened"),
+            Self::Earlier => Some("delayed"),
+            Self::Same => Some("no_difference"),
+            Self::Different => Some("redirected"),
+            Self::Present => Some("prevented"),
+            Self::Unspecified => None,
+        }
+    }
+
+    /// Whether a scenario may have this outcome, given whether the outcome really occurred.
+    pub fn allowed_when(self, outcome_occurred: bool) -> bool {
+        match self {
+            Self::Same | Self::Different | Self::Unspecified => true,
+            Self::Absent | Self::Earlier | Self::Later => outcome_occurred,
+            Self::Present => !outcome_occurred,
+        }
+    }
+}
+
+text! {
+    /// The short name of a scenario.
+    pub struct ScenarioLabel, 3..=80, line
+}
+text! {
+    /// What a scenario says.
+    pub struct ScenarioStatement, 10..=1000, prose
+}
+text! {
+    /// What happens in a step, or the general rule that makes it go.
+    pub struct StepStatement, 1..=1000, prose
+}
+
+/// A scenario as its proposer writes it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct NewScenario {
+    /// By what the rest of the document refers to it.
+    pub key: Key,
+    /// Its short name.
+    pub label: ScenarioLabel,
+    /// What it says.
+    pub statement: ScenarioStatement,
+    /// The outcome in it, set beside the actual one.
+    pub outcome_vs_actual: OutcomeVsActual,
+    /// Whether it stands for everything not named; then its outcome is `unspecified`.
+    #[serde(default)]
+    pub is_residual: bool,
+    /// The key of the scenario that this is a part of.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub parent: Option<Key>,
+    /// What it leans on.
+    #[serde(default)]
+    pub citations: Vec<CitationByKey>,
+    /// The chain that leads to it, at most 8 steps.
+    #[serde(default)]
+    #[schema(max_items = 8)]
+    pub chain_steps: Vec<NewChainStep>,
+}
+
+/// A step in the causal chain of a scenario.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct NewChainStep {
+    /// What happens, given the steps before.
+    pub statement: StepStatement,
+    /// Until when.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub happens_by: Option<HistoricDate>,
+    /// The general rule that makes it go.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub generalisation: Option<StepStatement>,
+    /// What it leans on.
+    #[serde(default)]
+    pub citations: Vec<CitationByKey>,
+}
+
+/// How many scenarios a topic may have.
+pub const MAX_SCENARIOS: usize = 40;
+
+/// Checks what a set of scenarios must be whether the topic is open or not.
+pub fn check_scenarios(
+    at: &str,
+    scenarios: &[NewScenario],
+    outcome_occurred: Option<bool>,
+    sources: &[NewSource],
+    quotations: &[NewQuotation],
+) -> Vec<Field> {
+    let mut wrong = Vec::new();
+    if scenarios.len() > MAX_SCENARIOS {
+        wrong.push(Field::new(format!("{at}scenarios"), "too_many", format!("At most {MAX_SCENARIOS}.")));
+    }
+    for (i, scenario) in scenarios.iter().enumerate() {
+        let place = format!("{at}scenarios[{i}]");
+        if scenarios[..i].iter().any(|other| other.key == scenario.key) {
+            wrong.push(Field::new(format!("{place}.key"), "duplicate_key", "Another scenario has this key."));
+        }
+        if scenario.is_residual != (scenario.outcome_vs_actual == OutcomeVsActual::Unspecified) {
+            wrong.push(Field::new(
+                format!("{place}.outcome_vs_actual"),
+                "residual_is_unspecified",
+                "The residual scenario, and only it, has the outcome `unspecified`.",
+            ));
+        }
+        if outcome_occurred.is_some_and(|occurred| !scenario.outcome_vs_actual.allowed_when(occurred)) {
+            wrong.push(Field::new(
+                format!("{place}.outcome_vs_actual"),
+                "outcome_not_allowed",
+                "Where the outcome occurred: absent, earlier, same, later, different; where not: present, same, different.",
+            ));
+        }
+        match &scenario.parent {
+            Some(key) if *key == scenario.key || !scenarios[..i].iter().any(|other| other.key == *key) => {
+                wrong.push(Field::new(
+                    format!("{place}.parent"),
+                    "unknown_key",
+                    "No scenario before this one has this key.",
+                ));
+            }
+            Some(_) if scenario.is_residual => wrong.push(Field::new(
+                format!("{place}.parent"),
+                "residual_is_top_level",
+                "The residual scenario is part of no other.",
+            )),
+            _ => {}
+        }
+        if scenario.chain_steps.len() > 8 {
+            wrong.push(Field::new(format!("{place}.chain_steps"), "too_many", "At most 8 steps."));
+        }
+        wrong.extend(check_keyed_citations(
+            &format!("{place}.citations"),
+            &scenario.citations,
+            sources,
+            quotations,
+        ));
+        for (k, step) in scenario.chain_steps.iter().enumerate() {
+            let place = format!("{place}.chain_steps[{k}].citations");
+            wrong.extend(check_keyed_citations(&place, &step.citations, sources, quotations));
+        }
+    }
+    if scenarios.iter().filter(|scenario| scenario.is_residual).count() > 1 {
+        wrong.push(Field::new(
+            format!("{at}scenarios"),
+            "two_residuals",
+            "Only one scenario is the residual.",
+        ));
+    }
+    wrong
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn i2_outcomes_fit_what_really_happened() {
+        use OutcomeVsActual::{Absent, Different, Earlier, Later, Present, Same, Unspecified};
+        let allowed = |occurred| {
+            [Absent, Later, Earlier, Same, Different, Present, Unspecified]
+                .into_iter()
+                .filter(|outcome| outcome.allowed_when(occurred))
+                .collect::<Vec<_>>()
+        };
+        assert_eq!(allowed(true), [Absent, Later, Earlier, Same, Different, Unspecified]);
+        assert_eq!(allowed(false), [Same, Different, Present, Unspecified]);
+    }
+}

@@ -1,0 +1,394 @@
+//! Reading and writing the bibliography.
+
+use std::collections::HashMap;
+
+use sea_orm::{
+    ColumnTrait, ConnectionTrait, EntityTrait, FromQueryResult, QueryFilter, QueryOrder, QuerySelect,
+};
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use super::rules::{CitationByKey, Key, Language, NewCitation, NewQuotation, NewSource, SourceClass};
+use crate::db::{Tx, all, insert, insert_all, sql};
+use crate::entity::{citation, quotation, source};
+use crate::error::{Error, Result};
+use crate::historic_date::HistoricDate;
+use crate::ids::{
+    BackgroundFactId, ChainStepId, CitationId, Ids, PostId, QuotationId, ScenarioId, SourceId, TopicId,
+    VariantId,
+};
+
+/// What the keys of a document became in the database.
+#[derive(Debug, Default)]
+pub struct Bibliography {
+    sources: HashMap<Key, SourceId>,
+    quotations: HashMap<Key, QuotationId>,
+}
+
+/// The part of a debate that a citation belongs to.
+#[derive(Debug, Clone, Copy)]
+pub enum CitationOwner {
+    /// A post.
+    Post(PostId),
+    /// A scenario.
+    Scenario(ScenarioId),
+    /// A step in a chain.
+    ChainStep(ChainStepId),
+    /// A fact.
+    BackgroundFact(BackgroundFactId),
+    /// A variant, whose contemporary evidence it is.
+    Variant(VariantId),
+}
+
+/// What a citation points at.
+#[derive(Debug, Clone, Copy)]
+enum Cited {
+    Source(SourceId),
+    Quotation(QuotationId),
+}
+
+fn row(
+    ids: &Ids,
+    topic_id: TopicId,
+    owner: CitationOwner,
+    position: i16,
+    cited: Cited,
+    locator: Option<String>,
+) -> citation::Model {
+    let (source_id, quotation_id) = match cited {
+        Cited::Source(id) => (Some(id), None),
+        Cited::Quotation(id) => (None, Some(id)),
+    };
+    let mut row = citation::Model {
+        id: ids.next(),
+        topic_id,
+        position,
+        post_id: None,
+        scenario_id: None,
+        chain_step_id: None,
+        background_fact_id: None,
+        variant_id: None,
+        source_id,
+        quotation_id,
+        locator,
+    };
+    match owner {
+        CitationOwner::Post(id) => row.post_id = Some(id),
+        CitationOwner::Scenario(id) => row.scenario_id = Some(id),
+        CitationOwner::ChainStep(id) => row.chain_step_id = Some(id),
+        CitationOwner::BackgroundFact(id) => row.background_fact_id = Some(id),
+        CitationOwner::Variant(id) => row.variant_id = Some(id),
+    }
+    row
+}
+
+fn source_row(ids: &Ids, topic_id: TopicId, position: i32, new: &NewSource) -> source::Model {
+    source::Model {
+        id: ids.next(),
+        topic_id,
+        position,
+        source_type: new.source_type.to_string(),
+        authors: new.authors.iter().map(ToString::to_string).collect(),
+        title: new.title.as_ref().map(ToString::to_string),
+        container_title: new.container_title.as_ref().map(ToString::to_string),
+        publisher: new.publisher.as_ref().map(ToString::to_string),
+        published: new.published.clone(),
+        url: new.url.clone().map(String::from),
+        source_class: new.source_class,
+        note: new.note.as_ref().map(ToString::to_string),
+    }
+}
+
+/// A key that names nothing, though the document was checked.
+fn dangling(key: &Key) -> Error {
+    Error::internal(anyhow::anyhow!("the key `{}` passed the checks and names nothing", key.as_str()))
+}
+
+/// Adds the bibliography of a document that was checked.
+///
+/// # Errors
+/// The database is away.
+pub async fn insert_bibliography(
+    tx: &Tx,
+    ids: &Ids,
+    topic_id: TopicId,
+    sources: &[NewSource],
+    quotations: &[NewQuotation],
+) -> Result<Bibliography> {
+    let mut known = Bibliography::default();
+    let mut rows = Vec::with_capacity(sources.len());
+    for (position, new) in (1..).zip(sources) {
+        let row = source_row(ids, topic_id, position, new);
+        if let Some(key) = &new.key {
+            known.sources.insert(key.clone(), row.id);
+        }
+        rows.push(row);
+    }
+    insert_all(tx, rows).await?;
+    let mut rows = Vec::with_capacity(quotations.len());
+    for (position, new) in (1..).zip(quotations) {
+        let source = |key: &Key| known.sources.get(key).copied().ok_or_else(|| dangling(key));
+        let translated = |key: &Key| known.quotations.get(key).copied().ok_or_else(|| dangling(key));
+        let row = quotation::Model {
+            id: ids.next(),
+            topic_id,
+            position,
+            source_id: source(&new.source)?,
+            quoted_in_source_id: new.quoted_in.as_ref().map(source).transpose()?,
+            text: new.text.to_string(),
+            attribution: new.attribution.to_string(),
+            locator: new.locator.as_ref().map(ToString::to_string),
+            language: new.language.clone().into(),
+            translation_of: new.translation_of.as_ref().map(translated).transpose()?,
+        };
+        known.quotations.insert(new.key.clone(), row.id);
+        rows.push(row);
+    }
+    insert_all(tx, rows).await?;
+    Ok(known)
+}
+
+/// Adds the citations that one part of a document makes.
+///
+/// # Errors
+/// The database is away.
+pub async fn cite(
+    tx: &Tx,
+    ids: &Ids,
+    topic_id: TopicId,
+    owner: CitationOwner,
+    citations: &[CitationByKey],
+    known: &Bibliography,
+) -> Result<()> {
+    let mut rows = Vec::with_capacity(citations.len());
+    for (position, new) in (1..).zip(citations) {
+        let cited = match (&new.source, &new.quotation) {
+            (Some(key), _) => Cited::Source(known.sources.get(key).copied().ok_or_else(|| dangling(key))?),
+            (None, Some(key)) => {
+                Cited::Quotation(known.quotations.get(key).copied().ok_or_else(|| dangling(key))?)
+            }
+            (None, None) => continue,
+        };
+        rows.push(row(ids, topic_id, owner, position, cited, new.locator.as_ref().map(ToString::to_string)));
+    }
+    insert_all(tx, rows).await
+}
+
+/// Adds the citations of a post, with the sources that are new to the topic. The caller holds the lock
+/// on the topic's activity, so that two posts do not number their sources alike.
+///
+/// # Errors
+/// 422 where an identifier names nothing in this topic.
+pub async fn cite_in_post(
+    tx: &Tx,
+    ids: &Ids,
+    topic_id: TopicId,
+    post_id: PostId,
+    citations: &[NewCitation],
+) -> Result<()> {
+    let mut rows = Vec::with_capacity(citations.len());
+    for (i, (position, new)) in (1..).zip(citations).enumerate() {
+        let unknown = |name: &str, what: &str| {
+            Error::field(
+                format!("citations[{i}].{name}"),
+                "unknown_id",
+                format!("This topic has no such {what}."),
+            )
+        };
+        let cited = if let Some(id) = new.source_id {
+            let found = source::Entity::find_by_id(id).filter(source::Column::TopicId.eq(topic_id));
+            found.one(tx.conn()).await?.ok_or_else(|| unknown("source_id", "source"))?;
+            Cited::Source(id)
+        } else if let Some(id) = new.quotation_id {
+            let found = quotation::Entity::find_by_id(id).filter(quotation::Column::TopicId.eq(topic_id));
+            found.one(tx.conn()).await?.ok_or_else(|| unknown("quotation_id", "quotation"))?;
+            Cited::Quotation(id)
+        } else if let Some(new_source) = &new.source {
+            let position = next_position::<source::Entity>(
+                tx,
+                source::Column::TopicId,
+                source::Column::Position,
+                topic_id,
+            );
+            let source = source_row(ids, topic_id, position.await?, new_source);
+            let source_id = source.id;
+            insert(tx, source).await?;
+            match &new.quotation {
+                None => Cited::Source(source_id),
+                Some(quote) => {
+                    let position = next_position::<quotation::Entity>(
+                        tx,
+                        quotation::Column::TopicId,
+                        quotation::Column::Position,
+                        topic_id,
+                    );
+                    let quotation = quotation::Model {
+                        id: ids.next(),
+                        topic_id,
+                        position: position.await?,
+                        source_id,
+                        quoted_in_source_id: None,
+                        text: quote.text.to_string(),
+                        attribution: quote.attribution.to_string(),
+                        locator: None,
+                        language: quote.language.clone().into(),
+                        translation_of: None,
+                    };
+                    let id = quotation.id;
+                    insert(tx, quotation).await?;
+                    Cited::Quotation(id)
+                }
+            }
+        } else {
+            continue;
+        };
+        let owner = CitationOwner::Post(post_id);
+        rows.push(row(ids, topic_id, owner, position, cited, new.locator.as_ref().map(ToString::to_string)));
+    }
+    insert_all(tx, rows).await
+}
+
+async fn next_position<E: EntityTrait>(
+    tx: &Tx,
+    topic: E::Column,
+    position: E::Column,
+    id: TopicId,
+) -> Result<i32> {
+    let last: Option<Option<i32>> = E::find()
+        .select_only()
+        .column_as(position.max(), "last")
+        .filter(topic.eq(id))
+        .into_tuple()
+        .one(tx.conn())
+        .await?;
+    Ok(last.flatten().unwrap_or(0) + 1)
+}
+
+/// A source as a citation shows it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct CitedSource {
+    /// The source.
+    pub id: SourceId,
+    /// What kind of thing it is, in the terms of CSL.
+    #[serde(rename = "type")]
+    pub source_type: String,
+    /// Who wrote it, in order.
+    pub authors: Vec<String>,
+    /// Its title.
+    pub title: Option<String>,
+    /// What it appeared in.
+    pub container_title: Option<String>,
+    /// When it was published.
+    pub published: Option<HistoricDate>,
+    /// Where it can be read.
+    pub url: Option<String>,
+    /// How close it is to what it tells of.
+    pub source_class: SourceClass,
+}
+
+/// A quotation as a citation shows it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct CitedQuotation {
+    /// The quotation.
+    pub id: QuotationId,
+    /// The words.
+    pub text: String,
+    /// Whom they are ascribed to.
+    pub attribution: String,
+    /// Where in the source they stand.
+    pub locator: Option<String>,
+    /// Their language.
+    pub language: Language,
+    /// The source in which they were found, if that is another one.
+    pub quoted_in: Option<CitedSource>,
+}
+
+/// A citation, with its source and, where it quotes, the words.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct CitationView {
+    /// The citation.
+    pub id: CitationId,
+    /// The source.
+    pub source: CitedSource,
+    /// What is quoted from it.
+    pub quotation: Option<CitedQuotation>,
+    /// Where in the source.
+    pub locator: Option<String>,
+}
+
+/// A citation by a part of a topic, with its owner.
+#[derive(Debug, Clone, FromQueryResult)]
+pub struct OwnedCitation {
+    /// The post that cites.
+    pub post_id: Option<PostId>,
+    /// The scenario that cites.
+    pub scenario_id: Option<ScenarioId>,
+    /// The step that cites.
+    pub chain_step_id: Option<ChainStepId>,
+    /// The fact that cites.
+    pub background_fact_id: Option<BackgroundFactId>,
+    /// The variant that cites.
+    pub variant_id: Option<VariantId>,
+    /// The source cited, where it is not a quotation.
+    pub source_id: Option<SourceId>,
+    /// The quotation cited.
+    pub quotation_id: Option<QuotationId>,
+    /// Where in it.
+    pub locator: Option<String>,
+    document: serde_json::Value,
+}
+
+impl OwnedCitation {
+    /// The citation as readers see it.
+    ///
+    /// # Errors
+    /// The database built a document of another shape: a defect.
+    pub fn view(&self) -> Result<CitationView> {
+        serde_json::from_value(self.document.clone()).map_err(Error::internal)
+    }
+}
+
+/// A topic's bibliography, and its citations in order.
+#[derive(Debug, Clone)]
+pub struct StoredBibliography {
+    /// The sources.
+    pub sources: Vec<source::Model>,
+    /// The quotations.
+    pub quotations: Vec<quotation::Model>,
+    /// The citations by parts of the topic, and by its posts where these were asked for.
+    pub citations: Vec<OwnedCitation>,
+}
+
+/// Reads a topic's bibliography; with the citations of its posts or without.
+///
+/// # Errors
+/// The database is away.
+pub async fn read_bibliography(
+    db: &impl ConnectionTrait,
+    topic_id: TopicId,
+    with_posts: bool,
+) -> Result<StoredBibliography> {
+    let sources = source::Entity::find()
+        .filter(source::Column::TopicId.eq(topic_id))
+        .order_by_asc(source::Column::Position)
+        .all(db)
+        .await?;
+    let quotations = quotation::Entity::find()
+        .filter(quotation::Column::TopicId.eq(topic_id))
+        .order_by_asc(quotation::Column::Position)
+        .all(db)
+        .await?;
+    let citations = all(
+        db,
+        sql(
+            "SELECT post_id, scenario_id, chain_step_id, background_fact_id, variant_id, source_id, quotation_id,
+                    locator, document
+             FROM citation_document
+             WHERE topic_id = $1 AND (post_id IS NULL OR $2)
+             ORDER BY position",
+            [topic_id.into(), with_posts.into()],
+        ),
+    )
+    .await?;
+    Ok(StoredBibliography { sources, quotations, citations })
+}
