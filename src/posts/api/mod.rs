@@ -1,0 +1,511 @@
+//! Posts and threads on the wire.
+
+mod views;
+
+pub use views::{AgreementTally, Mine, QualityTally, Tallies};
+use views::{PostInContext, PostView, RevisionView, Thread, ThreadPost, ThreadTopic, Votes, document};
+
+use std::collections::HashMap;
+
+use axum::extract::State;
+use sea_orm::ConnectionTrait;
+use serde::Deserialize;
+use utoipa::{IntoParams, ToSchema};
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+use uuid::Uuid;
+
+use crate::app::App;
+use crate::db::keyset::{self, RankPosition, Snapshot};
+use crate::entity::topic;
+use crate::error::{Error, Result};
+use crate::events::{self, Event};
+use crate::http::page::{Limit, Page};
+use crate::http::{Answer, Body, Cache, Claimed, Create, IfMatch, Path, Query, patch};
+use crate::ids::{PostId, ScenarioId, TopicId};
+use crate::invalid::Invalid;
+use crate::policy::{Actor, CreatePost, DeletePost, EditPost};
+use crate::posts::rules::{
+    CitationStatus, Criterion, NewRelation, PostBody, StanceEffect, Target, check_relations,
+    check_stance_effects,
+};
+use crate::posts::store::{self, PostToInsert, RelationToInsert};
+use crate::posts::thread::{self, Branch, PlacedRow, PostRow};
+use crate::ranking::rules::Order;
+use crate::sources::cite_in_post;
+use crate::sources::rules::{NewCitation, check_citations};
+use crate::topics;
+
+/// How many ancestors come with a post.
+const MAX_ANCESTORS: i32 = 200;
+
+/// Which list of posts a cursor belongs to.
+fn list_name(branch: Uuid, order: Order) -> String {
+    format!("posts/{branch}/{order}")
+}
+
+/// Builds the page of a branch, with the replies to each post, from rows read level by level.
+struct Assembly<'a> {
+    app: &'a App,
+    order: Order,
+    snapshot: Option<Snapshot>,
+    children: HashMap<Uuid, Vec<PlacedRow>>,
+    votes: Votes,
+}
+
+impl Assembly<'_> {
+    fn replies(&mut self, row: &PostRow) -> Result<Page<ThreadPost>> {
+        let shown = self.children.remove(&row.id.0).unwrap_or_default();
+        let all_shown = i64::from(row.reply_count) <= i64::try_from(shown.len()).unwrap_or(i64::MAX);
+        let next = match &self.snapshot {
+            Some(snapshot) if !all_shown => Some(match shown.last() {
+                Some(last) => RankPosition::after(last.key, last.post.id.0, snapshot),
+                None => RankPosition::start(snapshot),
+            }),
+            _ => None,
+        };
+        let next = next.map(|position| keyset::encode(self.app, &list_name(row.id.0, self.order), &position));
+        Ok(Page { items: self.posts(shown)?, next })
+    }
+
+    fn posts(&mut self, rows: Vec<PlacedRow>) -> Result<Vec<ThreadPost>> {
+        let post = |placed: PlacedRow| {
+            let replies = self.replies(&placed.post)?;
+            let mine = self.votes.on(placed.post.id);
+            Ok(ThreadPost { post: PostView::of(placed.post, mine)?, replies })
+        };
+        rows.into_iter().map(post).collect()
+    }
+}
+
+async fn read_branch(app: &App, actor: &Actor, branch: &Branch<'_>) -> Result<Page<ThreadPost>> {
+    let rows = thread::read(&app.db, branch).await?;
+    let votes = Votes::read(&app.db, actor, rows.iter().map(|row| row.post.id.0).collect()).await?;
+    let more = rows.first().is_some_and(|row| row.more);
+    let snapshot = rows.first().and_then(PlacedRow::snapshot);
+    let mut children: HashMap<Uuid, Vec<PlacedRow>> = HashMap::new();
+    for row in rows {
+        children.entry(row.branch_id).or_default().push(row);
+    }
+    let first = children.remove(&branch.id).unwrap_or_default();
+    // A walk goes on in the snapshot it began in.
+    let walk =
+        branch.after.map(RankPosition::snapshot).and_then(|text| Snapshot::parse(&text)).or(snapshot.clone());
+    let next = match (first.last(), &walk) {
+        (Some(last), Some(walk)) if more => {
+            let position = RankPosition::after(last.key, last.post.id.0, walk);
+            Some(keyset::encode(app, &list_name(branch.id, branch.order), &position))
+        }
+        _ => None,
+    };
+    let mut assembly = Assembly { app, order: branch.order, snapshot, children, votes };
+    Ok(Page { items: assembly.posts(first)?, next })
+}
+
+/// How many replies are shown to each post, 0 to 50.
+#[derive(Debug, Clone, Copy, Deserialize)]
+#[serde(try_from = "u64")]
+struct Children(i64);
+
+impl TryFrom<u64> for Children {
+    type Error = Invalid;
+
+    fn try_from(value: u64) -> Result<Self, Invalid> {
+        match i64::try_from(value) {
+            Ok(children @ 0..=50) => Ok(Self(children)),
+            _ => Err(Invalid::new("out_of_range", "From 0 to 50 replies to each post.")),
+        }
+    }
+}
+
+/// How many levels of replies are shown, 0 to 10.
+#[derive(Debug, Clone, Copy, Deserialize)]
+#[serde(try_from = "u64")]
+struct Depth(i32);
+
+impl TryFrom<u64> for Depth {
+    type Error = Invalid;
+
+    fn try_from(value: u64) -> Result<Self, Invalid> {
+        match i32::try_from(value) {
+            Ok(depth @ 0..=10) => Ok(Self(depth)),
+            _ => Err(Invalid::new("out_of_range", "From 0 to 10 levels of replies.")),
+        }
+    }
+}
+
+/// What a thread is asked for.
+#[derive(Debug, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+struct ThreadQuery {
+    /// The order at every level; `best` where nothing is said.
+    #[serde(default)]
+    #[param(inline)]
+    sort: Order,
+    /// `next` of the page before.
+    after: Option<String>,
+    /// Posts a page, 1 to 100.
+    #[param(value_type = Option<u8>, minimum = 1, maximum = 100)]
+    limit: Option<Limit>,
+    /// Replies to each post, 0 to 50.
+    #[param(value_type = Option<u8>, minimum = 0, maximum = 50)]
+    children: Option<Children>,
+    /// Levels of replies, 0 to 10.
+    #[param(value_type = Option<u8>, minimum = 0, maximum = 10)]
+    depth: Option<Depth>,
+}
+
+impl ThreadQuery {
+    async fn page(
+        &self,
+        app: &App,
+        actor: &Actor,
+        branch: Uuid,
+        usual: (i64, i64, i32),
+    ) -> Result<Page<ThreadPost>> {
+        let name = list_name(branch, self.sort);
+        let after: Option<RankPosition> =
+            self.after.as_deref().map(|after| keyset::decode(app, &name, after)).transpose()?;
+        let branch = Branch {
+            id: branch,
+            order: self.sort,
+            after: after.as_ref(),
+            limit: self.limit.map_or(usual.0, |limit| limit.and_one() - 1),
+            children: self.children.map_or(usual.1, |children| children.0),
+            depth: self.depth.map_or(usual.2, |depth| depth.0),
+        };
+        read_branch(app, actor, &branch).await
+    }
+}
+
+/// Read a thread
+///
+/// The first posts in the order asked for, with the first replies to each. At most 500 posts come; where
+/// there are more, `next` of that level continues it: for the posts here, for replies at the replies of
+/// the post they belong to.
+#[utoipa::path(get, path = "/topics/{topic}/thread", tag = "posts", params(("topic" = String, Path, description = "Slug or identifier"), ThreadQuery), responses((status = 200, body = Thread)), security((), ("bearer" = [])))]
+async fn read_thread(
+    State(app): State<App>,
+    actor: Actor,
+    Path(name): Path<String>,
+    Query(query): Query<ThreadQuery>,
+) -> Result<Answer> {
+    let topic = topics::find(&app.db, &actor, &name).await?;
+    let posts = query.page(&app, &actor, topic.id.0, (20, 5, 4)).await?;
+    let topic = ThreadTopic { id: topic.id, slug: topic.slug, title: topic.title };
+    Answer::ok(&Thread { topic, sort: query.sort, posts }, Cache::for_reader(&actor))
+}
+
+/// List the replies to a post
+///
+/// In the same order as the thread shows them; continues `replies.next`.
+#[utoipa::path(get, path = "/posts/{id}/replies", tag = "posts", params(("id" = PostId, Path), ThreadQuery), responses((status = 200, body = Page<ThreadPost>)), security((), ("bearer" = [])))]
+async fn list_replies(
+    State(app): State<App>,
+    actor: Actor,
+    Path(id): Path<PostId>,
+    Query(query): Query<ThreadQuery>,
+) -> Result<Answer> {
+    readable(&app.db, &actor, id).await?;
+    let page = query.page(&app, &actor, id.0, (25, 5, 0)).await?;
+    Answer::ok(&page, Cache::for_reader(&actor))
+}
+
+/// The topic of a post that this reader may see.
+async fn readable(db: &impl ConnectionTrait, actor: &Actor, id: PostId) -> Result<topic::Model> {
+    let post = store::find(db, id).await?;
+    topics::find(db, actor, &post.topic_id.to_string()).await
+}
+
+/// A post to be made.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+struct NewPost {
+    /// The post it answers; none for a new branch.
+    #[serde(default)]
+    parent_id: Option<PostId>,
+    /// The text, as Markdown.
+    body: PostBody,
+    /// What it bears on; may be empty, and be added later.
+    #[serde(default)]
+    #[schema(max_items = 20)]
+    relations: Vec<NewRelation>,
+    /// What it leans on.
+    #[serde(default)]
+    #[schema(max_items = 20)]
+    citations: Vec<NewCitation>,
+    /// Whether it says where it has things from; follows from `citations` where nothing is said.
+    #[serde(default)]
+    citation_status: Option<CitationStatus>,
+    /// Which test of a counterfactual it applies.
+    #[serde(default)]
+    criterion: Option<Criterion>,
+    /// Which scenarios it moves, and which way.
+    #[serde(default)]
+    #[schema(max_items = 20)]
+    stance_effects: Vec<StanceEffect>,
+}
+
+impl NewPost {
+    fn check(&self) -> Result<()> {
+        let mut wrong = check_relations(&self.relations);
+        wrong.extend(check_citations("citations", &self.citations));
+        wrong.extend(check_stance_effects(&self.stance_effects));
+        if self.citation_status == Some(CitationStatus::Cited) && self.citations.is_empty() {
+            wrong.push(crate::error::Field::new(
+                "citation_status",
+                "nothing_cited",
+                "`cited` needs a citation.",
+            ));
+        }
+        if wrong.is_empty() { Ok(()) } else { Err(Error::fields(wrong)) }
+    }
+
+    fn citation_status(&self) -> CitationStatus {
+        let usual =
+            if self.citations.is_empty() { CitationStatus::NotApplicable } else { CitationStatus::Cited };
+        self.citation_status.unwrap_or(usual)
+    }
+}
+
+/// Post in a topic
+///
+/// A reply has a `parent_id`. What it bears on is said by `relations`, which need not follow the thread.
+#[utoipa::path(post, path = "/topics/{topic}/posts", tag = "posts", params(("topic" = String, Path, description = "Slug or identifier")), request_body = NewPost, responses((status = 201, body = PostInContext)), security(("bearer" = [])))]
+async fn create_post(
+    State(app): State<App>,
+    actor: Actor,
+    Path(name): Path<String>,
+    create: Create<NewPost>,
+) -> Result<Answer> {
+    actor.require()?;
+    let tx = app.begin().await?;
+    let (new, claimed) = create.claim(&app, &tx, &actor).await?;
+    let once = match claimed {
+        Claimed::Before(answer) => return Ok(answer),
+        Claimed::Now(once) => once,
+    };
+    new.check()?;
+    let topic_id = topics::find(tx.conn(), &actor, &name).await?.id;
+    topics::lock_activity(&tx, topic_id).await?;
+    // Read under the lock: it may have been archived while this waited.
+    let topic = topics::find(tx.conn(), &actor, &topic_id.to_string()).await?;
+    let parent = match new.parent_id {
+        Some(parent) => Some(store::find_parent(&tx, topic_id, parent).await?),
+        None => None,
+    };
+    let permit = actor.may(CreatePost { topic: &topic, parent: parent.as_ref() })?;
+    store::refuse_too_deep(parent.as_ref())?;
+    let targets: Vec<_> = new.relations.iter().map(|relation| relation.target).enumerate().collect();
+    let found = store::resolve(&tx, topic_id, &targets).await?;
+    let scenarios: Vec<_> =
+        (0..).zip(&new.stance_effects).map(|(i, effect)| (i, effect.scenario_id)).collect();
+    refuse_unknown_scenarios(&tx, topic_id, &scenarios).await?;
+    let older = parent.iter().map(|parent| parent.created_at).chain(found.into_values().flatten());
+    let post = PostToInsert {
+        id: app.ids.next(),
+        topic_id,
+        author_id: Some(permit.by()),
+        parent: parent.as_ref().map(|parent| (parent.id, parent.root_id, parent.depth)),
+        body: Some(new.body.to_string()),
+        citation_status: new.citation_status(),
+        criterion: new.criterion,
+        relations: new.relations.iter().map(|relation| RelationToInsert::new(&app, relation)).collect(),
+        first_recorded: None,
+        stance_effects: new.stance_effects,
+        created_at: store::later_than(app.now(), older),
+    };
+    store::insert(&app, &tx, &permit, &post).await?;
+    cite_in_post(&tx, &app.ids, topic_id, post.id, &new.citations).await?;
+    let event = Event {
+        kind: "post_created",
+        topic_id: Some(topic_id),
+        subject_id: Some(post.id.0),
+        ..actor.event()
+    };
+    events::record(&app, &tx, event).await?;
+    let (view, revision) = in_context(tx.conn(), &actor, post.id).await?;
+    let answer =
+        Answer::created(format!("/api/v1/posts/{}", post.id), &view, Cache::Private)?.version(revision);
+    let answer = once.record(&app, &tx, answer).await?;
+    tx.commit().await?;
+    Ok(answer)
+}
+
+async fn refuse_unknown_scenarios(
+    tx: &crate::db::Tx,
+    topic_id: TopicId,
+    effects: &[(usize, ScenarioId)],
+) -> Result<()> {
+    use crate::posts::rules::TargetKind;
+    let targets: Vec<_> =
+        effects.iter().map(|(i, id)| (*i, Target { kind: TargetKind::Scenario, id: id.0 })).collect();
+    store::resolve(tx, topic_id, &targets).await.map(drop).map_err(|mut error| {
+        for field in &mut error.fields {
+            field.field =
+                field.field.replace("relations", "stance_effects").replace("target.id", "scenario_id");
+        }
+        error
+    })
+}
+
+async fn in_context(db: &impl ConnectionTrait, actor: &Actor, id: PostId) -> Result<(PostInContext, i32)> {
+    let post = store::find(db, id).await?;
+    let mut above = thread::ancestor_ids(db, id, MAX_ANCESTORS).await?;
+    let count = i32::try_from(above.len()).unwrap_or(MAX_ANCESTORS);
+    let omitted = post.depth - count;
+    if omitted > 0 {
+        // The nearest and the root: the one in between gives way.
+        above.pop();
+        above.push(post.root_id.0);
+    }
+    let wanted = above.iter().copied().chain([id.0]).collect::<Vec<_>>();
+    let votes = Votes::read(db, actor, wanted.clone()).await?;
+    let rows = thread::read_posts(db, wanted).await?;
+    let mut views = HashMap::new();
+    for row in rows {
+        let id = row.id;
+        views.insert(id.0, PostView::of(row, votes.on(id))?);
+    }
+    let ancestors = above.iter().rev().filter_map(|id| views.remove(id)).collect();
+    let view = views.remove(&id.0).ok_or_else(Error::not_found)?;
+    Ok((PostInContext { post: view, ancestors, ancestors_omitted: omitted.max(0) }, post.revision))
+}
+
+/// Read a post
+///
+/// With the posts above it, root first.
+#[utoipa::path(get, path = "/posts/{id}", tag = "posts", params(("id" = PostId, Path)), responses((status = 200, body = PostInContext)), security((), ("bearer" = [])))]
+async fn read_post(State(app): State<App>, actor: Actor, Path(id): Path<PostId>) -> Result<Answer> {
+    readable(&app.db, &actor, id).await?;
+    let (view, revision) = in_context(&app.db, &actor, id).await?;
+    Ok(Answer::ok(&view, Cache::for_reader(&actor))?.version(revision))
+}
+
+/// What an author changes of a post.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+struct PostEdit {
+    /// The new text.
+    #[serde(default, deserialize_with = "patch::required")]
+    body: Option<PostBody>,
+    /// All relations the post has from now on; those that are left out are withdrawn.
+    #[serde(default, deserialize_with = "patch::required")]
+    #[schema(max_items = 20)]
+    relations: Option<Vec<NewRelation>>,
+}
+
+/// Revise a post
+///
+/// A JSON Merge Patch; makes a revision. Relations that stay keep their identifiers.
+#[utoipa::path(patch, path = "/posts/{id}", tag = "posts", params(("id" = PostId, Path), ("If-Match" = String, Header)), request_body = PostEdit, responses((status = 200, body = PostInContext)), security(("bearer" = [])))]
+async fn revise_post(
+    State(app): State<App>,
+    actor: Actor,
+    Path(id): Path<PostId>,
+    if_match: IfMatch,
+    Body(edit): Body<PostEdit>,
+) -> Result<Answer> {
+    actor.require()?;
+    if let Some(relations) = &edit.relations {
+        let wrong = check_relations(relations);
+        if !wrong.is_empty() {
+            return Err(Error::fields(wrong));
+        }
+    }
+    let tx = app.begin().await?;
+    readable(tx.conn(), &actor, id).await?;
+    let post = store::find_for_update(&tx, id).await?;
+    let permit = actor.may(EditPost(&post))?;
+    if_match.check(post.revision)?;
+    store::revise(&app, &tx, &permit, edit.body.map(String::from), edit.relations.as_deref()).await?;
+    let event = Event {
+        kind: "post_revised",
+        topic_id: Some(post.topic_id),
+        subject_id: Some(id.0),
+        ..actor.event()
+    };
+    events::record(&app, &tx, event).await?;
+    let (view, revision) = in_context(tx.conn(), &actor, id).await?;
+    tx.commit().await?;
+    Ok(Answer::ok(&view, Cache::Private)?.version(revision))
+}
+
+/// Delete a post
+///
+/// Leaves a tombstone: text and author go, the replies stay.
+#[utoipa::path(delete, path = "/posts/{id}", tag = "posts", params(("id" = PostId, Path), ("If-Match" = String, Header)), responses((status = 200, body = PostInContext)), security(("bearer" = [])))]
+async fn delete_post(
+    State(app): State<App>,
+    actor: Actor,
+    Path(id): Path<PostId>,
+    if_match: IfMatch,
+) -> Result<Answer> {
+    actor.require()?;
+    let tx = app.begin().await?;
+    let topic_id = readable(tx.conn(), &actor, id).await?.id;
+    // The order in which a new post takes its locks.
+    topics::lock_activity(&tx, topic_id).await?;
+    let post = store::find_for_update(&tx, id).await?;
+    let permit = actor.may(DeletePost(&post))?;
+    if_match.check(post.revision)?;
+    store::delete(&app, &tx, &permit).await?;
+    let event =
+        Event { kind: "post_deleted", topic_id: Some(topic_id), subject_id: Some(id.0), ..actor.event() };
+    events::record(&app, &tx, event).await?;
+    let (view, revision) = in_context(tx.conn(), &actor, id).await?;
+    tx.commit().await?;
+    Ok(Answer::ok(&view, Cache::Private)?.version(revision))
+}
+
+/// What a list of revisions is asked for.
+#[derive(Debug, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+struct RevisionsQuery {
+    /// `next` of the page before.
+    after: Option<String>,
+    /// Revisions a page, 1 to 100.
+    #[serde(default)]
+    #[param(value_type = Option<u8>, minimum = 1, maximum = 100, default = 25)]
+    limit: Limit,
+}
+
+/// List the revisions of a post
+///
+/// Newest first. A tombstone has none to read.
+#[utoipa::path(get, path = "/posts/{id}/revisions", tag = "posts", params(("id" = PostId, Path), RevisionsQuery), responses((status = 200, body = Page<RevisionView>)), security((), ("bearer" = [])))]
+async fn list_revisions(
+    State(app): State<App>,
+    actor: Actor,
+    Path(id): Path<PostId>,
+    Query(query): Query<RevisionsQuery>,
+) -> Result<Answer> {
+    readable(&app.db, &actor, id).await?;
+    let name = format!("revisions/{id}");
+    let before = query.after.as_deref().map(|after| keyset::decode(&app, &name, after)).transpose()?;
+    let revisions = store::revisions(&app.db, id, before, query.limit).await?;
+    let page = Page::cut(revisions, query.limit, |last| keyset::encode(&app, &name, &last.number));
+    let view = |revision: crate::entity::post_revision::Model| {
+        Ok(RevisionView {
+            number: revision.number,
+            body: revision.body,
+            body_html: revision.body_html,
+            relations: document(Some(revision.relations))?,
+            created_at: revision.created_at.into(),
+        })
+    };
+    let items = page.items.into_iter().map(view).collect::<Result<_>>()?;
+    Answer::ok(&Page { items, next: page.next }, Cache::for_reader(&actor))
+}
+
+/// Every path about posts.
+pub fn router() -> OpenApiRouter<App> {
+    OpenApiRouter::new()
+        .routes(routes!(read_thread))
+        .routes(routes!(create_post))
+        .routes(routes!(read_post, revise_post, delete_post))
+        .routes(routes!(list_replies))
+        .routes(routes!(list_revisions))
+}

@@ -1,0 +1,222 @@
+//! Posts as they are on the wire.
+
+use std::collections::HashMap;
+
+use sea_orm::ConnectionTrait;
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+use uuid::Uuid;
+
+use crate::accounts::Author;
+use crate::clock::Timestamp;
+use crate::entity::vote;
+use crate::error::{Error, Result};
+use crate::http::page::Page;
+use crate::ids::{PostId, RelationId, TopicId};
+use crate::policy::Actor;
+use crate::posts::rules::{CitationStatus, Criterion, PostStatus, RelationType, StanceEffect, Target};
+use crate::posts::store::{self};
+use crate::posts::thread::PostRow;
+use crate::ranking::rules::Order;
+use crate::sources::CitationView;
+
+/// Votes on a post, by axis.
+#[derive(Debug, Clone, Copy, Serialize, ToSchema)]
+pub struct Tallies {
+    /// Whether it is a good argument, whichever side it takes.
+    pub quality: QualityTally,
+    /// Whether people agree. In no order, reputation or limit.
+    pub agreement: AgreementTally,
+}
+
+/// Votes on the quality of a post.
+#[derive(Debug, Clone, Copy, Serialize, ToSchema)]
+pub struct QualityTally {
+    /// Votes for.
+    pub up: i32,
+    /// Votes against.
+    pub down: i32,
+}
+
+/// Votes of agreement and disagreement.
+#[derive(Debug, Clone, Copy, Serialize, ToSchema)]
+pub struct AgreementTally {
+    /// People who agree.
+    pub agree: i32,
+    /// People who disagree.
+    pub disagree: i32,
+}
+
+/// The reader's own vote.
+#[derive(Debug, Clone, Copy, Default, Serialize, ToSchema)]
+pub struct Mine {
+    /// -1, 0 or 1.
+    pub quality: i16,
+    /// -1, 0 or 1.
+    pub agreement: i16,
+}
+
+impl From<&vote::Model> for Mine {
+    fn from(vote: &vote::Model) -> Self {
+        Self { quality: vote.quality, agreement: vote.agreement }
+    }
+}
+
+/// What a post does to a target.
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
+pub(super) struct RelationView {
+    id: RelationId,
+    #[serde(rename = "type")]
+    relation_type: RelationType,
+    target: Target,
+    /// For evidence: how likely it is if the target holds, in basis points.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    p_if_true: Option<i32>,
+    /// For evidence: how likely it is if not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    p_if_false: Option<i32>,
+}
+
+/// An argument in a thread.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct PostView {
+    id: PostId,
+    topic_id: TopicId,
+    parent_id: Option<PostId>,
+    depth: i32,
+    /// Null for a tombstone.
+    author: Option<Author>,
+    /// Markdown; empty for a tombstone.
+    body: String,
+    /// The body as HTML, rendered and sanitised by the server.
+    body_html: String,
+    relations: Vec<RelationView>,
+    citations: Vec<CitationView>,
+    citation_status: CitationStatus,
+    criterion: Option<Criterion>,
+    stance_effects: Vec<StanceEffect>,
+    tallies: Tallies,
+    /// Direct replies, tombstones too.
+    reply_count: i32,
+    /// All replies below, tombstones too.
+    descendant_count: i32,
+    status: PostStatus,
+    created_at: Timestamp,
+    edited_at: Option<Timestamp>,
+    revision: i32,
+    /// The reader's own vote; there when the reader is signed in.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    mine: Option<Mine>,
+}
+
+/// A post with the first of its replies.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct ThreadPost {
+    #[serde(flatten)]
+    pub(super) post: PostView,
+    /// Its replies, as far as they were asked for; `next` continues them.
+    #[schema(no_recursion)]
+    pub(super) replies: Page<ThreadPost>,
+}
+
+/// A page of a topic's thread.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct Thread {
+    pub(super) topic: ThreadTopic,
+    pub(super) sort: Order,
+    pub(super) posts: Page<ThreadPost>,
+}
+
+/// The topic of a thread, in short.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct ThreadTopic {
+    pub(super) id: TopicId,
+    pub(super) slug: String,
+    pub(super) title: String,
+}
+
+/// A post with the posts above it.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct PostInContext {
+    #[serde(flatten)]
+    pub(super) post: PostView,
+    /// The posts above, root first: the root and the nearest 199.
+    pub(super) ancestors: Vec<PostView>,
+    /// How many between the root and the nearest ones were left out.
+    pub(super) ancestors_omitted: i32,
+}
+
+/// A text that a post has had.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct RevisionView {
+    pub(super) number: i32,
+    pub(super) body: String,
+    pub(super) body_html: String,
+    /// What the post bore on in this revision.
+    pub(super) relations: Vec<RecordedRelation>,
+    pub(super) created_at: Timestamp,
+}
+
+/// What a post bore on.
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
+pub(super) struct RecordedRelation {
+    #[serde(rename = "type")]
+    relation_type: RelationType,
+    target: Target,
+}
+
+pub(super) fn document<T: serde::de::DeserializeOwned>(value: Option<serde_json::Value>) -> Result<Vec<T>> {
+    value.map_or_else(|| Ok(Vec::new()), |value| serde_json::from_value(value).map_err(Error::internal))
+}
+
+impl PostView {
+    pub(super) fn of(row: PostRow, mine: Option<Mine>) -> Result<Self> {
+        let there = row.status == PostStatus::Visible;
+        let author = match (row.author_id, row.username, row.role) {
+            (Some(id), Some(username), Some(role)) if there => Some(Author { id, username, role }),
+            _ => None,
+        };
+        let text = |text: String| if there { text } else { String::new() };
+        Ok(Self {
+            id: row.id,
+            topic_id: row.topic_id,
+            parent_id: row.parent_id,
+            depth: row.depth,
+            author,
+            body: text(row.body),
+            body_html: text(row.body_html),
+            relations: document(row.relations.filter(|_| there))?,
+            citations: document(row.citations.filter(|_| there))?,
+            citation_status: row.citation_status,
+            criterion: row.criterion,
+            stance_effects: document(row.stance_effects.filter(|_| there))?,
+            tallies: Tallies {
+                quality: QualityTally { up: row.quality_up, down: row.quality_down },
+                agreement: AgreementTally { agree: row.agree, disagree: row.disagree },
+            },
+            reply_count: row.reply_count,
+            descendant_count: row.descendant_count,
+            status: row.status,
+            created_at: row.created_at.into(),
+            edited_at: row.edited_at.map(Into::into),
+            revision: row.revision,
+            mine,
+        })
+    }
+}
+
+/// The reader's votes on a page: none where nobody signed in, zeros where they did not vote.
+pub(super) struct Votes(Option<HashMap<PostId, vote::Model>>);
+
+impl Votes {
+    pub(super) async fn read(db: &impl ConnectionTrait, actor: &Actor, posts: Vec<Uuid>) -> Result<Self> {
+        Ok(Self(match actor.id() {
+            Some(reader) => Some(store::votes_of(db, reader, posts).await?),
+            None => None,
+        }))
+    }
+
+    pub(super) fn on(&self, post: PostId) -> Option<Mine> {
+        self.0.as_ref().map(|votes| votes.get(&post).map(Mine::from).unwrap_or_default())
+    }
+}

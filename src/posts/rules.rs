@@ -1,0 +1,284 @@
+//! What posts and their relations consist of.
+
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+use uuid::Uuid;
+
+use crate::error::Field;
+use crate::invalid::Invalid;
+use crate::sources::rules::text_enum;
+use crate::text::text;
+
+text_enum! {
+    /// Whether a post is there.
+    pub enum PostStatus {
+        /// It is.
+        Visible = "visible",
+        /// Its author took it back: a tombstone.
+        Deleted = "deleted",
+        /// Moderators took it out.
+        Removed = "removed",
+    }
+}
+
+text_enum! {
+    /// What a post does to its target.
+    pub enum RelationType {
+        /// Speaks for it.
+        Support = "support",
+        /// Attacks the claim.
+        Rebut = "rebut",
+        /// Attacks the link: the claim may stand, but does not bear on what it is said to bear on (Pollock 1987).
+        Undercut = "undercut",
+        /// Asks about it.
+        Question = "question",
+        /// Brings evidence for it.
+        Evidence = "evidence",
+        /// Grants it.
+        Concede = "concede",
+    }
+}
+
+text_enum! {
+    /// To what kind of thing.
+    pub enum TargetKind {
+        /// The topic's question.
+        Topic = "topic",
+        /// A post.
+        Post = "post",
+        /// A relation between two other things.
+        Relation = "relation",
+        /// A scenario.
+        Scenario = "scenario",
+        /// A step in a scenario's chain.
+        ChainStep = "chain_step",
+        /// A fact held fixed, or named as open.
+        BackgroundFact = "background_fact",
+        /// A variant of the antecedent.
+        Variant = "variant",
+    }
+}
+
+text_enum! {
+    /// Whether a post says where it has things from.
+    pub enum CitationStatus {
+        /// It does.
+        Cited = "cited",
+        /// It does not.
+        Uncited = "uncited",
+        /// Its author has read it somewhere.
+        SourceForgotten = "source_forgotten",
+        /// There is nothing to cite.
+        NotApplicable = "not_applicable",
+    }
+}
+
+text_enum! {
+    /// Which test of a counterfactual a post applies.
+    pub enum Criterion {
+        /// Antecedent and consequent are specified (Tetlock & Belkin 1996).
+        Clarity = "clarity",
+        /// The connecting principles go together with the antecedent (Goodman 1947).
+        Cotenability = "cotenability",
+        /// As little history as possible is rewritten (Tetlock & Belkin 1996).
+        HistoricalConsistency = "historical_consistency",
+        /// It fits well-established theory (Tetlock & Belkin 1996).
+        TheoreticalConsistency = "theoretical_consistency",
+        /// It fits well-established statistics (Tetlock & Belkin 1996).
+        StatisticalConsistency = "statistical_consistency",
+        /// It has implications that the record can show (Tetlock & Belkin 1996).
+        Projectability = "projectability",
+        /// Later events may return history to its course (Lebow 2010).
+        SecondOrder = "second_order",
+        /// Few steps and a short time lie between antecedent and consequent (Fearon 1991).
+        Proximity = "proximity",
+    }
+}
+
+text_enum! {
+    /// Which way a post moves a scenario, in its author's view.
+    pub enum Direction {
+        /// Makes it likelier.
+        Raises = "raises",
+        /// Makes it less likely.
+        Lowers = "lowers",
+    }
+}
+
+text! {
+    /// The text of a post, as Markdown.
+    pub struct PostBody, 1..=10000, prose
+}
+
+/// A probability in basis points, 0 to 10000.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(try_from = "i64", into = "i32")]
+#[schema(value_type = i32, minimum = 0, maximum = 10000)]
+pub struct BasisPoints(i32);
+
+impl TryFrom<i64> for BasisPoints {
+    type Error = Invalid;
+
+    fn try_from(value: i64) -> Result<Self, Invalid> {
+        match i32::try_from(value) {
+            Ok(value @ 0..=10_000) => Ok(Self(value)),
+            _ => Err(Invalid::new("out_of_range", "From 0 to 10000 basis points.")),
+        }
+    }
+}
+
+impl From<BasisPoints> for i32 {
+    fn from(value: BasisPoints) -> Self {
+        value.0
+    }
+}
+
+/// What a relation bears on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Target {
+    /// What kind of thing.
+    pub kind: TargetKind,
+    /// Which one.
+    pub id: Uuid,
+}
+
+/// A relation as the author of a post states it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct NewRelation {
+    /// What the post does.
+    #[serde(rename = "type")]
+    pub relation_type: RelationType,
+    /// To what.
+    pub target: Target,
+    /// For evidence: how likely it is if the target holds. With `p_if_false` or not at all.
+    #[serde(default)]
+    pub p_if_true: Option<BasisPoints>,
+    /// For evidence: how likely it is if the target does not hold.
+    #[serde(default)]
+    pub p_if_false: Option<BasisPoints>,
+}
+
+/// How a post moves one scenario.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct StanceEffect {
+    /// Which scenario.
+    pub scenario_id: crate::ids::ScenarioId,
+    /// Which way.
+    pub direction: Direction,
+}
+
+/// How many relations, and how many stance effects, a post may have.
+pub const MAX_RELATIONS: usize = 20;
+
+/// How deep a thread may go: replies above a post.
+pub const MAX_DEPTH: i32 = 10_000;
+
+/// Checks one relation on its own: which type goes with which target, and I16.
+pub fn check_relation(
+    field: &str,
+    relation_type: RelationType,
+    target: TargetKind,
+    p_if_true: Option<BasisPoints>,
+    p_if_false: Option<BasisPoints>,
+) -> Option<Field> {
+    let on_link = target == TargetKind::Relation;
+    if relation_type == RelationType::Undercut && !on_link {
+        return Some(Field::new(
+            format!("{field}.target.kind"),
+            "undercut_needs_relation",
+            "An undercut attacks a link: its target is a relation. To attack a claim, rebut it.",
+        ));
+    }
+    if on_link && !matches!(relation_type, RelationType::Undercut | RelationType::Question) {
+        return Some(Field::new(
+            format!("{field}.type"),
+            "relation_needs_undercut",
+            "A relation can be undercut or questioned, nothing else.",
+        ));
+    }
+    match (p_if_true, p_if_false) {
+        (None, None) => None,
+        _ if relation_type != RelationType::Evidence => {
+            Some(Field::new(format!("{field}.p_if_true"), "only_evidence", "Only evidence has likelihoods."))
+        }
+        (Some(BasisPoints(0)), Some(BasisPoints(0))) => Some(Field::new(
+            format!("{field}.p_if_true"),
+            "impossible_evidence",
+            "Evidence that is impossible either way is not found.",
+        )),
+        (Some(_), Some(_)) => None,
+        _ => {
+            Some(Field::new(format!("{field}.p_if_true"), "one_likelihood", "Give both likelihoods or none."))
+        }
+    }
+}
+
+/// Checks the relations of a post before anything is stored.
+pub fn check_relations(relations: &[NewRelation]) -> Vec<Field> {
+    let mut wrong = Vec::new();
+    if relations.len() > MAX_RELATIONS {
+        wrong.push(Field::new("relations", "too_many", format!("At most {MAX_RELATIONS}.")));
+    }
+    for (i, relation) in relations.iter().enumerate() {
+        let place = format!("relations[{i}]");
+        let NewRelation { relation_type, target, p_if_true, p_if_false } = *relation;
+        wrong.extend(check_relation(&place, relation_type, target.kind, p_if_true, p_if_false));
+        let same = |other: &NewRelation| other.relation_type == relation_type && other.target == target;
+        if relations[..i].iter().any(same) {
+            wrong.push(Field::new(place, "duplicate", "The post says this already."));
+        }
+    }
+    wrong
+}
+
+/// Checks the stance effects of a post before anything is stored.
+pub fn check_stance_effects(effects: &[StanceEffect]) -> Vec<Field> {
+    let mut wrong = Vec::new();
+    if effects.len() > MAX_RELATIONS {
+        wrong.push(Field::new("stance_effects", "too_many", format!("At most {MAX_RELATIONS}.")));
+    }
+    for (i, effect) in effects.iter().enumerate() {
+        if effects[..i].iter().any(|other| other.scenario_id == effect.scenario_id) {
+            wrong.push(Field::new(
+                format!("stance_effects[{i}]"),
+                "duplicate",
+                "One direction for each scenario.",
+            ));
+        }
+    }
+    wrong
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn i8_undercuts_attack_links_and_only_they_and_questions_do() {
+        use RelationType::{Concede, Evidence, Question, Rebut, Support, Undercut};
+        let allowed = |relation, target| check_relation("r", relation, target, None, None).is_none();
+        for relation in [Support, Rebut, Evidence, Concede] {
+            assert!(allowed(relation, TargetKind::Post));
+            assert!(!allowed(relation, TargetKind::Relation));
+        }
+        assert!(allowed(Undercut, TargetKind::Relation));
+        assert!(!allowed(Undercut, TargetKind::Post));
+        assert!(allowed(Question, TargetKind::Relation));
+        assert!(allowed(Question, TargetKind::Topic));
+    }
+
+    #[test]
+    fn i16_likelihoods_come_in_pairs_on_evidence_and_not_both_zero() {
+        let check = |relation, a: Option<i32>, b: Option<i32>| {
+            check_relation("r", relation, TargetKind::Post, a.map(BasisPoints), b.map(BasisPoints))
+                .map(|field| field.code.into_owned())
+        };
+        assert_eq!(check(RelationType::Evidence, Some(9500), Some(0)), None);
+        assert_eq!(check(RelationType::Evidence, Some(0), Some(0)).as_deref(), Some("impossible_evidence"));
+        assert_eq!(check(RelationType::Evidence, Some(1), None).as_deref(), Some("one_likelihood"));
+        assert_eq!(check(RelationType::Support, Some(1), Some(1)).as_deref(), Some("only_evidence"));
+    }
+}

@@ -1,0 +1,556 @@
+//! Writing posts and their relations.
+
+use std::collections::HashMap;
+
+use chrono::TimeDelta;
+use sea_orm::{
+    ColumnTrait, ConnectionTrait, EntityTrait, FromQueryResult, QueryFilter, QueryOrder, QuerySelect,
+};
+use uuid::Uuid;
+
+use super::rules::{
+    CitationStatus, Criterion, NewRelation, PostStatus, RelationType, StanceEffect, Target, TargetKind,
+};
+use crate::app::App;
+use crate::clock::Time;
+use crate::db::{OnConstraint, Tx, all, insert as insert_row, insert_all, sql, update};
+use crate::entity::{post, post_revision, post_tally, relation, stance_effect, vote};
+use crate::error::{Code, Error, Field, Result};
+use crate::http::page::Limit;
+use crate::ids::{AccountId, PostId, RelationId, TopicId};
+use crate::markdown;
+use crate::policy::{CreatePost, DeletePost, EditPost, Permit};
+use crate::ranking;
+use crate::ranking::rules::Standing;
+use crate::topics;
+
+/// A post that was checked.
+#[derive(Debug)]
+pub struct PostToInsert {
+    /// Its identifier.
+    pub id: PostId,
+    /// Its topic.
+    pub topic_id: TopicId,
+    /// Who wrote it.
+    pub author_id: Option<AccountId>,
+    /// The post it answers, with the root of its branch and its depth.
+    pub parent: Option<(PostId, PostId, i32)>,
+    /// The text; none for a tombstone.
+    pub body: Option<String>,
+    /// Whether it says where it has things from.
+    pub citation_status: CitationStatus,
+    /// Which test it applies.
+    pub criterion: Option<Criterion>,
+    /// What it bears on.
+    pub relations: Vec<RelationToInsert>,
+    /// The relations as the first revision records them, if these were others.
+    pub first_recorded: Option<serde_json::Value>,
+    /// Which scenarios it moves.
+    pub stance_effects: Vec<StanceEffect>,
+    /// When it was posted.
+    pub created_at: Time,
+}
+
+/// A relation that was checked.
+#[derive(Debug, Clone)]
+pub struct RelationToInsert {
+    /// Its identifier.
+    pub id: RelationId,
+    /// What the post does.
+    pub relation_type: RelationType,
+    /// To what.
+    pub target: Target,
+    /// How likely the evidence is if the target holds, in basis points.
+    pub p_if_true: Option<i32>,
+    /// How likely it is if not.
+    pub p_if_false: Option<i32>,
+    /// When it was made, if not with its post.
+    pub created_at: Option<Time>,
+    /// When it was taken back.
+    pub withdrawn_at: Option<Time>,
+}
+
+impl RelationToInsert {
+    /// A relation as an author states it, under a new identifier.
+    pub fn new(app: &App, new: &NewRelation) -> Self {
+        Self {
+            id: app.ids.next(),
+            relation_type: new.relation_type,
+            target: new.target,
+            p_if_true: new.p_if_true.map(Into::into),
+            p_if_false: new.p_if_false.map(Into::into),
+            created_at: None,
+            withdrawn_at: None,
+        }
+    }
+
+    fn row(&self, topic_id: TopicId, post_id: PostId, position: i16, created_at: Time) -> relation::Model {
+        let Target { kind, id } = self.target;
+        let when = |wanted: TargetKind| (kind == wanted).then_some(id);
+        relation::Model {
+            id: self.id,
+            topic_id,
+            post_id,
+            position,
+            relation_type: self.relation_type,
+            target_kind: kind,
+            target_topic_id: when(TargetKind::Topic).map(Into::into),
+            target_post_id: when(TargetKind::Post).map(Into::into),
+            target_relation_id: when(TargetKind::Relation).map(Into::into),
+            target_scenario_id: when(TargetKind::Scenario).map(Into::into),
+            target_chain_step_id: when(TargetKind::ChainStep).map(Into::into),
+            target_background_fact_id: when(TargetKind::BackgroundFact).map(Into::into),
+            target_variant_id: when(TargetKind::Variant).map(Into::into),
+            p_if_true: self.p_if_true,
+            p_if_false: self.p_if_false,
+            created_at: self.created_at.unwrap_or(created_at),
+            withdrawn_at: self.withdrawn_at,
+        }
+    }
+}
+
+/// The relations of a post as its revisions record them.
+pub(crate) fn recorded(relations: impl IntoIterator<Item = (RelationType, Target)>) -> serde_json::Value {
+    let record = |(relation_type, target): (RelationType, Target)| serde_json::json!({ "type": relation_type, "target": target });
+    relations.into_iter().map(record).collect()
+}
+
+/// Adds a post with its relations and stance effects, and counts it everywhere it counts. The caller
+/// holds the lock on the topic's activity.
+///
+/// # Errors
+/// The database is away.
+pub async fn insert(app: &App, tx: &Tx, _: &Permit<CreatePost<'_>>, new: &PostToInsert) -> Result<()> {
+    let (parent_id, root_id, depth) = match new.parent {
+        Some((parent, root, depth)) => (Some(parent), root, depth + 1),
+        None => (None, new.id, 0),
+    };
+    let (body, body_html) = match &new.body {
+        Some(body) => (body.clone(), markdown::render(body)),
+        None => (String::new(), String::new()),
+    };
+    let there = new.body.is_some();
+    insert_row(
+        tx,
+        post::Model {
+            id: new.id,
+            topic_id: new.topic_id,
+            author_id: new.author_id,
+            parent_id,
+            root_id,
+            depth,
+            body: body.clone(),
+            body_html: body_html.clone(),
+            renderer_version: markdown::RENDERER_VERSION,
+            citation_status: new.citation_status,
+            criterion: new.criterion,
+            status: if there { PostStatus::Visible } else { PostStatus::Deleted },
+            revision: 1,
+            created_at: new.created_at,
+            edited_at: None,
+            deleted_at: (!there).then_some(new.created_at),
+        },
+    )
+    .await?;
+    let tally = post_tally::Model {
+        post_id: new.id,
+        quality_up: 0,
+        quality_down: 0,
+        agree: 0,
+        disagree: 0,
+        reply_count: 0,
+        descendant_count: 0,
+    };
+    insert_row(tx, tally).await?;
+    if there {
+        let relations = match &new.first_recorded {
+            Some(relations) => relations.clone(),
+            None => recorded(new.relations.iter().map(|relation| (relation.relation_type, relation.target))),
+        };
+        let first = post_revision::Model {
+            post_id: new.id,
+            number: 1,
+            body,
+            body_html,
+            relations,
+            created_at: new.created_at,
+        };
+        insert_row(tx, first).await?;
+    }
+    let row = |(position, relation): (i16, &RelationToInsert)| {
+        relation.row(new.topic_id, new.id, position, new.created_at)
+    };
+    insert_all(tx, (1..).zip(&new.relations).map(row).collect()).await?;
+    let effect = |effect: &StanceEffect| stance_effect::Model {
+        post_id: new.id,
+        topic_id: new.topic_id,
+        scenario_id: effect.scenario_id,
+        direction: effect.direction,
+    };
+    insert_all(tx, new.stance_effects.iter().map(effect).collect()).await?;
+    let branch = parent_id.map_or(new.topic_id.0, |parent| parent.0);
+    ranking::insert_post(tx, new.id, branch, Standing::of(0, 0, new.created_at), new.created_at).await?;
+    if let Some(parent) = parent_id {
+        count_reply(tx, parent).await?;
+    }
+    topics::note_post(app, tx, new.topic_id, new.author_id.filter(|_| there), new.created_at).await
+}
+
+/// Counts a reply at its parent and at everything above, taking the locks from the root down.
+async fn count_reply(tx: &Tx, parent: PostId) -> Result<()> {
+    tx.conn()
+        .execute_raw(sql(
+            "WITH RECURSIVE up AS (
+                 SELECT id, parent_id, depth FROM post WHERE id = $1
+                 UNION ALL
+                 SELECT above.id, above.parent_id, above.depth
+                 FROM up CROSS JOIN LATERAL (
+                     SELECT id, parent_id, depth FROM post WHERE post.id = up.parent_id OFFSET 0) above
+             ), locked AS (
+                 SELECT t.post_id FROM up JOIN LATERAL (
+                     SELECT post_id FROM post_tally WHERE post_tally.post_id = up.id FOR UPDATE) t ON true
+                 ORDER BY up.depth
+             )
+             UPDATE post_tally SET descendant_count = descendant_count + 1,
+                                   reply_count = reply_count + (post_tally.post_id = $1)::integer
+             FROM locked WHERE post_tally.post_id = locked.post_id",
+            [parent.into()],
+        ))
+        .await?;
+    Ok(())
+}
+
+#[derive(FromQueryResult)]
+struct Found {
+    kind: TargetKind,
+    id: Uuid,
+    created_at: Option<Time>,
+}
+
+/// Finds the targets of relations, each with its place in the request, and when they were made where
+/// that matters.
+///
+/// # Errors
+/// 422 for each that is not in the topic, or is there no more.
+pub(super) async fn resolve(
+    tx: &Tx,
+    topic_id: TopicId,
+    targets: &[(usize, Target)],
+) -> Result<HashMap<Target, Option<Time>>> {
+    if targets.is_empty() {
+        return Ok(HashMap::new());
+    }
+    let ids: Vec<Uuid> = targets.iter().map(|(_, target)| target.id).collect();
+    let found: Vec<Found> = all(
+        tx.conn(),
+        sql(
+            "SELECT 'topic' AS kind, id, NULL::timestamptz AS created_at FROM topic WHERE id = $1 AND id = ANY($2)
+             UNION ALL SELECT 'post', id, created_at FROM post
+                       WHERE topic_id = $1 AND id = ANY($2) AND status = 'visible'
+             UNION ALL SELECT 'relation', r.id, r.created_at FROM relation r JOIN post p ON p.id = r.post_id
+                       WHERE r.topic_id = $1 AND r.id = ANY($2) AND r.withdrawn_at IS NULL AND p.status = 'visible'
+             UNION ALL SELECT 'scenario', id, NULL FROM scenario WHERE topic_id = $1 AND id = ANY($2)
+             UNION ALL SELECT 'chain_step', id, NULL FROM chain_step WHERE topic_id = $1 AND id = ANY($2)
+             UNION ALL SELECT 'background_fact', id, NULL FROM background_fact WHERE topic_id = $1 AND id = ANY($2)
+             UNION ALL SELECT 'variant', id, NULL FROM antecedent_variant WHERE topic_id = $1 AND id = ANY($2)",
+            [topic_id.into(), ids.into()],
+        ),
+    )
+    .await?;
+    let found: HashMap<Target, Option<Time>> = found
+        .into_iter()
+        .map(|found| (Target { kind: found.kind, id: found.id }, found.created_at))
+        .collect();
+    let missing = |(i, target): &(usize, Target)| {
+        (!found.contains_key(target)).then(|| {
+            Field::new(
+                format!("relations[{i}].target.id"),
+                "unknown_id",
+                "This topic has no such thing, or no more.",
+            )
+        })
+    };
+    let wrong: Vec<Field> = targets.iter().filter_map(missing).collect();
+    if wrong.is_empty() { Ok(found) } else { Err(Error::fields(wrong)) }
+}
+
+/// A moment for a new post that is later than its parent and everything it bears on, even where the
+/// clocks of two servers differ.
+pub(super) fn later_than(now: Time, older: impl Iterator<Item = Time>) -> Time {
+    older.max().map_or(now, |latest| now.max(latest + TimeDelta::microseconds(1)))
+}
+
+/// Finds a post and keeps others from changing it until the transaction ends.
+///
+/// # Errors
+/// 404 where there is none.
+pub(super) async fn find_for_update(tx: &Tx, id: PostId) -> Result<post::Model> {
+    // Votes take the tally first as well: whoever holds it knows that the post stays as it is.
+    lock_tally(tx, id).await?;
+    post::Entity::find_by_id(id).lock_exclusive().one(tx.conn()).await?.ok_or_else(Error::not_found)
+}
+
+/// Finds the parent of a new post, and keeps it from being deleted until the transaction ends.
+///
+/// # Errors
+/// 422 where the topic has no such post.
+pub(super) async fn find_parent(tx: &Tx, topic_id: TopicId, id: PostId) -> Result<post::Model> {
+    let found = post::Entity::find_by_id(id).lock_shared().one(tx.conn()).await?;
+    found
+        .filter(|parent| parent.topic_id == topic_id)
+        .ok_or_else(|| Error::field("parent_id", "unknown_id", "This topic has no such post."))
+}
+
+/// Reads the counters of a post and keeps others from changing them until the transaction ends.
+///
+/// # Errors
+/// 404 where there is no such post.
+pub async fn lock_tally(tx: &Tx, id: PostId) -> Result<post_tally::Model> {
+    post_tally::Entity::find_by_id(id).lock_exclusive().one(tx.conn()).await?.ok_or_else(Error::not_found)
+}
+
+/// The relations of a post that are in force, in order.
+///
+/// # Errors
+/// The database is away.
+pub(super) async fn relations_of(tx: &Tx, id: PostId) -> Result<Vec<relation::Model>> {
+    Ok(relation::Entity::find()
+        .filter(relation::Column::PostId.eq(id))
+        .filter(relation::Column::WithdrawnAt.is_null())
+        .order_by_asc(relation::Column::Position)
+        .all(tx.conn())
+        .await?)
+}
+
+/// What a relation bears on.
+pub fn target_of(relation: &relation::Model) -> Target {
+    let id = [
+        relation.target_topic_id.map(|id| id.0),
+        relation.target_post_id.map(|id| id.0),
+        relation.target_relation_id.map(|id| id.0),
+        relation.target_scenario_id.map(|id| id.0),
+        relation.target_chain_step_id.map(|id| id.0),
+        relation.target_background_fact_id.map(|id| id.0),
+        relation.target_variant_id.map(|id| id.0),
+    ]
+    .into_iter()
+    .flatten()
+    .next();
+    Target { kind: relation.target_kind, id: id.unwrap_or_default() }
+}
+
+/// Revises a post: its text, its relations, or both. A relation that stays keeps its identifier; one that
+/// goes is withdrawn, since others may bear on it.
+///
+/// # Errors
+/// 422 where a new relation bears on something that is not older, or not there.
+pub(super) async fn revise(
+    app: &App,
+    tx: &Tx,
+    permit: &Permit<EditPost<'_>>,
+    body: Option<String>,
+    relations: Option<&[NewRelation]>,
+) -> Result<()> {
+    let old = permit.act().0;
+    let now = app.now();
+    let stored = relations_of(tx, old.id).await?;
+    let mut recorded_relations =
+        recorded(stored.iter().map(|relation| (relation.relation_type, target_of(relation))));
+    let mut changed = body.as_ref().is_some_and(|body| *body != old.body);
+    if let Some(wanted) = relations {
+        let is_new = |new: &NewRelation| !stored.iter().any(|old| says(old, new));
+        let added: Vec<(usize, Target)> = wanted
+            .iter()
+            .enumerate()
+            .filter(|(_, new)| is_new(new))
+            .map(|(i, new)| (i, new.target))
+            .collect();
+        changed |= !added.is_empty() || wanted.len() != stored.len();
+        let found = resolve(tx, old.topic_id, &added).await?;
+        refuse_younger(old, &added, &found)?;
+        withdraw_and_add(app, tx, old, &stored, wanted, now).await?;
+        recorded_relations =
+            recorded(wanted.iter().map(|relation| (relation.relation_type, relation.target)));
+    }
+    if !changed {
+        return Ok(());
+    }
+    let body = body.unwrap_or_else(|| old.body.clone());
+    revise_to(tx, old, body, recorded_relations, now).await
+}
+
+/// Whether a stored relation is the one that an author states.
+fn says(relation: &relation::Model, new: &NewRelation) -> bool {
+    relation.relation_type == new.relation_type
+        && target_of(relation) == new.target
+        && relation.p_if_true == new.p_if_true.map(Into::into)
+        && relation.p_if_false == new.p_if_false.map(Into::into)
+}
+
+/// I8: what a relation bears on is older than the post that makes it.
+fn refuse_younger(
+    post: &post::Model,
+    added: &[(usize, Target)],
+    found: &HashMap<Target, Option<Time>>,
+) -> Result<()> {
+    let younger = |(i, target): &(usize, Target)| {
+        let made = found.get(target).copied().flatten()?;
+        let is_younger = match target.kind {
+            TargetKind::Post => (made, target.id) >= (post.created_at, post.id.0),
+            _ => made > post.created_at,
+        };
+        let field = || {
+            Field::new(
+                format!("relations[{i}].target.id"),
+                "not_older",
+                "A post bears on what was there before it; answer it with a new post.",
+            )
+        };
+        is_younger.then(field)
+    };
+    let wrong: Vec<Field> = added.iter().filter_map(younger).collect();
+    if wrong.is_empty() { Ok(()) } else { Err(Error::fields(wrong)) }
+}
+
+async fn withdraw_and_add(
+    app: &App,
+    tx: &Tx,
+    post: &post::Model,
+    stored: &[relation::Model],
+    wanted: &[NewRelation],
+    now: Time,
+) -> Result<()> {
+    for old in stored.iter().filter(|old| !wanted.iter().any(|new| says(old, new))) {
+        let statement = "UPDATE relation SET withdrawn_at = $2 WHERE id = $1";
+        tx.conn().execute_raw(sql(statement, [old.id.into(), now.into()])).await?;
+    }
+    for (position, new) in (1_i16..).zip(wanted) {
+        if let Some(old) = stored.iter().find(|old| says(old, new)) {
+            let statement = "UPDATE relation SET position = $2 WHERE id = $1 AND position <> $2";
+            tx.conn().execute_raw(sql(statement, [old.id.into(), position.into()])).await?;
+        } else {
+            let row = RelationToInsert::new(app, new).row(post.topic_id, post.id, position, now);
+            insert_row(tx, row).await.on_constraint("relation_target_is_older", || {
+                Error::field(
+                    format!("relations[{}].target.id", position - 1),
+                    "not_older",
+                    "A post bears on what was there before it.",
+                )
+            })?;
+        }
+    }
+    Ok(())
+}
+
+/// Gives a post its next revision.
+///
+/// # Errors
+/// The database is away.
+pub async fn revise_to(
+    tx: &Tx,
+    old: &post::Model,
+    body: String,
+    relations: serde_json::Value,
+    at: Time,
+) -> Result<()> {
+    let body_html = markdown::render(&body);
+    let number = old.revision + 1;
+    insert_row(
+        tx,
+        post_revision::Model {
+            post_id: old.id,
+            number,
+            body: body.clone(),
+            body_html: body_html.clone(),
+            relations,
+            created_at: at,
+        },
+    )
+    .await?;
+    let mut row = old.clone();
+    row.body = body;
+    row.body_html = body_html;
+    row.renderer_version = markdown::RENDERER_VERSION;
+    row.revision = number;
+    row.edited_at = Some(at);
+    update(tx, row).await?;
+    Ok(())
+}
+
+/// Makes a tombstone of a post: text and author go from every answer, its place in the tree stays.
+///
+/// # Errors
+/// The database is away.
+pub(super) async fn delete(app: &App, tx: &Tx, permit: &Permit<DeletePost<'_>>) -> Result<()> {
+    let mut row = permit.act().0.clone();
+    let topic_id = row.topic_id;
+    row.body = String::new();
+    row.body_html = String::new();
+    row.status = PostStatus::Deleted;
+    row.deleted_at = Some(app.now());
+    update(tx, row).await?;
+    topics::note_tombstone(tx, topic_id).await
+}
+
+/// Finds a post.
+///
+/// # Errors
+/// 404 where there is none.
+pub async fn find(db: &impl ConnectionTrait, id: PostId) -> Result<post::Model> {
+    post::Entity::find_by_id(id).one(db).await?.ok_or_else(Error::not_found)
+}
+
+/// The revisions of a post, newest first, one more than asked for.
+///
+/// # Errors
+/// 404 for a post that is not there, or is there no more.
+pub(super) async fn revisions(
+    db: &impl ConnectionTrait,
+    id: PostId,
+    before: Option<i32>,
+    limit: Limit,
+) -> Result<Vec<post_revision::Model>> {
+    if find(db, id).await?.status != PostStatus::Visible {
+        return Err(Error::not_found());
+    }
+    let revisions = post_revision::Entity::find()
+        .filter(post_revision::Column::PostId.eq(id))
+        .filter(post_revision::Column::Number.lt(before.unwrap_or(i32::MAX)))
+        .order_by_desc(post_revision::Column::Number)
+        .limit(u64::try_from(limit.and_one()).unwrap_or_default());
+    Ok(revisions.all(db).await?)
+}
+
+/// The votes of one person on these posts, in one query.
+///
+/// # Errors
+/// The database is away.
+pub(super) async fn votes_of(
+    db: &impl ConnectionTrait,
+    reader: AccountId,
+    posts: Vec<Uuid>,
+) -> Result<HashMap<PostId, vote::Model>> {
+    let votes: Vec<vote::Model> = all(
+        db,
+        sql(
+            "SELECT post_id, account_id, quality, agreement, updated_at FROM vote
+             WHERE account_id = $1 AND post_id = ANY($2)",
+            [reader.into(), posts.into()],
+        ),
+    )
+    .await?;
+    Ok(votes.into_iter().map(|vote| (vote.post_id, vote)).collect())
+}
+
+/// Refuses a reply below the deepest level.
+///
+/// # Errors
+/// 409.
+pub(super) fn refuse_too_deep(parent: Option<&post::Model>) -> Result<()> {
+    match parent {
+        Some(parent) if parent.depth >= super::rules::MAX_DEPTH => {
+            Err(Code::ThreadTooDeep.error("Reply further up, or start a new branch."))
+        }
+        _ => Ok(()),
+    }
+}

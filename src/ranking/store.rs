@@ -1,0 +1,131 @@
+//! Writing the stored places of posts and topics.
+
+use chrono::TimeDelta;
+use sea_orm::ConnectionTrait;
+use uuid::Uuid;
+
+use super::rules::Standing;
+use crate::app::App;
+use crate::clock::Time;
+use crate::db::{Tx, sql};
+use crate::error::Result;
+use crate::ids::{PostId, TopicId};
+
+/// Microseconds since 1970; exact in a double until the year 2255.
+#[expect(clippy::cast_precision_loss, reason = "exact below 2^53 microseconds, the year 2255")]
+fn micros(time: Time) -> f64 {
+    time.timestamp_micros() as f64
+}
+
+/// Gives a new post its place among the children of its branch: its parent, or the topic for a root.
+///
+/// # Errors
+/// The database is away.
+pub async fn insert_post(
+    tx: &Tx,
+    id: PostId,
+    branch: Uuid,
+    standing: Standing,
+    created_at: Time,
+) -> Result<()> {
+    tx.conn()
+        .execute_raw(sql(
+            "INSERT INTO post_rank (post_id, branch_id, best, top, hot, controversial, created)
+             VALUES ($1, $2, $3, $4, $5, $6, $7)",
+            [
+                id.into(),
+                branch.into(),
+                standing.best.into(),
+                standing.top.into(),
+                standing.hot.into(),
+                standing.controversial.into(),
+                micros(created_at).into(),
+            ],
+        ))
+        .await?;
+    Ok(())
+}
+
+/// Moves a post to another place, if it is another: closes the version in force and adds one.
+///
+/// # Errors
+/// The database is away.
+pub async fn update_post(tx: &Tx, id: PostId, standing: Standing, now: Time) -> Result<()> {
+    tx.conn()
+        .execute_raw(sql(
+            "WITH closed AS (
+                 UPDATE post_rank SET until = pg_current_xact_id(), closed_at = $6
+                 WHERE post_id = $1 AND until IS NULL
+                   AND (best, top, hot, controversial) IS DISTINCT FROM ($2::float8, $3::float8, $4::float8, $5::float8)
+                 RETURNING branch_id, created)
+             INSERT INTO post_rank (post_id, branch_id, best, top, hot, controversial, created)
+             SELECT $1, branch_id, $2, $3, $4, $5, created FROM closed",
+            [
+                id.into(),
+                standing.best.into(),
+                standing.top.into(),
+                standing.hot.into(),
+                standing.controversial.into(),
+                now.into(),
+            ],
+        ))
+        .await?;
+    Ok(())
+}
+
+/// Gives a topic its place in the list of topics.
+///
+/// # Errors
+/// The database is away.
+pub async fn insert_topic(tx: &Tx, id: TopicId, created_at: Time) -> Result<()> {
+    tx.conn()
+        .execute_raw(sql(
+            "INSERT INTO topic_rank (topic_id, active, top, created) VALUES ($1, $2, 0, $3)",
+            [id.into(), (-micros(created_at)).into(), micros(created_at).into()],
+        ))
+        .await?;
+    Ok(())
+}
+
+/// Moves a topic to the place that its last activity and its participants give it.
+///
+/// # Errors
+/// The database is away.
+pub async fn update_topic(
+    tx: &Tx,
+    id: TopicId,
+    last_activity_at: Time,
+    participants: i32,
+    now: Time,
+) -> Result<()> {
+    tx.conn()
+        .execute_raw(sql(
+            "WITH closed AS (
+                 UPDATE topic_rank SET until = pg_current_xact_id(), closed_at = $4
+                 WHERE topic_id = $1 AND until IS NULL
+                   AND (active, top) IS DISTINCT FROM ($2::float8, $3::float8)
+                 RETURNING created)
+             INSERT INTO topic_rank (topic_id, active, top, created) SELECT $1, $2, $3, created FROM closed",
+            [id.into(), (-micros(last_activity_at)).into(), f64::from(-participants).into(), now.into()],
+        ))
+        .await?;
+    Ok(())
+}
+
+/// Drops versions of places that no cursor can ask for any more.
+///
+/// # Errors
+/// The database is away.
+pub async fn forget_closed(app: &App, tx: &Tx) -> Result<u64> {
+    let lifetime = TimeDelta::seconds(app.config.lists.cursor_lifetime_secs.into());
+    // A cursor is refused by the second; an hour more keeps clocks that differ out of it.
+    let before = app.now() - lifetime - TimeDelta::hours(1);
+    let mut forgotten = 0;
+    for statement in [
+        "DELETE FROM post_rank WHERE closed_at < $1 AND until IS NOT NULL",
+        "DELETE FROM topic_rank WHERE closed_at < $1 AND until IS NOT NULL",
+    ] {
+        forgotten += tx.conn().execute_raw(sql(statement, [before.into()])).await?.rows_affected();
+    }
+    Ok(forgotten)
+}
