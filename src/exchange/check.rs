@@ -1,0 +1,311 @@
+//! What the parts of a debate file must be to each other, each refusal with its path.
+
+use std::collections::HashMap;
+
+use serde_json::Value;
+
+use super::format::{DebateFile, PostRecord, RelationRecord, TargetRecord};
+use crate::accounts::rules::Username;
+use crate::error::Field;
+use crate::historic_date::HistoricDate;
+use crate::posts::rules::{MAX_RELATIONS, TargetKind, check_relation};
+use crate::sources::rules::{Key, check_keyed_citations};
+use crate::topics::rules::{TopicStatus, check};
+
+/// `/posts/3/body` as `posts[3].body`, the form that every other error has.
+pub(super) fn dotted(pointer: &str) -> String {
+    let mut path = String::new();
+    for part in pointer.split('/').skip(1) {
+        if part.bytes().all(|byte| byte.is_ascii_digit()) {
+            path.push('[');
+            path.push_str(part);
+            path.push(']');
+        } else {
+            if !path.is_empty() {
+                path.push('.');
+            }
+            path.push_str(&part.replace("~1", "/").replace("~0", "~"));
+        }
+    }
+    if path.is_empty() { "(file)".to_owned() } else { path }
+}
+
+/// A schema can say how a date looks, not that a month has no 31st day.
+pub(super) fn find_impossible_dates(value: &Value, path: String, wrong: &mut Vec<Field>) {
+    match value {
+        Value::Object(fields) if fields.contains_key("precision") && fields.contains_key("value") => {
+            if let Err(error) = serde_json::from_value::<HistoricDate>(value.clone())
+                && !wrong.iter().any(|field| field.field.starts_with(&path))
+            {
+                wrong.push(Field::new(path, "not_a_date", format!("{error}.")));
+            }
+        }
+        Value::Object(fields) => {
+            for (name, value) in fields {
+                let path = if path.is_empty() { name.clone() } else { format!("{path}.{name}") };
+                find_impossible_dates(value, path, wrong);
+            }
+        }
+        Value::Array(items) => {
+            for (i, value) in items.iter().enumerate() {
+                find_impossible_dates(value, format!("{path}[{i}]"), wrong);
+            }
+        }
+        _ => {}
+    }
+}
+
+/// Everything that a file's parts must be to each other.
+pub(super) fn check_file(file: &DebateFile) -> Vec<Field> {
+    let mut wrong = check("topic.", &file.topic);
+    let mut unknown_person = |at: String, name: &Username| {
+        if !file.people.iter().any(|person| person.username == *name) {
+            wrong.push(Field::new(at, "unknown_person", format!("`people` has no {name}.")));
+        }
+    };
+    unknown_person("author".to_owned(), &file.author);
+    for (i, record) in file.scenario_set.history.iter().enumerate() {
+        unknown_person(format!("scenario_set.history[{i}].proposer"), &record.proposer);
+    }
+    for (i, post) in file.posts.iter().enumerate() {
+        if let Some(author) = &post.author {
+            unknown_person(format!("posts[{i}].author"), author);
+        }
+    }
+    for (i, vote) in file.votes.iter().enumerate() {
+        unknown_person(format!("votes[{i}].voter"), &vote.voter);
+    }
+    for (i, person) in file.people.iter().enumerate() {
+        if file.people[..i].iter().any(|other| other.username.skeleton() == person.username.skeleton()) {
+            wrong.push(Field::new(
+                format!("people[{i}].username"),
+                "duplicate",
+                "Another name looks like this one.",
+            ));
+        }
+    }
+    if file.topic.status == TopicStatus::Draft && !file.posts.is_empty() {
+        wrong.push(Field::new("topic.status", "draft_with_posts", "A draft has no posts."));
+    }
+    wrong.extend(check_scenario_set(file));
+    wrong.extend(check_posts(file));
+    wrong.extend(check_votes(file));
+    wrong
+}
+
+fn check_scenario_set(file: &DebateFile) -> Vec<Field> {
+    let mut wrong = Vec::new();
+    let is_known = |key: &Key| file.topic.scenarios.iter().any(|scenario| scenario.key == *key);
+    for (i, record) in file.scenario_set.history.iter().enumerate() {
+        let place = format!("scenario_set.history[{i}]");
+        if !is_known(&record.scenario) {
+            wrong.push(Field::new(format!("{place}.scenario"), "unknown_key", "No scenario has this key."));
+        }
+        if file.scenario_set.history[..i].iter().any(|other| other.scenario == record.scenario) {
+            wrong.push(Field::new(
+                format!("{place}.scenario"),
+                "duplicate",
+                "This scenario has a record already.",
+            ));
+        }
+        if record.introduced_in_version > file.scenario_set.version {
+            wrong.push(Field::new(
+                format!("{place}.introduced_in_version"),
+                "not_yet",
+                "The set has no such version.",
+            ));
+        }
+        if record.retired_in_version.is_some_and(|retired| {
+            retired <= record.introduced_in_version || retired > file.scenario_set.version
+        }) {
+            wrong.push(Field::new(
+                format!("{place}.retired_in_version"),
+                "out_of_order",
+                "After it was introduced, and no later than now.",
+            ));
+        }
+        if record.merged_into.as_ref().is_some_and(|key| !is_known(key) || *key == record.scenario) {
+            wrong.push(Field::new(
+                format!("{place}.merged_into"),
+                "unknown_key",
+                "No other scenario has this key.",
+            ));
+        }
+        if record.merged_into.is_some() && record.retired_in_version.is_none() {
+            wrong.push(Field::new(
+                format!("{place}.merged_into"),
+                "not_retired",
+                "What was merged was retired.",
+            ));
+        }
+    }
+    wrong
+}
+
+/// What came before a post in the file: where posts and relations stand, by their keys.
+#[derive(Default)]
+struct Before<'a> {
+    posts: HashMap<&'a Key, (usize, &'a PostRecord)>,
+    relations: HashMap<&'a Key, usize>,
+}
+
+fn check_posts(file: &DebateFile) -> Vec<Field> {
+    let mut wrong = Vec::new();
+    let mut before = Before::default();
+    for (i, post) in file.posts.iter().enumerate() {
+        let place = format!("posts[{i}]");
+        let earlier = i.checked_sub(1).and_then(|i| file.posts[i].created_at);
+        // Undated posts get the time of import, which is later than any date.
+        if i > 0 && post.created_at.is_some() && (earlier.is_none() || post.created_at < earlier) {
+            wrong.push(Field::new(
+                format!("{place}.created_at"),
+                "out_of_order",
+                "Posts stand in the order of time, undated ones last.",
+            ));
+        }
+        wrong.extend(check_post(&place, file, post, &before));
+        before.posts.insert(&post.key, (i, post));
+        before.relations.extend(post.relations.iter().map(|relation| (&relation.key, i)));
+    }
+    wrong
+}
+
+fn check_post(place: &str, file: &DebateFile, post: &PostRecord, before: &Before<'_>) -> Vec<Field> {
+    let mut wrong = Vec::new();
+    let mut refuse =
+        |field: &str, code, detail: &str| wrong.push(Field::new(format!("{place}{field}"), code, detail));
+    if before.posts.contains_key(&post.key) {
+        refuse(".key", "duplicate_key", "Another post has this key.");
+    }
+    if post.parent.as_ref().is_some_and(|key| !before.posts.contains_key(key)) {
+        refuse(".parent", "unknown_key", "No post before this one has this key.");
+    }
+    if post.author.is_some() != post.body.is_some() {
+        refuse("", "half_a_tombstone", "A post has an author and a body; a tombstone has neither.");
+    }
+    // Withdrawn relations are kept, so there may be more than a post has at one time.
+    if post.relations.len() > MAX_RELATIONS * 10 || post.stance_effects.len() > MAX_RELATIONS {
+        refuse("", "too_many", "Too many relations or stance effects.");
+    }
+    if let (Some(last), Some(body)) = (post.revisions.last(), &post.body)
+        && last.body != *body
+    {
+        refuse(".revisions", "not_the_last", "The last revision is the present text.");
+    }
+    if post.revisions.windows(2).any(|pair| pair[1].created_at < pair[0].created_at) {
+        refuse(".revisions", "out_of_order", "Revisions stand in the order of time.");
+    }
+    for (k, effect) in post.stance_effects.iter().enumerate() {
+        let at = format!(".stance_effects[{k}].scenario");
+        if !file.topic.scenarios.iter().any(|scenario| scenario.key == effect.scenario) {
+            refuse(&at, "unknown_key", "No scenario has this key.");
+        }
+        if post.stance_effects[..k].iter().any(|other| other.scenario == effect.scenario) {
+            refuse(&at, "duplicate", "One direction for each scenario.");
+        }
+    }
+    let at = format!("{place}.citations");
+    wrong.extend(check_keyed_citations(&at, &post.citations, &file.topic.sources, &file.topic.quotations));
+    for (k, relation) in post.relations.iter().enumerate() {
+        let at = format!("{place}.relations[{k}]");
+        wrong.extend(check_relation_record(&at, file, relation, before));
+        let again = |other: &RelationRecord| {
+            other.relation_type == relation.relation_type
+                && other.target == relation.target
+                && other.withdrawn_at.is_none()
+        };
+        if relation.withdrawn_at.is_none() && post.relations[..k].iter().any(again) {
+            wrong.push(Field::new(&at, "duplicate", "The post says this already."));
+        }
+        let key_is_taken = post.relations[..k].iter().any(|other| other.key == relation.key);
+        if key_is_taken || before.relations.contains_key(&relation.key) {
+            wrong.push(Field::new(format!("{at}.key"), "duplicate_key", "Another relation has this key."));
+        }
+    }
+    for (k, revision) in post.revisions.iter().enumerate() {
+        for (n, recorded) in revision.relations.iter().enumerate() {
+            let at = format!("{place}.revisions[{k}].relations[{n}]");
+            wrong.extend(check_target(&at, file, &recorded.target, before));
+        }
+    }
+    wrong
+}
+
+fn check_relation_record(
+    at: &str,
+    file: &DebateFile,
+    relation: &RelationRecord,
+    before: &Before<'_>,
+) -> Vec<Field> {
+    let RelationRecord { relation_type, target, p_if_true, p_if_false, .. } = relation;
+    let mut wrong: Vec<Field> =
+        check_relation(at, *relation_type, target.kind, *p_if_true, *p_if_false).into_iter().collect();
+    wrong.extend(check_target(at, file, target, before));
+    wrong
+}
+
+fn check_target(at: &str, file: &DebateFile, target: &TargetRecord, before: &Before<'_>) -> Option<Field> {
+    let topic = &file.topic;
+    let there = match (target.kind, &target.key) {
+        (TargetKind::Topic, None) => true,
+        (TargetKind::Topic, Some(_)) | (_, None) => false,
+        (TargetKind::Post, Some(key)) => before.posts.contains_key(key),
+        (TargetKind::Relation, Some(key)) => before.relations.contains_key(key),
+        (TargetKind::Scenario, Some(key)) => topic.scenarios.iter().any(|scenario| scenario.key == *key),
+        (TargetKind::ChainStep, Some(key)) => {
+            let steps = topic
+                .scenarios
+                .iter()
+                .find(|scenario| scenario.key == *key)
+                .map_or(0, |s| s.chain_steps.len());
+            target
+                .step_no
+                .is_some_and(|step| step >= 1 && usize::try_from(step).is_ok_and(|step| step <= steps))
+        }
+        (TargetKind::BackgroundFact, Some(key)) => topic.background_facts.iter().any(|fact| fact.key == *key),
+        (TargetKind::Variant, Some(key)) => topic.variants.iter().any(|variant| variant.key == *key),
+    };
+    let step_fits = target.step_no.is_some() == (target.kind == TargetKind::ChainStep);
+    (!there || !step_fits).then(|| {
+        Field::new(
+            format!("{at}.target"),
+            "unknown_key",
+            "Nothing of this kind has this key; posts and relations must come before the post that bears on them.",
+        )
+    })
+}
+
+fn check_votes(file: &DebateFile) -> Vec<Field> {
+    let mut wrong = Vec::new();
+    let posts: HashMap<&Key, &PostRecord> = file.posts.iter().map(|post| (&post.key, post)).collect();
+    let mut cast = std::collections::HashSet::new();
+    for (i, vote) in file.votes.iter().enumerate() {
+        let place = format!("votes[{i}]");
+        match posts.get(&vote.post) {
+            None => wrong.push(Field::new(format!("{place}.post"), "unknown_key", "No post has this key.")),
+            Some(post) if post.author.as_ref() == Some(&vote.voter) => {
+                wrong.push(Field::new(
+                    format!("{place}.voter"),
+                    "own_post",
+                    "Nobody votes on their own post.",
+                ));
+            }
+            Some(_) => {}
+        }
+        if !cast.insert((&vote.post, &vote.voter)) {
+            wrong.push(Field::new(place, "duplicate", "This person's vote on this post is there already."));
+        }
+    }
+    wrong
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pointers_become_paths() {
+        assert_eq!(dotted("/posts/3/relations/0/target"), "posts[3].relations[0].target");
+        assert_eq!(dotted(""), "(file)");
+    }
+}

@@ -1,0 +1,265 @@
+//! The format of debate files, and its JSON Schema.
+//!
+//! One document; its parts refer to each other by keys, and to people by usernames.
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+use utoipa::{PartialSchema, ToSchema};
+
+use crate::accounts::rules::{DisplayName, Username};
+use crate::clock::Timestamp;
+use crate::posts::rules::{
+    BasisPoints, CitationStatus, Criterion, Direction, PostBody, RelationType, TargetKind,
+};
+use crate::sources::rules::{CitationByKey, Key};
+use crate::topics::rules::TopicContent;
+
+/// The name and version of the format.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub(super) enum Format {
+    /// The first version.
+    #[serde(rename = "otherwise-debate/1")]
+    One,
+}
+
+/// A whole debate.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct DebateFile {
+    /// The name and version of the format.
+    pub format: Format,
+    /// Everybody the file names. On import they become accounts that nobody can sign in to.
+    pub people: Vec<Person>,
+    /// Who asks the question.
+    pub author: Username,
+    /// When the topic was made; the time of import where nothing is said.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub created_at: Option<Timestamp>,
+    /// The question, its bibliography and its scenarios.
+    pub topic: TopicContent,
+    /// The version of the set of scenarios, and what became of each.
+    #[serde(default)]
+    pub scenario_set: ScenarioSet,
+    /// The thread, oldest post first.
+    #[serde(default)]
+    pub posts: Vec<PostRecord>,
+    /// Who judged which post how.
+    #[serde(default)]
+    pub votes: Vec<VoteRecord>,
+}
+
+/// Somebody the file names.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Person {
+    /// By what the rest of the file refers to them.
+    pub username: Username,
+    /// How they want to be called.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub display_name: Option<DisplayName>,
+}
+
+/// The set of scenarios over time.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct ScenarioSet {
+    /// Counts the changes of the set, from 1.
+    #[schema(minimum = 1)]
+    pub version: i32,
+    /// What is not as usual: scenarios that are left out were proposed by the topic's author in version 1.
+    #[serde(default)]
+    pub history: Vec<ScenarioRecord>,
+}
+
+impl Default for ScenarioSet {
+    fn default() -> Self {
+        Self { version: 1, history: Vec::new() }
+    }
+}
+
+/// Where a scenario came from, and what became of it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct ScenarioRecord {
+    /// Its key.
+    pub scenario: Key,
+    /// Who proposed it.
+    pub proposer: Username,
+    /// The version of the set that brought it in.
+    #[schema(minimum = 1)]
+    pub introduced_in_version: i32,
+    /// The version of the set that took it out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub retired_in_version: Option<i32>,
+    /// The key of the scenario that took its place.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub merged_into: Option<Key>,
+}
+
+/// A post, or its tombstone.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct PostRecord {
+    /// By what the rest of the file refers to it.
+    pub key: Key,
+    /// Who wrote it; nobody for a tombstone.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub author: Option<Username>,
+    /// The key of the post it answers.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub parent: Option<Key>,
+    /// The text as Markdown; none for a tombstone.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub body: Option<PostBody>,
+    /// Whether it says where it has things from.
+    pub citation_status: CitationStatus,
+    /// Which test of a counterfactual it applies.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub criterion: Option<Criterion>,
+    /// What it bears on.
+    #[serde(default)]
+    pub relations: Vec<RelationRecord>,
+    /// Which scenarios it moves.
+    #[serde(default)]
+    pub stance_effects: Vec<StanceRecord>,
+    /// What it leans on.
+    #[serde(default)]
+    pub citations: Vec<CitationByKey>,
+    /// When it was posted; the time of import where nothing is said.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub created_at: Option<Timestamp>,
+    /// What it said before, oldest first, the present text last; left out where it was never revised.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub revisions: Vec<RevisionRecord>,
+}
+
+/// What a post does to a target.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RelationRecord {
+    /// By what undercuts and questions refer to it.
+    pub key: Key,
+    /// What the post does.
+    #[serde(rename = "type")]
+    pub relation_type: RelationType,
+    /// To what; always something before this post in the file.
+    pub target: TargetRecord,
+    /// For evidence: how likely it is if the target holds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub p_if_true: Option<BasisPoints>,
+    /// For evidence: how likely it is if not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub p_if_false: Option<BasisPoints>,
+    /// When it was made, if not with its post.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub created_at: Option<Timestamp>,
+    /// When an edit took it back.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub withdrawn_at: Option<Timestamp>,
+}
+
+/// What a relation bears on.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct TargetRecord {
+    /// What kind of thing.
+    pub kind: TargetKind,
+    /// Its key; for a step, the key of its scenario; none for the topic.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub key: Option<Key>,
+    /// The number of a step.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub step_no: Option<i16>,
+}
+
+/// How a post moves one scenario.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct StanceRecord {
+    /// The scenario's key.
+    pub scenario: Key,
+    /// Which way.
+    pub direction: Direction,
+}
+
+/// A text that a post has had.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RevisionRecord {
+    /// The text.
+    pub body: PostBody,
+    /// What it bore on.
+    #[serde(default)]
+    pub relations: Vec<RecordedRelation>,
+    /// When it was made.
+    pub created_at: Timestamp,
+}
+
+/// What a post bore on in an earlier revision.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RecordedRelation {
+    /// What the post did.
+    #[serde(rename = "type")]
+    pub relation_type: RelationType,
+    /// To what.
+    pub target: TargetRecord,
+}
+
+/// What somebody thinks of a post.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct VoteRecord {
+    /// The post's key.
+    pub post: Key,
+    /// Who.
+    pub voter: Username,
+    /// Whether it is a good argument: -1, 0 or 1.
+    #[schema(minimum = -1, maximum = 1)]
+    pub quality: i8,
+    /// Whether they agree: -1, 0 or 1.
+    #[schema(minimum = -1, maximum = 1)]
+    pub agreement: i8,
+    /// When they last changed their mind; the time of import where nothing is said.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cast_at: Option<Timestamp>,
+}
+
+/// The JSON Schema of debate files, made of the types above.
+///
+/// # Errors
+/// A type has no JSON form: a defect.
+pub fn schema() -> serde_json::Result<Value> {
+    let mut schemas = vec![(DebateFile::name().into_owned(), DebateFile::schema())];
+    DebateFile::schemas(&mut schemas);
+    let mut definitions = serde_json::Map::new();
+    for (name, schema) in schemas {
+        definitions.insert(name, serde_json::to_value(schema)?);
+    }
+    let mut document = json!({
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": "Otherwise debate file, version 1",
+        "$ref": "#/$defs/DebateFile",
+        "$defs": definitions,
+    });
+    point_at_definitions(&mut document);
+    Ok(document)
+}
+
+/// Schemas stand elsewhere in an OpenAPI document than in a JSON Schema.
+fn point_at_definitions(value: &mut Value) {
+    match value {
+        Value::Object(fields) => {
+            for (name, value) in fields {
+                match value {
+                    Value::String(target) if name == "$ref" => {
+                        *target = target.replace("#/components/schemas/", "#/$defs/");
+                    }
+                    value => point_at_definitions(value),
+                }
+            }
+        }
+        Value::Array(items) => items.iter_mut().for_each(point_at_definitions),
+        _ => {}
+    }
+}
