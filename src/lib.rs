@@ -1,0 +1,41 @@
+//! Otherwise: a debate server for counterfactual questions.
+//!
+//! Vertical features over one shared schema; pure rules in the middle; every write carries a permit and
+//! a transaction. A `use` points to something earlier in this list of kinds of file: `ids`, `clock`,
+//! `config`, `error` and the value types of the ground floor; `rules`; `entity`; `policy`; `db`, `http`,
+//! `keys`, `hashing`; `app`; `store`; `api`; `router`, `worker`; and between features to one that stands
+//! earlier below. `docs/ARCHITECTURE.md` says why, and a test keeps it so.
+
+pub mod clock;
+pub mod config;
+pub mod error;
+pub mod historic_date;
+pub mod ids;
+pub mod invalid;
+pub mod markdown;
+pub mod text;
+
+pub mod entity;
+pub mod policy;
+
+pub mod db;
+pub mod hashing;
+pub mod http;
+pub mod keys;
+
+pub mod app;
+
+pub mod accounts;
+pub mod auth;
+pub mod events;
+pub mod exchange;
+pub mod posts;
+pub mod ranking;
+pub mod scenarios;
+pub mod sources;
+pub mod topics;
+pub mod votes;
+
+pub mod router;
+pub mod serve;
+pub mod worker;

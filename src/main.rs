@@ -1,0 +1,211 @@
+//! The command line of Otherwise: each command is handed to the part that does it.
+
+use std::io::{IsTerminal, Read};
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use anyhow::{Context, bail, ensure};
+use clap::{Args, Parser, Subcommand};
+use otherwise::app::App;
+use otherwise::clock::Clock;
+use otherwise::config::{Config, LogFormat};
+use otherwise::ids::Ids;
+use otherwise::keys::Keys;
+use otherwise::{accounts, db, exchange, router, serve};
+
+/// A debate server for counterfactual questions.
+///
+/// `otherwise serve` is all it takes: without a database URL the server runs a private PostgreSQL in its
+/// data folder and loads the debate of 1956. Settings and their defaults are in config/default.toml; each
+/// can be set in the environment as `OTHERWISE__SECTION__KEY`.
+#[derive(Parser)]
+#[command(name = "otherwise", version, max_term_width = 100)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Run the server, with its background work
+    Serve,
+    /// Run the background work only, beside servers over one database
+    Worker,
+    /// Bring the database's schema up to date
+    Migrate,
+    /// Load a debate from a file
+    ///
+    /// One transaction: a file that is not right changes nothing, and every field that is wrong is named.
+    /// A file that was loaded before changes nothing either. The format: docs/debate.schema.json.
+    Import {
+        /// The file; `-` reads standard input
+        file: PathBuf,
+    },
+    /// Write a debate to standard output
+    Export {
+        /// The topic's slug
+        slug: String,
+        /// Leave out who voted how
+        #[arg(long)]
+        without_votes: bool,
+    },
+    /// Manage administrators
+    #[command(subcommand)]
+    Admin(Admin),
+    /// Print the OpenAPI document
+    Openapi,
+    /// Print the JSON Schema of debate files
+    Schema,
+    /// Look at the configuration
+    #[command(subcommand)]
+    Config(ConfigCommand),
+    /// Ask the running server whether it is well; for container health checks
+    Healthcheck,
+}
+
+#[derive(Subcommand)]
+enum Admin {
+    /// Make an administrator
+    Create(NewAdmin),
+}
+
+#[derive(Args)]
+struct NewAdmin {
+    /// Their username
+    #[arg(long)]
+    username: String,
+    /// Their address
+    #[arg(long)]
+    email: String,
+    /// Read the password (15 characters or more) from standard input, which keeps it out of the shell's history
+    #[arg(long, required = true)]
+    password_stdin: bool,
+}
+
+#[derive(Subcommand)]
+enum ConfigCommand {
+    /// Check the configuration and show what is in force, without secrets
+    Check,
+}
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let done = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .map_err(anyhow::Error::from)
+        .and_then(|runtime| runtime.block_on(run(cli.command)));
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("otherwise: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn run(command: Command) -> anyhow::Result<()> {
+    match command {
+        Command::Openapi => print(&router::document()),
+        Command::Schema => print(&exchange::schema()?),
+        Command::Config(ConfigCommand::Check) => {
+            println!("{}", Config::load()?.summary());
+            Ok(())
+        }
+        Command::Healthcheck => serve::healthcheck(&Config::load()?).await,
+        Command::Serve => {
+            let config = Config::load()?;
+            log_to_stderr(&config)?;
+            Box::pin(serve::serve(config)).await
+        }
+        Command::Worker => with_app(async |app| serve::work(app).await).await,
+        Command::Migrate => {
+            with_app(async |_| {
+                println!("The schema is up to date.");
+                Ok(())
+            })
+            .await
+        }
+        Command::Import { file } => with_app(async |app| import(app, &file).await).await,
+        Command::Export { slug, without_votes } => {
+            with_app(async |app| {
+                let text = exchange::export(app, &slug, !without_votes).await?;
+                print!("{text}");
+                Ok(())
+            })
+            .await
+        }
+        Command::Admin(Admin::Create(new)) => with_app(async |app| create_admin(app, new).await).await,
+    }
+}
+
+fn print(document: &impl serde::Serialize) -> anyhow::Result<()> {
+    println!("{}", serde_json::to_string_pretty(document)?);
+    Ok(())
+}
+
+/// Starts the log: for people on a terminal, for programs otherwise.
+fn log_to_stderr(config: &Config) -> anyhow::Result<()> {
+    let json = match config.log.format {
+        LogFormat::Json => true,
+        LogFormat::Human => false,
+        LogFormat::Auto => !std::io::stderr().is_terminal(),
+    };
+    let builder = tracing_subscriber::fmt()
+        .with_env_filter(tracing_subscriber::EnvFilter::try_new(&config.log.filter)?)
+        .with_writer(std::io::stderr);
+    let started = if json {
+        builder.json().flatten_event(true).try_init()
+    } else {
+        builder.with_target(false).with_ansi(std::io::stderr().is_terminal()).try_init()
+    };
+    started.map_err(|error| anyhow::anyhow!("starting the log: {error}"))
+}
+
+/// Does something with the database of the configuration. Where no URL is given that is the private
+/// cluster: shared with a server that runs, or started for the command and stopped afterwards.
+async fn with_app(work: impl AsyncFnOnce(&App) -> anyhow::Result<()>) -> anyhow::Result<()> {
+    let config = Config::load()?;
+    log_to_stderr(&config)?;
+    let database = serve::Database::start_or_share(&config).await?;
+    let done = async {
+        let pool = db::connect(&database.url(), &config.database).await?;
+        db::migrate(&pool).await?;
+        let keys = Keys::load(&config)?;
+        let app = App::new(pool, config, Clock::System, Ids::System, keys);
+        let done = work(&app).await;
+        app.db.clone().close().await?;
+        done
+    }
+    .await;
+    database.stop().await?;
+    done
+}
+
+async fn import(app: &App, file: &PathBuf) -> anyhow::Result<()> {
+    let text = if file.as_os_str() == "-" {
+        let mut text = Vec::new();
+        std::io::stdin().read_to_end(&mut text).context("reading standard input")?;
+        text
+    } else {
+        std::fs::read(file).with_context(|| format!("reading {}", file.display()))?
+    };
+    let imported = exchange::import(app, &text, &exchange::Progress::on_terminal()).await?;
+    println!("{imported}");
+    Ok(())
+}
+
+async fn create_admin(app: &App, new: NewAdmin) -> anyhow::Result<()> {
+    ensure!(new.password_stdin, "say --password-stdin and send the password on standard input");
+    let mut password = String::new();
+    std::io::stdin().read_to_string(&mut password).context("reading the password from standard input")?;
+    // What `echo` adds is not part of the password.
+    let password = password.strip_suffix('\n').unwrap_or(&password);
+    let password = password.strip_suffix('\r').unwrap_or(password);
+    if password.is_empty() {
+        bail!("no password came on standard input");
+    }
+    let account = accounts::create_administrator(app, &new.username, &new.email, password).await?;
+    println!("{} is an administrator and can sign in.", account.username);
+    Ok(())
+}

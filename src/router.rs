@@ -1,0 +1,127 @@
+//! All routes together, and the document that describes them.
+
+use axum::Router;
+use axum::extract::State;
+use axum::http::header;
+use axum::response::{IntoResponse, Redirect, Response};
+use axum::routing::get;
+use serde::Serialize;
+use utoipa::openapi::OpenApi;
+use utoipa::{OpenApi as _, ToSchema};
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+use utoipa_swagger_ui::Config as DocsConfig;
+
+use crate::app::App;
+use crate::error::{Code, Error, Result};
+use crate::http::{Answer, Cache, Path, middleware, openapi};
+use crate::{accounts, auth, db, posts, topics, votes};
+
+#[derive(utoipa::OpenApi)]
+#[openapi(
+    info(
+        title = "Otherwise",
+        description = "A debate server for counterfactual questions. Conventions: docs/API.md.",
+        license(name = "MIT OR Apache-2.0"),
+    ),
+    tags(
+        (name = "accounts", description = "People"),
+        (name = "sessions", description = "Signing in and out"),
+        (name = "topics", description = "The questions under debate"),
+        (name = "posts", description = "Arguments, their threads and relations"),
+        (name = "votes", description = "Judging arguments on two axes"),
+        (name = "service", description = "The server itself"),
+    ),
+)]
+struct Document;
+
+fn api() -> (Router<App>, OpenApi) {
+    let versioned = OpenApiRouter::new()
+        .merge(accounts::router())
+        .merge(auth::router())
+        .merge(topics::router())
+        .merge(posts::router())
+        .merge(votes::router())
+        .routes(routes!(read_openapi));
+    let (router, document) = OpenApiRouter::with_openapi(Document::openapi())
+        .nest("/api/v1", versioned)
+        .routes(routes!(read_health))
+        .routes(routes!(read_readiness))
+        .split_for_parts();
+    (router, openapi::finish(document))
+}
+
+/// The document that describes the API, as it is served and as it is kept in docs/.
+pub fn document() -> OpenApi {
+    api().1
+}
+
+/// Everything the server answers to.
+pub fn router(app: &App) -> Router {
+    let (router, _) = api();
+    let router = router
+        .route("/docs", get(|| async { Redirect::permanent("/docs/") }))
+        .route("/docs/", get(|| async { docs("index.html") }))
+        .route("/docs/{*file}", get(|Path(file): Path<String>| async move { docs(&file) }))
+        .fallback(|| async { Error::not_found() })
+        .method_not_allowed_fallback(|| async {
+            Code::MethodNotAllowed.error("The `Allow` header says which methods do.")
+        })
+        .with_state(app.clone());
+    middleware::wrap(router, app)
+}
+
+/// The document, browsable. Everything it needs is part of this program.
+fn docs(file: &str) -> Response {
+    // The page is the library's; it sets styles on elements, and its script starts itself inline.
+    const POLICY: &str = "default-src 'self'; script-src 'self' 'unsafe-inline'; style-src 'self' 'unsafe-inline'; \
+                          img-src 'self' data:; frame-ancestors 'none'";
+    let config = std::sync::Arc::new(DocsConfig::from("/api/v1/openapi.json").validator_url("none"));
+    match utoipa_swagger_ui::serve(file, config) {
+        Ok(Some(found)) => (
+            [
+                (header::CONTENT_TYPE, found.content_type),
+                (header::CONTENT_SECURITY_POLICY, POLICY.to_owned()),
+            ],
+            found.bytes.into_owned(),
+        )
+            .into_response(),
+        Ok(None) => Error::not_found().into_response(),
+        Err(error) => Error::internal(anyhow::anyhow!("the docs page: {error}")).into_response(),
+    }
+}
+
+/// How the server is.
+#[derive(Debug, Serialize, ToSchema)]
+struct Health {
+    /// `ok`.
+    status: &'static str,
+}
+
+/// Whether the server is alive
+///
+/// Answers without asking anybody else.
+#[utoipa::path(get, path = "/healthz", tag = "service", responses((status = 200, body = Health)), security(()))]
+async fn read_health() -> Result<Answer> {
+    Answer::ok(&Health { status: "ok" }, Cache::No)
+}
+
+/// Whether the server can work
+///
+/// The database is reachable and its schema is the one this program was made for.
+#[utoipa::path(get, path = "/readyz", tag = "service", responses((status = 200, body = Health)), security(()))]
+async fn read_readiness(State(app): State<App>) -> Result<Answer> {
+    if db::migrations_are_current(&app.db).await? {
+        Answer::ok(&Health { status: "ok" }, Cache::No)
+    } else {
+        Err(Code::Unavailable
+            .error("The database's schema is not up to date: run `otherwise migrate`.")
+            .retry_after(5))
+    }
+}
+
+/// Read this document
+#[utoipa::path(get, path = "/openapi.json", tag = "service", responses((status = 200, description = "OpenAPI 3.1")), security(()))]
+async fn read_openapi() -> Result<Answer> {
+    Answer::ok(&document(), Cache::Public)
+}

@@ -1,0 +1,38 @@
+//! Work that no request waits for, done from time to time in the same process as the server.
+
+use std::time::Duration;
+
+use crate::app::App;
+use crate::db::idempotency;
+use crate::error::Result;
+use crate::ranking;
+
+/// How long it rests between two rounds.
+const REST: Duration = Duration::from_mins(5);
+
+/// Does what is due, rests, and starts again, until it is dropped.
+pub async fn run(app: App) {
+    loop {
+        match tidy(&app).await {
+            Ok(forgotten) if forgotten > 0 => {
+                tracing::info!(forgotten, "dropped what nobody can ask for any more");
+            }
+            Ok(_) => {}
+            Err(error) => tracing::warn!(%error, "tidying up; will try again in {REST:?}"),
+        }
+        app.limits.forget_idle();
+        tokio::time::sleep(REST).await;
+    }
+}
+
+/// Drops what nobody can ask for any more: kept answers, and old places in lists.
+///
+/// # Errors
+/// The database is away.
+pub async fn tidy(app: &App) -> Result<u64> {
+    let tx = app.begin().await?;
+    let answers = idempotency::forget_old(app, &tx).await?;
+    let places = ranking::forget_closed(app, &tx).await?;
+    tx.commit().await?;
+    Ok(answers + places)
+}

@@ -1,0 +1,67 @@
+//! Things that many tests need, made through the API.
+
+use serde_json::{Value, json};
+
+use super::Client;
+
+/// A date of day precision.
+pub fn day(value: &str) -> Value {
+    json!({ "value": value, "precision": "day" })
+}
+
+/// Everything that an open topic needs, and no more.
+pub fn open_topic(title: &str) -> Value {
+    json!({
+        "title": title,
+        "status": "open",
+        "question_text": "What would have become of England if the Armada had landed?",
+        "event": {
+            "title": "Defeat of the Spanish Armada",
+            "date": { "value": "1588-08-08", "precision": "day" },
+            "summary": "The fleet was scattered off Gravelines and never landed an army.",
+        },
+        "actual_outcome": "England stayed Protestant under Elizabeth.",
+        "antecedent": {
+            "statement": "Parma's army crosses and lands in Kent.",
+            "operation": "replace_event",
+            "point_of_divergence": day("1588-08-07"),
+        },
+        "consequent_in_question": "Whether Elizabeth keeps her throne.",
+        "outcome_definition": "Elizabeth reigns at the date asked about.",
+        "outcome_occurred": true,
+        "outcome_actual_date": { "value": "1588", "precision": "year" },
+        "horizon": day("1603-03-24"),
+        "scenarios": [
+            { "key": "falls", "label": "Elizabeth falls", "statement": "London is taken within the year.",
+              "outcome_vs_actual": "absent",
+              "chain_steps": [{ "statement": "The army reaches London." }, { "statement": "The court flees." }] },
+            { "key": "holds", "label": "Elizabeth holds", "statement": "The landing is beaten back in weeks.",
+              "outcome_vs_actual": "same" },
+            { "key": "other", "label": "Something else", "statement": "None of the above; say what in a post.",
+              "outcome_vs_actual": "unspecified", "is_residual": true },
+        ],
+    })
+}
+
+impl Client {
+    /// Opens a topic and gives its slug.
+    pub async fn opens_topic(&self, title: &str) -> String {
+        self.post("/topics", open_topic(title)).await.is(201).text("/slug")
+    }
+
+    /// Posts in a topic and gives the post's identifier.
+    pub async fn posts_in(&self, topic: &str, body: &str) -> String {
+        self.post(&format!("/topics/{topic}/posts"), json!({ "body": body })).await.is(201).text("/id")
+    }
+
+    /// Replies to a post and gives the reply's identifier.
+    pub async fn replies_to(&self, topic: &str, parent: &str, body: &str) -> String {
+        let reply = json!({ "parent_id": parent, "body": body });
+        self.post(&format!("/topics/{topic}/posts"), reply).await.is(201).text("/id")
+    }
+
+    /// Judges the quality of a post.
+    pub async fn judges(&self, post: &str, quality: i8) {
+        self.put(&format!("/posts/{post}/vote"), json!({ "quality": quality })).await.is(200);
+    }
+}
