@@ -7,7 +7,9 @@ use axum::http::header::CONTENT_TYPE;
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, StatusCode};
 use http_body_util::BodyExt;
-use serde::de::DeserializeOwned;
+use serde::de::{DeserializeOwned, MapAccess, SeqAccess, Visitor};
+use serde::{Deserialize, Deserializer};
+use serde_json::Value;
 use serde_json::error::Category;
 
 use crate::app::App;
@@ -119,6 +121,70 @@ fn data_error(path: String, message: &str) -> Error {
     Error::fields(vec![Field { field, code: code.into(), detail }])
 }
 
+/// Any JSON, read as strictly as a type would: a field that is there twice is refused.
+#[derive(Debug, Clone, PartialEq)]
+pub struct StrictValue(pub Value);
+
+impl<'de> Deserialize<'de> for StrictValue {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(StrictVisitor).map(Self)
+    }
+}
+
+struct StrictVisitor;
+
+impl<'de> Visitor<'de> for StrictVisitor {
+    type Value = Value;
+
+    fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("JSON")
+    }
+
+    fn visit_unit<E>(self) -> Result<Value, E> {
+        Ok(Value::Null)
+    }
+
+    fn visit_bool<E>(self, value: bool) -> Result<Value, E> {
+        Ok(value.into())
+    }
+
+    fn visit_i64<E>(self, value: i64) -> Result<Value, E> {
+        Ok(value.into())
+    }
+
+    fn visit_u64<E>(self, value: u64) -> Result<Value, E> {
+        Ok(value.into())
+    }
+
+    fn visit_f64<E>(self, value: f64) -> Result<Value, E> {
+        Ok(value.into())
+    }
+
+    fn visit_str<E>(self, value: &str) -> Result<Value, E> {
+        Ok(value.into())
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Value, A::Error> {
+        let mut list = Vec::new();
+        while let Some(StrictValue(item)) = items.next_element()? {
+            list.push(item);
+        }
+        Ok(list.into())
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut fields: A) -> Result<Value, A::Error> {
+        let mut object = serde_json::Map::new();
+        while let Some(name) = fields.next_key::<String>()? {
+            if object.contains_key(&name) {
+                return Err(serde::de::Error::custom(format_args!("duplicate field `{name}`")));
+            }
+            let StrictValue(value) = fields.next_value()?;
+            object.insert(name, value);
+        }
+        Ok(object.into())
+    }
+}
+
 /// The query of an address.
 pub struct Query<T>(pub T);
 
@@ -155,8 +221,6 @@ impl<T: DeserializeOwned + Send> FromRequestParts<App> for Path<T> {
 
 #[cfg(test)]
 mod tests {
-    use serde::Deserialize;
-
     use super::*;
 
     #[derive(Debug, Deserialize)]
@@ -192,6 +256,15 @@ mod tests {
         {
             assert_eq!(refusal(json), (400, String::new()), "{json}");
         }
+    }
+
+    #[test]
+    fn any_json_is_read_as_strictly_as_a_type() {
+        let read = |json: &str| parse_json::<StrictValue>(json.as_bytes());
+        let json = r#"{"a":[1,-2,0.5,"x",null,true],"b":{"c":{}}}"#;
+        assert_eq!(read(json).unwrap().0.to_string(), json);
+        let error = read(r#"{"a":{"b":1,"b":2}}"#).unwrap_err();
+        assert_eq!((error.fields[0].field.as_str(), &*error.fields[0].code), ("a.b", "duplicate_field"));
     }
 
     #[test]

@@ -15,7 +15,7 @@ pub mod serve;
 pub use answer::{Answer, Cache};
 pub use client::ClientAddress;
 pub use create::{Claimed, Create};
-pub use input::{Body, Path, Query, parse_json};
+pub use input::{Body, Path, Query, StrictValue, parse_json};
 pub use precondition::IfMatch;
 pub use problem::{FieldProblem, Problem};
 

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 
 use chrono::TimeDelta;
+use sea_orm::sea_query::LockType;
 use sea_orm::{
     ColumnTrait, ConnectionTrait, EntityTrait, FromQueryResult, QueryFilter, QueryOrder, QuerySelect,
 };
@@ -287,18 +288,23 @@ pub(super) fn later_than(now: Time, older: impl Iterator<Item = Time>) -> Time {
 pub(super) async fn find_for_update(tx: &Tx, id: PostId) -> Result<post::Model> {
     // Votes take the tally first as well: whoever holds it knows that the post stays as it is.
     lock_tally(tx, id).await?;
-    post::Entity::find_by_id(id).lock_exclusive().one(tx.conn()).await?.ok_or_else(Error::not_found)
+    post::Entity::find_by_id(id)
+        .lock(LockType::NoKeyUpdate)
+        .one(tx.conn())
+        .await?
+        .ok_or_else(Error::not_found)
 }
 
-/// Finds the parent of a new post, and keeps it from being deleted until the transaction ends.
+/// Finds the parent of a new post, and keeps it from being deleted until the transaction ends: whoever
+/// changes a post holds its tally first.
 ///
 /// # Errors
 /// 422 where the topic has no such post.
 pub(super) async fn find_parent(tx: &Tx, topic_id: TopicId, id: PostId) -> Result<post::Model> {
-    let found = post::Entity::find_by_id(id).lock_shared().one(tx.conn()).await?;
-    found
-        .filter(|parent| parent.topic_id == topic_id)
-        .ok_or_else(|| Error::field("parent_id", "unknown_id", "This topic has no such post."))
+    let unknown = || Error::field("parent_id", "unknown_id", "This topic has no such post.");
+    post_tally::Entity::find_by_id(id).lock_exclusive().one(tx.conn()).await?.ok_or_else(unknown)?;
+    let found = post::Entity::find_by_id(id).one(tx.conn()).await?;
+    found.filter(|parent| parent.topic_id == topic_id).ok_or_else(unknown)
 }
 
 /// Reads the counters of a post and keeps others from changing them until the transaction ends.

@@ -20,7 +20,7 @@ use crate::error::{Error, Result};
 use crate::events::{self, Event};
 use crate::historic_date::HistoricDate;
 use crate::http::page::{Limit, Page};
-use crate::http::{Answer, Body, Cache, Claimed, Create, IfMatch, Path, Query, parse_json};
+use crate::http::{Answer, Body, Cache, Claimed, Create, IfMatch, Path, Query, StrictValue, parse_json};
 use crate::ids::{BackgroundFactId, ChainStepId, QuotationId, ScenarioId, SourceId, TopicId, VariantId};
 use crate::policy::{Actor, CreateTopic, EditTopic};
 use crate::scenarios::StoredScenario;
@@ -448,7 +448,7 @@ async fn revise_topic(
     actor: Actor,
     Path(name): Path<String>,
     if_match: IfMatch,
-    Body(patch): Body<Value>,
+    Body(StrictValue(patch)): Body<StrictValue>,
 ) -> Result<Answer> {
     actor.require()?;
     let tx = app.begin().await?;

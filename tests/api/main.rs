@@ -3,4 +3,3 @@
 //! `script/test` starts the cluster and says where it is in `OTHERWISE_TEST_DATABASE_URL`.
 
 mod support;
-

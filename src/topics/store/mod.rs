@@ -9,7 +9,8 @@ pub(super) use read::{StoredVariant, event_content};
 
 use std::collections::HashMap;
 
-use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, FromQueryResult, QueryFilter};
+use sea_orm::sea_query::LockType;
+use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, FromQueryResult, QueryFilter, QuerySelect};
 
 use crate::app::App;
 use crate::clock::Time;
@@ -51,8 +52,7 @@ pub async fn find(db: &impl ConnectionTrait, actor: &Actor, name: &str) -> Resul
 /// # Errors
 /// As [`find`].
 pub(super) async fn find_for_update(tx: &Tx, actor: &Actor, id: TopicId) -> Result<topic::Model> {
-    use sea_orm::QuerySelect;
-    let found = topic::Entity::find_by_id(id).lock_exclusive().one(tx.conn()).await?;
+    let found = topic::Entity::find_by_id(id).lock(LockType::NoKeyUpdate).one(tx.conn()).await?;
     found.filter(|topic| visible_to(topic, actor)).ok_or_else(Error::not_found)
 }
 
