@@ -7,7 +7,7 @@ use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
 use secrecy::{ExposeSecret, SecretString};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
 
 use crate::app::App;
@@ -105,15 +105,22 @@ pub async fn serve(config: Config) -> anyhow::Result<()> {
         })?),
         None => None,
     };
+    let mut orders = Orders::listen()?;
     let mut database = tokio::select! {
         started = Database::start(&config) => started?,
-        signal = told_to_stop() => {
-            tracing::info!(signal = signal?, "stopped while the database was starting");
+        signal = orders.stop() => {
+            tracing::info!(signal, "stopped while the database was starting");
             return Ok(());
         }
     };
     let served = async {
-        let app = Box::pin(prepare(&database, config)).await?;
+        let app = tokio::select! {
+            prepared = Box::pin(prepare(&database, config)) => prepared?,
+            signal = orders.stop() => {
+                tracing::info!(signal, "stopped while the database was being prepared");
+                return Ok(());
+            }
+        };
         announce(&app, listener.local_addr()?, &database);
         let (stop, stopped) = watch::channel(());
         let mut told = stopped.clone();
@@ -128,7 +135,10 @@ pub async fn serve(config: Config) -> anyhow::Result<()> {
         let metrics = metrics_listener.map(|listener| tokio::spawn(serve_metrics(listener)));
         let work = tokio::spawn(worker::run(app.clone()));
         let ended = tokio::select! {
-            signal = told_to_stop() => signal.map(|signal| tracing::info!(signal, "stopping: no new connections, running requests are answered")),
+            signal = orders.stop() => {
+                tracing::info!(signal, "stopping: no new connections, running requests are answered");
+                Ok(())
+            }
             status = database.died() => Err(anyhow::anyhow!("the private PostgreSQL ended by itself ({status}); its log is in the data folder")),
         };
         drop(stop);
@@ -184,12 +194,24 @@ fn announce(app: &App, address: SocketAddr, database: &Database) {
     );
 }
 
-/// Resolves at Ctrl-C or SIGTERM, with its name.
-async fn told_to_stop() -> anyhow::Result<&'static str> {
-    let (mut interrupt, mut terminate) = (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
-    tokio::select! {
-        _ = interrupt.recv() => Ok("SIGINT"),
-        _ = terminate.recv() => Ok("SIGTERM"),
+/// The signals that end the program. Listened to once and kept: from the first listening on the system no
+/// longer ends the program by itself, and a signal that came while nobody listened would be lost.
+struct Orders {
+    interrupt: Signal,
+    terminate: Signal,
+}
+
+impl Orders {
+    fn listen() -> anyhow::Result<Self> {
+        Ok(Self { interrupt: signal(SignalKind::interrupt())?, terminate: signal(SignalKind::terminate())? })
+    }
+
+    /// Resolves at Ctrl-C or SIGTERM, with its name; at once if it came since the last time.
+    async fn stop(&mut self) -> &'static str {
+        tokio::select! {
+            _ = self.interrupt.recv() => "SIGINT",
+            _ = self.terminate.recv() => "SIGTERM",
+        }
     }
 }
 
@@ -198,8 +220,9 @@ async fn told_to_stop() -> anyhow::Result<&'static str> {
 /// # Errors
 /// Signals cannot be received.
 pub async fn work(app: &App) -> anyhow::Result<()> {
+    let mut orders = Orders::listen()?;
     let work = tokio::spawn(worker::run(app.clone()));
-    let signal = told_to_stop().await?;
+    let signal = orders.stop().await;
     tracing::info!(signal, "stopping");
     work.abort();
     Ok(())

@@ -103,6 +103,14 @@ pub async fn find_by_login(db: &impl ConnectionTrait, login: &str) -> Result<Opt
     }
 }
 
+/// What somebody signs in with in the form in which it is compared, whether or not there is an account.
+pub fn login_key(login: &str) -> String {
+    Email::try_from(login)
+        .map(|email| email.key())
+        .or_else(|_| Username::try_from(login).map(String::from))
+        .unwrap_or_else(|_| login.to_owned())
+}
+
 /// Finds an account that is known to be there, and keeps others from changing it.
 ///
 /// # Errors

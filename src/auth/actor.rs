@@ -15,11 +15,12 @@ impl FromRequestParts<App> for Actor {
     type Rejection = Error;
 
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self> {
-        let actor = read(parts, app).await?;
+        let actor = read(parts, app).await;
         let ClientAddress(address) = ClientAddress::from_request_parts(parts, app).await?;
-        let client = actor.id().map_or(Client::Address(address), Client::Account);
-        limits::count(app, parts, client)?;
-        Ok(actor)
+        // A bad token counts for the address it comes from.
+        let id = actor.as_ref().ok().and_then(Actor::id);
+        limits::count(app, parts, id.map_or(Client::Address(address), Client::Account))?;
+        actor
     }
 }
 

@@ -19,10 +19,11 @@ use crate::entity::session;
 use crate::error::{Code, Result};
 use crate::events::{self, Event};
 use crate::hashing::Verdict;
-use crate::http::limits::Guest;
+use crate::http::limits::{Client, Guest};
 use crate::http::page::{Limit, Page};
 use crate::http::{Answer, Body, Cache, Claimed, Create, Path, Query};
 use crate::ids::{AccountId, SessionId};
+use crate::keys::sha256;
 use crate::policy::Actor;
 
 /// Who signs in.
@@ -69,7 +70,7 @@ struct SessionView {
 
 async fn tokens(
     app: &App,
-    db: &impl sea_orm::ConnectionTrait,
+    db: &impl crate::db::ConnectionTrait,
     account_id: AccountId,
     session_id: SessionId,
     refresh_token: &RefreshToken,
@@ -94,7 +95,11 @@ async fn create_session(
     create: Create<Credentials>,
 ) -> Result<Answer> {
     let account = accounts::find_by_login(&app.db, &create.input.login).await?;
-    guest.signs_in_to(&app, account.as_ref().map(|account| account.id))?;
+    let client = match &account {
+        Some(account) => Client::Account(account.id),
+        None => Client::Login(sha256(accounts::login_key(&create.input.login).as_bytes())),
+    };
+    guest.signs_in_to(&app, client)?;
     let stored = account.as_ref().and_then(|account| account.password_hash.clone());
     let verdict = app.hasher.verify(create.input.password.expose().clone(), stored.clone()).await?;
     let signs_in = |account: &crate::entity::account::Model| {

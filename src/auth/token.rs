@@ -33,6 +33,9 @@ pub struct Claims {
     pub exp: i64,
     /// When it was signed, in seconds since 1970.
     pub iat: i64,
+    /// Before when it is not good. We never write it; were it there, it would count.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub nbf: Option<i64>,
     /// Its own name.
     pub jti: Uuid,
     /// The client it was given to.
@@ -53,6 +56,7 @@ pub fn sign(app: &App, account: AccountId, session: SessionId) -> Result<String>
         sub: account,
         exp: now + i64::from(app.config.auth.access_token_ttl_secs),
         iat: now,
+        nbf: None,
         jti: Uuid::from_bytes(crate::keys::random()?),
         client_id: CLIENT.to_owned(),
         sid: session,
@@ -82,8 +86,10 @@ pub fn verify(app: &App, token: &str) -> Result<Claims> {
         || header.x5c.is_some()
         || header.x5t.is_some()
         || header.x5t_s256.is_some();
+    // Compressed, encrypted, or with extensions that must be understood: never ours.
+    let is_special = header.zip.is_some() || header.enc.is_some() || header.crit.is_some();
     let is_access_token = header.typ.as_deref().is_some_and(|typ| typ.eq_ignore_ascii_case(TYPE));
-    if !key_is_ours || brings_a_key || !is_access_token {
+    if !key_is_ours || brings_a_key || is_special || !is_access_token {
         return Err(refused());
     }
     let mut validation = Validation::new(Algorithm::EdDSA);
@@ -96,7 +102,9 @@ pub fn verify(app: &App, token: &str) -> Result<Claims> {
     let claims = decode::<Claims>(token, &key, &validation).map_err(|_| refused())?.claims;
     let now = app.now().timestamp();
     let leeway = i64::from(app.config.auth.leeway_secs);
-    if claims.exp + leeway <= now || claims.iat - leeway > now || claims.client_id != CLIENT {
+    let starts = claims.iat.max(claims.nbf.unwrap_or(i64::MIN));
+    let is_over = claims.exp.saturating_add(leeway) <= now;
+    if is_over || starts.saturating_sub(leeway) > now || claims.client_id != CLIENT {
         return Err(refused());
     }
     Ok(claims)

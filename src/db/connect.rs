@@ -30,6 +30,8 @@ pub async fn connect(url: &str, settings: &config::Database) -> anyhow::Result<D
         ("statement_timeout", milliseconds(settings.statement_timeout_ms)),
         ("lock_timeout", milliseconds(settings.lock_timeout_ms)),
         ("idle_in_transaction_session_timeout", milliseconds(10_000)),
+        // Statements here take milliseconds; compiling one takes a hundred.
+        ("jit", "off".to_owned()),
     ];
     options
         .max_connections(settings.max_connections)

@@ -11,9 +11,11 @@ pub use connect::{connect, migrate, migrations_are_current, renumber_ranks};
 pub use errors::OnConstraint;
 pub use tx::{Tx, retry};
 
+/// Where reads are sent: the pool, or a transaction.
+pub use sea_orm::ConnectionTrait;
+
 use sea_orm::{
-    ActiveModelTrait, ConnectionTrait, DbBackend, EntityTrait, FromQueryResult, IntoActiveModel, ModelTrait,
-    Statement, Value,
+    ActiveModelTrait, DbBackend, EntityTrait, FromQueryResult, IntoActiveModel, ModelTrait, Statement, Value,
 };
 
 use crate::error::Result;

@@ -6,6 +6,7 @@ use serde_json::Value;
 
 use super::format::{DebateFile, PostRecord, RelationRecord, TargetRecord};
 use crate::accounts::rules::Username;
+use crate::clock::Timestamp;
 use crate::error::Field;
 use crate::historic_date::HistoricDate;
 use crate::posts::rules::{MAX_RELATIONS, TargetKind, check_relation};
@@ -95,6 +96,21 @@ pub(super) fn check_file(file: &DebateFile) -> Vec<Field> {
 
 fn check_scenario_set(file: &DebateFile) -> Vec<Field> {
     let mut wrong = Vec::new();
+    let history = &file.scenario_set.history;
+    let is_retired = |key: &Key| {
+        history.iter().any(|record| record.scenario == *key && record.retired_in_version.is_some())
+    };
+    let live = || {
+        file.topic.scenarios.iter().filter(|scenario| scenario.parent.is_none() && !is_retired(&scenario.key))
+    };
+    let rivals = live().filter(|scenario| !scenario.is_residual).count();
+    if file.topic.status != TopicStatus::Draft && (rivals < 2 || live().count() != rivals + 1) {
+        wrong.push(Field::new(
+            "scenario_set.history",
+            "too_few",
+            "An open topic has two rival scenarios or more and one residual that are not retired.",
+        ));
+    }
     let is_known = |key: &Key| file.topic.scenarios.iter().any(|scenario| scenario.key == *key);
     for (i, record) in file.scenario_set.history.iter().enumerate() {
         let place = format!("scenario_set.history[{i}]");
@@ -146,7 +162,7 @@ fn check_scenario_set(file: &DebateFile) -> Vec<Field> {
 #[derive(Default)]
 struct Before<'a> {
     posts: HashMap<&'a Key, (usize, &'a PostRecord)>,
-    relations: HashMap<&'a Key, usize>,
+    relations: HashMap<&'a Key, Option<Timestamp>>,
 }
 
 fn check_posts(file: &DebateFile) -> Vec<Field> {
@@ -165,7 +181,8 @@ fn check_posts(file: &DebateFile) -> Vec<Field> {
         }
         wrong.extend(check_post(&place, file, post, &before));
         before.posts.insert(&post.key, (i, post));
-        before.relations.extend(post.relations.iter().map(|relation| (&relation.key, i)));
+        let made = |relation: &RelationRecord| relation.created_at.or(post.created_at);
+        before.relations.extend(post.relations.iter().map(|relation| (&relation.key, made(relation))));
     }
     wrong
 }
@@ -209,6 +226,15 @@ fn check_post(place: &str, file: &DebateFile, post: &PostRecord, before: &Before
     for (k, relation) in post.relations.iter().enumerate() {
         let at = format!("{place}.relations[{k}]");
         wrong.extend(check_relation_record(&at, file, relation, before));
+        let made = relation.target.key.as_ref().and_then(|key| before.relations.get(key)).copied().flatten();
+        let is_younger = made.is_some_and(|made| post.created_at.is_none_or(|posted| made > posted));
+        if relation.target.kind == TargetKind::Relation && is_younger {
+            wrong.push(Field::new(
+                format!("{at}.target"),
+                "not_older",
+                "A post bears on what was there before it.",
+            ));
+        }
         let again = |other: &RelationRecord| {
             other.relation_type == relation.relation_type
                 && other.target == relation.target

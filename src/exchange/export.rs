@@ -2,7 +2,9 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use sea_orm::{ColumnTrait, EntityTrait, IsolationLevel, QueryFilter, QueryOrder, TransactionTrait};
+use sea_orm::{
+    ColumnTrait, EntityTrait, ExprTrait, IsolationLevel, QueryFilter, QueryOrder, TransactionTrait,
+};
 use uuid::Uuid;
 
 use super::format::{
@@ -91,8 +93,9 @@ pub(super) async fn document(app: &App, slug: &str, with_votes: bool) -> Result<
         .await?;
     let relations = relation::Entity::find()
         .filter(relation::Column::TopicId.eq(id))
-        .order_by_asc(relation::Column::CreatedAt)
+        // As readers see them; those that were withdrawn keep the place they had.
         .order_by_asc(relation::Column::Position)
+        .order_by_asc(relation::Column::CreatedAt)
         .order_by_asc(relation::Column::Id)
         .all(&db)
         .await?;
@@ -112,7 +115,12 @@ pub(super) async fn document(app: &App, slug: &str, with_votes: bool) -> Result<
         .all(&db)
         .await?;
     let votes = if with_votes {
-        vote::Entity::find().filter(vote::Column::PostId.in_subquery(in_topic())).all(&db).await?
+        vote::Entity::find()
+            .filter(vote::Column::PostId.in_subquery(in_topic()))
+            // What was taken back on both axes is no opinion, and an import would not keep it.
+            .filter(vote::Column::Quality.ne(0).or(vote::Column::Agreement.ne(0)))
+            .all(&db)
+            .await?
     } else {
         Vec::new()
     };

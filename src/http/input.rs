@@ -71,6 +71,10 @@ pub fn parse_json<T: DeserializeOwned>(bytes: &[u8]) -> Result<T> {
         }
     })?;
     json.end().map_err(|error| Code::MalformedJson.error(format!("{error}.")))?;
+    // serde reads a struct from an array of its fields as well.
+    if bytes.trim_ascii_start().starts_with(b"[") {
+        return Err(Error::field("(body)", "wrong_type", "A body is an object."));
+    }
     Ok(value)
 }
 
@@ -207,6 +211,10 @@ impl<T: DeserializeOwned + Send> FromRequestParts<App> for Path<T> {
     type Rejection = Error;
 
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self> {
+        // PostgreSQL has no text with U+0000 in it.
+        if parts.uri.path().contains("%00") {
+            return Err(Error::not_found());
+        }
         let path: Result<axum::extract::Path<T>, PathRejection> =
             axum::extract::Path::from_request_parts(parts, app).await;
         match path {

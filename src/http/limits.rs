@@ -28,6 +28,8 @@ pub enum Client {
     Account(AccountId),
     /// Somebody at an address.
     Address(std::net::IpAddr),
+    /// Whoever signs in by a name or address that no account has, by its SHA-256.
+    Login([u8; 32]),
 }
 
 impl Client {
@@ -206,15 +208,16 @@ impl Guest {
         self.address
     }
 
-    /// Counts a sign-in to one account, from wherever. Unknown accounts are counted by the address alone.
+    /// Counts a sign-in to one account, from wherever. Accounts that do not exist are counted alike: a
+    /// limit that only real ones have would tell which are real.
     ///
     /// # Errors
     /// 429 where there were too many.
-    pub fn signs_in_to(&self, app: &App, account: Option<AccountId>) -> Result<()> {
-        let Some(account) = account.filter(|_| app.limits.enabled) else {
+    pub fn signs_in_to(&self, app: &App, client: Client) -> Result<()> {
+        if !app.limits.enabled {
             return Ok(());
-        };
-        let (state, allowed) = app.limits.sign_in_per_account.check(Client::Account(account));
+        }
+        let (state, allowed) = app.limits.sign_in_per_account.check(client);
         if allowed {
             return Ok(());
         }

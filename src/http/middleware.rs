@@ -25,6 +25,9 @@ use crate::error::{Code, Error};
 /// Names a request in answers and logs.
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
+/// Who may embed what is answered: pages of the same origin.
+const CORP: HeaderName = HeaderName::from_static("cross-origin-resource-policy");
+
 /// The longest path and query, in bytes.
 const MAX_URI: usize = 8 * 1024;
 
@@ -97,6 +100,11 @@ async fn observe(State(app): State<App>, mut request: Request, next: Next) -> Re
         }
         headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
         headers.insert(header::REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
+        headers.insert(CORP, HeaderValue::from_static("same-origin"));
+        // Over plain HTTP it would mean nothing (RFC 6797, 7.2).
+        if app.config.server.public_url.starts_with("https://") {
+            headers.insert(header::STRICT_TRANSPORT_SECURITY, HeaderValue::from_static("max-age=31536000"));
+        }
         headers
             .entry(header::CONTENT_SECURITY_POLICY)
             .or_insert(HeaderValue::from_static("default-src 'none'; frame-ancestors 'none'"));
@@ -152,6 +160,8 @@ async fn conditional(request: Request, next: Next) -> Response {
         *response.body_mut() = Body::empty();
         response.headers_mut().remove(header::CONTENT_TYPE);
         response.headers_mut().remove(header::CONTENT_LENGTH);
+        // As on the whole answer (RFC 9110, 15.4.5); the layer that compresses skips empty bodies.
+        response.headers_mut().append(header::VARY, HeaderValue::from_static("accept-encoding"));
     }
     response
 }

@@ -80,7 +80,7 @@ macro_rules! thread_by {
                  (SELECT r.post_id, r.branch_id, r.",
             $key,
             " FROM post_rank r
-                  WHERE $4::text IS NOT NULL AND r.branch_id = $1 AND r.until IS NOT NULL
+                  WHERE $4::text IS NOT NULL AND r.branch_id = $1 AND r.until >= pg_snapshot_xmin($4::pg_snapshot)
                     AND (r.",
             $key,
             ", r.post_id) ",

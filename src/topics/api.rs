@@ -523,7 +523,7 @@ fn merge(target: &mut Value, patch: Value) {
 
 async fn answer(
     actor: &Actor,
-    db: &impl sea_orm::ConnectionTrait,
+    db: &impl crate::db::ConnectionTrait,
     id: TopicId,
     created: bool,
 ) -> Result<Answer> {

@@ -104,7 +104,8 @@ impl Slug {
             }
             slug.push_str(word);
         }
-        if slug.len() < 3 {
+        // A slug that reads as an identifier would be looked up as one.
+        if slug.len() < 3 || uuid::Uuid::parse_str(&slug).is_ok() {
             slug = format!("topic-{tail}");
         }
         Self(slug)

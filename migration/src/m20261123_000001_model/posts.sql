@@ -121,7 +121,8 @@ BEGIN
                  AND (target.created_at, target.id) >= (made.created_at, made.id))
        OR EXISTS (SELECT FROM post AS made, relation AS target
                   WHERE made.id = NEW.post_id AND target.id = NEW.target_relation_id
-                    AND (target.post_id = made.id OR target.created_at > made.created_at))
+                    AND (target.post_id = made.id
+                         OR (target.created_at, target.post_id) > (made.created_at, made.id)))
     THEN
         RAISE EXCEPTION 'the target of a relation is not older than the post that makes it'
             USING ERRCODE = 'check_violation', CONSTRAINT = 'relation_target_is_older';

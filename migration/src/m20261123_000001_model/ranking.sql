@@ -28,11 +28,8 @@ CREATE INDEX post_rank_top_idx ON post_rank (branch_id, top, post_id) WHERE unti
 CREATE INDEX post_rank_hot_idx ON post_rank (branch_id, hot, post_id) WHERE until IS NULL;
 CREATE INDEX post_rank_controversial_idx ON post_rank (branch_id, controversial, post_id) WHERE until IS NULL;
 CREATE INDEX post_rank_created_idx ON post_rank (branch_id, created, post_id) WHERE until IS NULL;
-CREATE INDEX post_rank_best_closed_idx ON post_rank (branch_id, best, post_id) WHERE until IS NOT NULL;
-CREATE INDEX post_rank_top_closed_idx ON post_rank (branch_id, top, post_id) WHERE until IS NOT NULL;
-CREATE INDEX post_rank_hot_closed_idx ON post_rank (branch_id, hot, post_id) WHERE until IS NOT NULL;
-CREATE INDEX post_rank_controversial_closed_idx ON post_rank (branch_id, controversial, post_id) WHERE until IS NOT NULL;
-CREATE INDEX post_rank_created_closed_idx ON post_rank (branch_id, created, post_id) WHERE until IS NOT NULL;
+-- A later page asks for what was closed since its walk began, not for all that was closed in hours of votes.
+CREATE INDEX post_rank_closed_idx ON post_rank (branch_id, until) WHERE until IS NOT NULL;
 CREATE INDEX post_rank_closed_at_idx ON post_rank (closed_at) WHERE until IS NOT NULL;
 
 CREATE TABLE topic_rank (
@@ -50,7 +47,5 @@ CREATE UNIQUE INDEX topic_rank_in_force_key ON topic_rank (topic_id) WHERE until
 CREATE INDEX topic_rank_active_idx ON topic_rank (active, topic_id) WHERE until IS NULL;
 CREATE INDEX topic_rank_top_idx ON topic_rank (top, topic_id) WHERE until IS NULL;
 CREATE INDEX topic_rank_created_idx ON topic_rank (created, topic_id) WHERE until IS NULL;
-CREATE INDEX topic_rank_active_closed_idx ON topic_rank (active, topic_id) WHERE until IS NOT NULL;
-CREATE INDEX topic_rank_top_closed_idx ON topic_rank (top, topic_id) WHERE until IS NOT NULL;
-CREATE INDEX topic_rank_created_closed_idx ON topic_rank (created, topic_id) WHERE until IS NOT NULL;
+CREATE INDEX topic_rank_closed_idx ON topic_rank (until) WHERE until IS NOT NULL;
 CREATE INDEX topic_rank_closed_at_idx ON topic_rank (closed_at) WHERE until IS NOT NULL;

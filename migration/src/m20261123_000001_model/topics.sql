@@ -183,6 +183,8 @@ CREATE TABLE chain_step (
 CREATE FUNCTION topic_is_complete() RETURNS trigger LANGUAGE plpgsql AS $$
 DECLARE
     asked uuid := CASE TG_TABLE_NAME WHEN 'topic' THEN (to_jsonb(NEW) ->> 'id')::uuid
+                                     WHEN 'variant_step' THEN (SELECT v.topic_id FROM antecedent_variant v
+                                                               WHERE v.id = (to_jsonb(NEW) ->> 'variant_id')::uuid)
                                      ELSE (to_jsonb(coalesce(NEW, OLD)) ->> 'topic_id')::uuid END;
     topic topic%ROWTYPE;
     rivals integer;
@@ -230,6 +232,8 @@ CREATE CONSTRAINT TRIGGER topic_is_complete AFTER INSERT OR UPDATE ON topic
 CREATE CONSTRAINT TRIGGER topic_is_complete AFTER INSERT OR UPDATE OR DELETE ON scenario
     DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION topic_is_complete();
 CREATE CONSTRAINT TRIGGER topic_is_complete AFTER INSERT OR UPDATE ON checkpoint
+    DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION topic_is_complete();
+CREATE CONSTRAINT TRIGGER topic_is_complete AFTER INSERT OR UPDATE ON variant_step
     DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION topic_is_complete();
 
 CREATE FUNCTION chain_steps_are_contiguous() RETURNS trigger LANGUAGE plpgsql AS $$

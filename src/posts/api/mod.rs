@@ -8,7 +8,6 @@ use views::{PostInContext, PostView, RevisionView, Thread, ThreadPost, ThreadTop
 use std::collections::HashMap;
 
 use axum::extract::State;
-use sea_orm::ConnectionTrait;
 use serde::Deserialize;
 use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::router::OpenApiRouter;
@@ -16,6 +15,7 @@ use utoipa_axum::routes;
 use uuid::Uuid;
 
 use crate::app::App;
+use crate::db::ConnectionTrait;
 use crate::db::keyset::{self, RankPosition, Snapshot};
 use crate::entity::topic;
 use crate::error::{Error, Result};

@@ -2,13 +2,13 @@
 
 use std::collections::HashMap;
 
-use sea_orm::ConnectionTrait;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use uuid::Uuid;
 
 use crate::accounts::Author;
 use crate::clock::Timestamp;
+use crate::db::ConnectionTrait;
 use crate::entity::vote;
 use crate::error::{Error, Result};
 use crate::http::page::Page;

@@ -68,7 +68,7 @@ macro_rules! topics_by {
                   ORDER BY r.", $key, " ", $direction, ", r.topic_id ", $direction, " LIMIT $7)
                  UNION ALL
                  (SELECT r.topic_id, r.", $key, " FROM topic_rank r
-                  WHERE $3::text IS NOT NULL AND r.until IS NOT NULL AND (r.", $key, ", r.topic_id) ", $after, " ($1, $2)
+                  WHERE $3::text IS NOT NULL AND r.until >= pg_snapshot_xmin($3::pg_snapshot) AND (r.", $key, ", r.topic_id) ", $after, " ($1, $2)
                     AND pg_visible_in_snapshot(r.since, $3::pg_snapshot)
                     AND NOT pg_visible_in_snapshot(r.until, $3::pg_snapshot)
                     AND ($4::text IS NULL OR EXISTS (SELECT FROM topic_tag g WHERE g.topic_id = r.topic_id AND g.tag = $4))

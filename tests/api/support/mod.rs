@@ -2,6 +2,7 @@
 
 pub mod builders;
 pub mod database;
+pub mod sql;
 
 use std::net::SocketAddr;
 use std::sync::Arc;

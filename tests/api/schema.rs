@@ -1,0 +1,212 @@
+//! The schema: its way up and down, its names, and that the entities describe it.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::path::Path;
+
+use migration::Migrator;
+use otherwise::entity;
+use sea_orm::sqlx::{self, AssertSqlSafe, Connection, PgConnection};
+use sea_orm::{ColumnTrait, DatabaseConnection, EntityTrait, IdenStatic, Iterable, QuerySelect};
+use sea_orm_migration::MigratorTrait;
+use serde_json::json;
+
+use crate::support::database::Database;
+use crate::support::{TestApp, config};
+
+/// Everything a schema consists of, as lines of text.
+const DUMP: &str = "
+    WITH here AS (SELECT oid FROM pg_namespace WHERE nspname = 'public')
+    SELECT format('column %s.%s %s %s %s not null %s default %s identity %s', c.relname, a.attnum, a.attname, a.atttypid::regtype,
+                  a.atttypmod, a.attnotnull, pg_get_expr(d.adbin, d.adrelid), a.attidentity)
+      FROM pg_class c JOIN here ON c.relnamespace = here.oid JOIN pg_attribute a ON a.attrelid = c.oid
+      LEFT JOIN pg_attrdef d ON d.adrelid = c.oid AND d.adnum = a.attnum
+     WHERE a.attnum > 0 AND NOT a.attisdropped AND c.relkind IN ('r', 'v', 'm', 'p')
+    UNION ALL SELECT format('relation %s %s %s', c.relkind, c.relname, c.reloptions) FROM pg_class c JOIN here ON c.relnamespace = here.oid
+    UNION ALL SELECT format('view %s %s', c.relname, pg_get_viewdef(c.oid)) FROM pg_class c JOIN here ON c.relnamespace = here.oid
+               WHERE c.relkind IN ('v', 'm')
+    UNION ALL SELECT format('constraint %s on %s%s: %s', n.conname, n.conrelid::regclass, n.contypid::regtype, pg_get_constraintdef(n.oid))
+      FROM pg_constraint n JOIN here ON n.connamespace = here.oid
+    UNION ALL SELECT format('index %s', pg_get_indexdef(i.indexrelid))
+      FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid JOIN here ON c.relnamespace = here.oid
+    UNION ALL SELECT format('trigger %s', pg_get_triggerdef(t.oid))
+      FROM pg_trigger t JOIN pg_class c ON c.oid = t.tgrelid JOIN here ON c.relnamespace = here.oid WHERE NOT t.tgisinternal
+    UNION ALL SELECT format('function %s', pg_get_functiondef(p.oid)) FROM pg_proc p JOIN here ON p.pronamespace = here.oid
+    UNION ALL SELECT format('type %s %s %s', t.typname, t.typtype, t.typbasetype::regtype)
+      FROM pg_type t JOIN here ON t.typnamespace = here.oid WHERE t.typtype IN ('d', 'e', 'r')
+    ORDER BY 1";
+
+async fn dump(database: &Database) -> Vec<String> {
+    let mut connection = PgConnection::connect(database.url()).await.unwrap();
+    sqlx::query_scalar(DUMP).fetch_all(&mut connection).await.unwrap()
+}
+
+async fn pool(database: &Database) -> DatabaseConnection {
+    otherwise::db::connect(database.url(), &config("").database).await.unwrap()
+}
+
+#[tokio::test]
+async fn the_schema_goes_up_and_down_and_up_again() {
+    let database = Database::empty().await;
+    let db = pool(&database).await;
+    otherwise::db::migrate(&db).await.unwrap();
+    let first = dump(&database).await;
+    for kind in ["column ", "view ", "constraint ", "index ", "trigger ", "function ", "type "] {
+        assert!(first.iter().any(|line| line.starts_with(kind)), "no {kind}in the dump");
+    }
+    Migrator::down(&db, None).await.unwrap();
+    let left: Vec<String> =
+        dump(&database).await.into_iter().filter(|line| !line.contains("seaql_migrations")).collect();
+    assert!(left.is_empty(), "{left:#?}");
+    otherwise::db::migrate(&db).await.unwrap();
+    assert_eq!(dump(&database).await, first);
+}
+
+#[tokio::test]
+async fn two_servers_may_migrate_at_once() {
+    let database = Database::empty().await;
+    let (one, other) = (pool(&database).await, pool(&database).await);
+    let (first, second) = tokio::join!(otherwise::db::migrate(&one), otherwise::db::migrate(&other));
+    first.unwrap();
+    second.unwrap();
+    assert!(otherwise::db::migrations_are_current(&one).await.unwrap());
+    let alone = Database::clone_template().await;
+    assert_eq!(dump(&database).await, dump(&alone).await);
+}
+
+#[tokio::test]
+async fn migrating_again_changes_nothing() {
+    let database = Database::clone_template().await;
+    let before = dump(&database).await;
+    otherwise::db::migrate(&pool(&database).await).await.unwrap();
+    assert_eq!(dump(&database).await, before);
+}
+
+fn text_below(folder: &Path, text: &mut String) {
+    for entry in fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            text_below(&path, text);
+        } else {
+            text.push_str(&fs::read_to_string(path).unwrap());
+        }
+    }
+}
+
+#[tokio::test]
+async fn every_constraint_and_index_has_a_name_that_a_migration_gives() {
+    let mut written = String::new();
+    text_below(&Path::new(env!("CARGO_MANIFEST_DIR")).join("migration/src"), &mut written);
+    let written: BTreeSet<&str> =
+        written.split(|c: char| !c.is_ascii_alphanumeric() && c != '_').collect();
+    let database = Database::clone_template().await;
+    let mut connection = PgConnection::connect(database.url()).await.unwrap();
+    // From PostgreSQL 18 on, NOT NULL is a constraint with a name as well; nobody needs that one.
+    let names: Vec<String> = sqlx::query_scalar(
+        "SELECT conname::text FROM pg_constraint WHERE connamespace = 'public'::regnamespace AND contype <> 'n'
+           AND conrelid IS DISTINCT FROM 'seaql_migrations'::regclass
+         UNION SELECT c.relname::text FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid
+          WHERE c.relnamespace = 'public'::regnamespace AND i.indrelid <> 'seaql_migrations'::regclass",
+    )
+    .fetch_all(&mut connection)
+    .await
+    .unwrap();
+    assert!(names.len() > 150, "{}", names.len());
+    let invented: Vec<&String> = names.iter().filter(|name| !written.contains(name.as_str())).collect();
+    assert!(invented.is_empty(), "PostgreSQL named these: {invented:?}");
+}
+
+/// What an entity says of its table, and whether each column may be null.
+async fn described<E: EntityTrait>(db: &DatabaseConnection, entity: E) -> (String, BTreeMap<String, bool>) {
+    let rows = E::find().limit(0).all(db).await.unwrap();
+    assert!(rows.is_empty());
+    let columns = E::Column::iter().map(|column| (column.as_str().to_owned(), column.def().is_null()));
+    (entity.table_name().to_owned(), columns.collect())
+}
+
+macro_rules! described {
+    ($db:expr, $($name:ident)*) => {
+        [$((stringify!($name), described($db, entity::$name::Entity).await)),*]
+    };
+}
+
+#[tokio::test]
+async fn every_entity_has_the_columns_of_its_table() {
+    let database = Database::clone_template().await;
+    let db = pool(&database).await;
+    let described = described!(&db,
+        account antecedent_variant background_fact chain_step checkpoint citation debate_import event
+        historical_event post post_revision post_tally quotation refresh_token relation scenario session source
+        stance_effect topic topic_activity topic_participant topic_tag variant_step vote);
+    let files: BTreeSet<String> = fs::read_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join("src/entity"))
+        .unwrap()
+        .map(|entry| entry.unwrap().path().file_stem().unwrap().to_str().unwrap().to_owned())
+        .filter(|name| name != "mod")
+        .collect();
+    let named: BTreeSet<String> = described.iter().map(|(name, _)| (*name).to_owned()).collect();
+    assert_eq!(named, files, "the list above names every file of src/entity");
+    let mut connection = PgConnection::connect(database.url()).await.unwrap();
+    for (name, (table, columns)) in described {
+        assert_eq!(name, table);
+        let stored: Vec<(String, bool)> = sqlx::query_as(
+            "SELECT column_name::text, is_nullable = 'YES' FROM information_schema.columns
+             WHERE table_schema = 'public' AND table_name = $1",
+        )
+        .bind(&table)
+        .fetch_all(&mut connection)
+        .await
+        .unwrap();
+        assert_eq!(columns, stored.into_iter().collect::<BTreeMap<_, _>>(), "{table}");
+    }
+}
+
+#[tokio::test]
+async fn stamps_from_the_future_are_renumbered_and_lists_are_whole_again() {
+    let app = TestApp::new().await;
+    let (alice, bob) = (app.member("alice").await, app.member("bob").await);
+    let slug = alice.opens_topic("Had the Armada landed in Kent").await;
+    let mut posts = Vec::new();
+    for i in 0..4 {
+        posts.push(alice.posts_in(&slug, &format!("Argument {i}.")).await);
+    }
+    bob.judges(&posts[2], 1).await;
+    let ids = |body: &serde_json::Value, at: &str| -> Vec<String> {
+        let items = body.pointer(at).unwrap().as_array().unwrap();
+        items.iter().map(|post| post["id"].as_str().unwrap().to_owned()).collect()
+    };
+    let whole = |client: crate::support::Client, slug: String| async move {
+        let first = client.get(&format!("/topics/{slug}/thread?limit=2")).await.is(200);
+        let next = first.text("/posts/next");
+        let second = client.get(&format!("/topics/{slug}/thread?limit=2&after={next}")).await.is(200);
+        [ids(&first.body, "/posts/items"), ids(&second.body, "/posts/items")].concat()
+    };
+    let expected = whole(alice.clone(), slug.clone()).await;
+    assert_eq!(expected.len(), 4);
+
+    let mut connection = PgConnection::connect(app.database_url()).await.unwrap();
+    let stamps = "SELECT md5(string_agg(r::text, ',' ORDER BY r::text)) FROM (SELECT 'p', post_id, since, until FROM post_rank
+                  UNION ALL SELECT 't', topic_id, since, until FROM topic_rank) r";
+    let before: String = sqlx::query_scalar(stamps).fetch_one(&mut connection).await.unwrap();
+    otherwise::db::renumber_ranks(&app.app.db).await.unwrap();
+    let after: String = sqlx::query_scalar(stamps).fetch_one(&mut connection).await.unwrap();
+    assert_eq!(before, after, "stamps of this cluster are left alone");
+
+    for table in ["post_rank", "topic_rank"] {
+        let later = format!(
+            "UPDATE {table} SET since = ((since::text)::bigint + 1000000000)::text::xid8,
+                                until = ((until::text)::bigint + 1000000000)::text::xid8"
+        );
+        sqlx::raw_sql(AssertSqlSafe(later)).execute(&mut connection).await.unwrap();
+    }
+    let hidden = whole(alice.clone(), slug.clone()).await;
+    assert_ne!(hidden, expected, "stamps from the future hide places from later pages");
+    otherwise::db::renumber_ranks(&app.app.db).await.unwrap();
+    assert_eq!(whole(alice.clone(), slug.clone()).await, expected);
+    let first = alice.get("/topics?limit=1").await.is(200);
+    assert_eq!(first.body["items"][0]["slug"], json!(slug));
+    let kept: i64 = sqlx::query_scalar("SELECT count(*) FROM post_rank WHERE until IS NULL")
+        .fetch_one(&mut connection)
+        .await
+        .unwrap();
+    assert_eq!(kept, 4);
+}

@@ -1,0 +1,119 @@
+//! The database away: every route says so in the words of the API, and all is well when it is back.
+
+use otherwise::db::embedded::{Cluster, Options};
+use reqwest::Method;
+use serde_json::{Value, json};
+
+use crate::support::{FIRST_DEBATE, Folder, PASSWORD, until};
+
+/// Routes that ask nobody.
+const ALONE: [&str; 2] = ["/healthz", "/api/v1/openapi.json"];
+
+/// Bodies that are fine as such, so that a refusal can only come from the database.
+fn body(method: &Method, path: &str) -> Option<Value> {
+    Some(match (method.as_str(), path.trim_start_matches("/api/v1")) {
+        ("POST", "/accounts") => {
+            json!({ "username": "bob", "email": "bob@example.org", "password": PASSWORD })
+        }
+        ("POST", "/sessions") => json!({ "login": "alice", "password": PASSWORD }),
+        // Of the right form, which is all that can be said without the database.
+        ("POST", "/sessions/refresh") => json!({ "refresh_token": "kept" }),
+        ("POST", "/topics") => json!({ "title": "Had the Armada landed" }),
+        ("PATCH", "/topics/{topic}") => json!({ "title": "Had the Armada landed in Kent" }),
+        ("POST", "/topics/{topic}/posts") => json!({ "body": "Nobody will read this." }),
+        ("PATCH", "/posts/{id}") => json!({ "body": "Nor this." }),
+        ("PUT", "/posts/{id}/vote") => json!({ "quality": 1 }),
+        ("PATCH", "/me") => json!({ "bio": "Away." }),
+        _ => return None,
+    })
+}
+
+fn methods(item: &Value) -> Vec<Method> {
+    let methods = ["get", "put", "post", "delete", "patch"];
+    methods
+        .into_iter()
+        .filter(|method| item.get(method).is_some())
+        .map(|method| method.to_uppercase().parse().unwrap())
+        .collect()
+}
+
+#[tokio::test]
+async fn without_its_database_the_server_says_so_and_recovers_by_itself() {
+    let folder = Folder::new();
+    let database = Folder::new();
+    let options = Options { data_dir: database.data(), postgres_bin: None, max_connections: 30 };
+    let cluster = Cluster::start(&options).await.unwrap();
+    let url = cluster.url();
+    let server = folder.serve_with(&[
+        ("OTHERWISE__DATABASE__URL", &url),
+        ("OTHERWISE__DATABASE__ACQUIRE_TIMEOUT_MS", "300"),
+    ]);
+    let registration = json!({ "username": "alice", "email": "alice@example.org", "password": PASSWORD });
+    server.guest().post("/accounts", &registration).await.is(201);
+    let session =
+        server.guest().post("/sessions", &json!({ "login": "alice", "password": PASSWORD })).await.is(201);
+    let alice = server.guest().bearer(&session.text("/access_token"));
+    let post = alice
+        .post(&format!("/topics/{FIRST_DEBATE}/posts"), &json!({ "body": "Before." }))
+        .await
+        .is(201)
+        .text("/id");
+    let document = server.guest().get("/openapi.json").await.is(200).body;
+
+    cluster.stop().await.unwrap();
+
+    let mut asked = 0;
+    for (path, item) in document["paths"].as_object().unwrap() {
+        for method in methods(item) {
+            let operation = &item[method.as_str().to_lowercase()];
+            let mut body = body(&method, path);
+            assert_eq!(
+                body.is_some(),
+                operation.get("requestBody").is_some(),
+                "{method} {path} is not known to this test: add a body that is fine for it"
+            );
+            if path.ends_with("/sessions/refresh") {
+                body = Some(json!({ "refresh_token": session.text("/refresh_token") }));
+            }
+            // Only sessions and posts have an `id`; any will do, since nothing is found without a database.
+            let place =
+                path.replace("{topic}", FIRST_DEBATE).replace("{username}", "alice").replace("{id}", &post);
+            assert!(!place.contains('{'), "{path} is not known to this test");
+            let anonymous_may = operation["security"]
+                .as_array()
+                .unwrap()
+                .iter()
+                .any(|way| way.as_object().unwrap().is_empty());
+            let guest = anonymous_may.then(|| server.guest());
+            for client in guest.iter().chain([&alice]) {
+                let reply = client
+                    .try_send(method.clone(), &format!("/{place}"), body.as_ref(), &[("if-match", "*")])
+                    .await
+                    .unwrap();
+                if ALONE.contains(&path.as_str()) {
+                    reply.is(200);
+                    continue;
+                }
+                let what = format!("{method} {path}: {} {}", reply.status, reply.text);
+                assert_eq!(reply.status, 503, "{what}");
+                assert_eq!(reply.body["code"], "unavailable", "{what}");
+                let wait: u32 = reply.header("retry-after").expect(&what).parse().unwrap();
+                assert!(wait > 0, "{what}");
+                for internal in ["sql", "postgres", "pool", "socket", "refused", "os error", "/tmp"] {
+                    assert!(!reply.text.to_lowercase().contains(internal), "{what}");
+                }
+                asked += 1;
+            }
+        }
+    }
+    assert!(asked > 20, "only {asked} were asked");
+
+    let cluster = Cluster::start(&options).await.unwrap();
+    assert_eq!(cluster.url(), url);
+    until("readiness", || async { server.guest().get("//readyz").await.status == 200 }).await;
+    // With the session, and over the connections, of before.
+    alice.get(&format!("/posts/{post}")).await.is(200);
+    alice.post(&format!("/topics/{FIRST_DEBATE}/posts"), &json!({ "body": "After." })).await.is(201);
+    server.stop();
+    cluster.stop().await.unwrap();
+}
