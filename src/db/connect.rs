@@ -32,6 +32,9 @@ pub async fn connect(url: &str, settings: &config::Database) -> anyhow::Result<D
         ("idle_in_transaction_session_timeout", milliseconds(10_000)),
         // Statements here take milliseconds; compiling one takes a hundred.
         ("jit", "off".to_owned()),
+        // Where a branch is wider than the planner thinks, it would sort all of it instead of reading on in an
+        // index that has the order; without bitmaps that index is always the cheaper way.
+        ("enable_bitmapscan", "off".to_owned()),
     ];
     options
         .max_connections(settings.max_connections)

@@ -19,9 +19,8 @@ const KINDS: [&[&str]; 11] = [
 ];
 
 /// Features, from left to right.
-const FEATURES: [&str; 10] = [
-    "events", "ranking", "accounts", "auth", "sources", "scenarios", "topics", "posts", "votes", "exchange",
-];
+const FEATURES: [&str; 10] =
+    ["events", "ranking", "accounts", "auth", "sources", "scenarios", "topics", "posts", "votes", "exchange"];
 
 /// The one exception: the state holds the parts that `db` and `http` make of it, and these are given it.
 const KNOT: (&[&str], &str) = (&["db", "http"], "app");
@@ -30,10 +29,7 @@ const KNOT: (&[&str], &str) = (&["db", "http"], "app");
 const HOMES: [(&str, &[&str]); 5] = [
     ("axum::", &["api", "http", "router", "actor", "serve"]),
     ("utoipa_axum::", &["api", "http", "router", "actor", "serve"]),
-    (
-        "sea_orm::",
-        &["store", "thread", "entity", "db", "app", "exchange", "text", "historic_date", "ids"],
-    ),
+    ("sea_orm::", &["store", "thread", "entity", "db", "app", "exchange", "text", "historic_date", "ids"]),
     ("jsonwebtoken::", &["token"]),
     ("argon2::", &["hashing"]),
 ];
@@ -62,7 +58,8 @@ fn files_below(folder: &Path, found: &mut Vec<PathBuf>) {
 fn code(path: &Path) -> String {
     let text = fs::read_to_string(path).unwrap();
     let code = text.split("#[cfg(test)]").next().unwrap();
-    let blank = |line: &str| if line.trim_start().starts_with("//") { String::new() } else { line.to_owned() };
+    let blank =
+        |line: &str| if line.trim_start().starts_with("//") { String::new() } else { line.to_owned() };
     code.lines().map(blank).collect::<Vec<_>>().join("\n")
 }
 
@@ -137,7 +134,8 @@ fn uses(path: &[String], text: &str) -> Vec<(usize, Vec<String>)> {
 fn home(path: &[String]) -> Vec<String> {
     let (feature, name) = (&path[0], path.get(1).map_or("self", String::as_str));
     let folder = source().join(feature);
-    if !FEATURES.contains(&feature.as_str()) || folder.join(format!("{name}.rs")).is_file() || name == "self" {
+    if !FEATURES.contains(&feature.as_str()) || folder.join(format!("{name}.rs")).is_file() || name == "self"
+    {
         return path.to_vec();
     }
     let text = code(&folder.join("mod.rs"));
@@ -155,7 +153,9 @@ fn home(path: &[String]) -> Vec<String> {
 fn kind(path: &[String]) -> Option<(usize, &'static str)> {
     let feature = FEATURES.contains(&path[0].as_str()) && path[0] != "exchange";
     let name = if feature { path.get(1)? } else { &path[0] };
-    let of = |(i, names): (usize, &&'static [&'static str])| names.iter().find(|kind| *kind == name).map(|kind| (i, *kind));
+    let of = |(i, names): (usize, &&'static [&'static str])| {
+        names.iter().find(|kind| *kind == name).map(|kind| (i, *kind))
+    };
     KINDS.iter().enumerate().find_map(of)
 }
 
@@ -189,7 +189,10 @@ fn findings() -> Vec<Finding> {
                 complain(line, format!("feature `{}` stands left of `{}`", path[0], home[0]));
             }
             // What is not `pub` the compiler refuses.
-            let inside = |part: &String| part != "rules" && code(&source().join(&used[0]).join("mod.rs")).contains(&format!("pub mod {part};"));
+            let inside = |part: &String| {
+                part != "rules"
+                    && code(&source().join(&used[0]).join("mod.rs")).contains(&format!("pub mod {part};"))
+            };
             if FEATURES.contains(&used[0].as_str()) && used[0] != path[0] && used.get(1).is_some_and(inside) {
                 complain(line, format!("`{}` is not for others: go through `mod.rs`", used[..2].join("::")));
             }
@@ -221,7 +224,8 @@ fn every_file_uses_only_what_stands_to_its_left() {
 fn the_reader_of_paths_sees_through_braces_and_super() {
     let path = ["posts".to_owned(), "store".to_owned()];
     let text = "use crate::{db, entity::{post, vote as v}};\nuse super::rules::X;\nlet a: &crate::app::App;\nuse crate::topics;\n topics::find();";
-    let found: Vec<String> = uses(&path, text).iter().map(|(line, path)| format!("{line} {}", path.join("::"))).collect();
+    let found: Vec<String> =
+        uses(&path, text).iter().map(|(line, path)| format!("{line} {}", path.join("::"))).collect();
     assert_eq!(
         found,
         [

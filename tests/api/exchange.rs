@@ -29,7 +29,9 @@ async fn contents(app: &TestApp) -> BTreeMap<String, (i64, String)> {
     assert!(tables.len() > 20);
     let mut contents = BTreeMap::new();
     for table in tables {
-        let rows = format!("SELECT count(*), coalesce(md5(string_agg(t::text, ',' ORDER BY t::text)), '') FROM {table} t");
+        let rows = format!(
+            "SELECT count(*), coalesce(md5(string_agg(t::text, ',' ORDER BY t::text)), '') FROM {table} t"
+        );
         let rows = sqlx::query_as(AssertSqlSafe(rows)).fetch_one(&mut connection).await.unwrap();
         contents.insert(table, rows);
     }
@@ -107,7 +109,8 @@ async fn the_first_debate_lands_whole() {
     ] {
         assert_eq!(count(&app, query).await, expected, "{query}");
     }
-    let thread = app.guest().get(&format!("/topics/{SLUG}/thread?sort=old&depth=10&children=50")).await.is(200);
+    let thread =
+        app.guest().get(&format!("/topics/{SLUG}/thread?sort=old&depth=10&children=50")).await.is(200);
     let mut texts = Vec::new();
     fn walk(posts: &Value, texts: &mut Vec<String>) {
         for post in posts["items"].as_array().unwrap() {
@@ -118,7 +121,8 @@ async fn the_first_debate_lands_whole() {
     walk(&thread.body["posts"], &mut texts);
     texts.sort();
     let file = first_debate();
-    let mut written: Vec<&str> = file["posts"].as_array().unwrap().iter().map(|post| post["body"].as_str().unwrap()).collect();
+    let mut written: Vec<&str> =
+        file["posts"].as_array().unwrap().iter().map(|post| post["body"].as_str().unwrap()).collect();
     written.sort_unstable();
     assert_eq!(texts, written);
 }
@@ -172,10 +176,14 @@ async fn the_first_debate_comes_back_the_same_to_the_byte() {
     assert_eq!(bring(&other, &document).await.unwrap(), unchanged);
     // Keys are made anew; everything else is what the file said.
     let file = first_debate();
-    for at in ["/topic/title", "/topic/question_text", "/topic/horizon", "/topic/tags", "/author", "/posts/3/body"] {
+    for at in
+        ["/topic/title", "/topic/question_text", "/topic/horizon", "/topic/tags", "/author", "/posts/3/body"]
+    {
         assert_eq!(document.pointer(at), file.pointer(at), "{at}");
     }
-    let part = |name: &str| (document["topic"][name].as_array().unwrap().len(), file["topic"][name].as_array().unwrap().len());
+    let part = |name: &str| {
+        (document["topic"][name].as_array().unwrap().len(), file["topic"][name].as_array().unwrap().len())
+    };
     for name in ["sources", "quotations", "variants", "background_facts", "scenarios", "checkpoints"] {
         let (written, read) = part(name);
         assert_eq!(written, read, "{name}");
@@ -204,7 +212,8 @@ async fn busy_debate(app: &TestApp) -> String {
     let bc = |value: &str, precision: &str| json!({ "value": value, "precision": precision, "calendar": "julian", "circa": true });
     topic["event"]["date"] = json!({ "value": "-0215-08-02", "precision": "day", "calendar": "julian" });
     topic["event"]["place"] = json!("Cannae");
-    topic["antecedent"]["point_of_divergence"] = json!({ "value": "-0215-08-03", "precision": "day", "calendar": "julian" });
+    topic["antecedent"]["point_of_divergence"] =
+        json!({ "value": "-0215-08-03", "precision": "day", "calendar": "julian" });
     topic["antecedent"]["primary_variant"] = json!("march");
     topic["outcome_actual_date"] = bc("-0200", "decade");
     topic["horizon"] = bc("-0100", "century");
@@ -279,20 +288,28 @@ async fn busy_debate(app: &TestApp) -> String {
         "stance_effects": [{ "scenario_id": holds, "direction": "raises" }],
     })).await;
     let on_doomed = doomed["relations"][0]["id"].clone();
-    let below = says(&alice, &slug, json!({
-        "parent_id": doomed["id"], "body": "A reply to what will be gone.",
-        "relations": [
-            { "type": "question", "target": target("relation", &on_doomed) },
-            to_post("support", &doomed),
-            { "type": "support", "target": target("variant", &at("/variants/0/id")) },
-            { "type": "rebut", "target": target("chain_step", &step) },
-        ],
-    })).await;
+    let below = says(
+        &alice,
+        &slug,
+        json!({
+            "parent_id": doomed["id"], "body": "A reply to what will be gone.",
+            "relations": [
+                { "type": "question", "target": target("relation", &on_doomed) },
+                to_post("support", &doomed),
+                { "type": "support", "target": target("variant", &at("/variants/0/id")) },
+                { "type": "rebut", "target": target("chain_step", &step) },
+            ],
+        }),
+    )
+    .await;
     let aside = says(&bob, &slug, json!({ "body": "An aside without any relation." })).await;
 
     // Revisions: the text, the text and the relations (one is withdrawn, one comes), the relations alone.
     time_passes(app);
-    alice.patch(&format!("/posts/{}", id(&claim)), json!({ "body": "The march *could* have taken Rome." })).await.is(200);
+    alice
+        .patch(&format!("/posts/{}", id(&claim)), json!({ "body": "The march *could* have taken Rome." }))
+        .await
+        .is(200);
     time_passes(app);
     bob.patch(&format!("/posts/{}", id(&evidence)), json!({
         "body": "No siege engines are recorded anywhere.",
@@ -303,15 +320,27 @@ async fn busy_debate(app: &TestApp) -> String {
         ],
     })).await.is(200);
     time_passes(app);
-    let revised = bob.patch(&format!("/posts/{}", id(&aside)), json!({
-        "relations": [to_post("concede", &below), to_post("support", &evidence)],
-    })).await.is(200).body;
+    let revised = bob
+        .patch(
+            &format!("/posts/{}", id(&aside)),
+            json!({
+                "relations": [to_post("concede", &below), to_post("support", &evidence)],
+            }),
+        )
+        .await
+        .is(200)
+        .body;
     // A relation that came late is itself undercut; a withdrawn and a forgotten one were as well.
     let late = revised["relations"][0]["id"].clone();
-    let last = says(&carol, &slug, json!({
-        "parent_id": aside["id"], "body": "That concession proves nothing.",
-        "relations": [{ "type": "undercut", "target": target("relation", &late) }],
-    })).await;
+    let last = says(
+        &carol,
+        &slug,
+        json!({
+            "parent_id": aside["id"], "body": "That concession proves nothing.",
+            "relations": [{ "type": "undercut", "target": target("relation", &late) }],
+        }),
+    )
+    .await;
     time_passes(app);
     bob.patch(&format!("/posts/{}", id(&aside)), json!({ "relations": [] })).await.is(200);
     time_passes(app);
@@ -350,17 +379,28 @@ async fn a_debate_that_people_worked_on_comes_back_the_same_to_the_byte() {
     let slug = busy_debate(&app).await;
     let (other, document) = comes_back(&app, &slug).await;
     let text = document.to_string();
-    for there in ["\"withdrawn_at\"", "\"revisions\"", "\"undercut\"", "\"p_if_true\":9000", "\"calendar\":\"julian\"", "-0215", "Delbrück", "Bob B."] {
+    for there in [
+        "\"withdrawn_at\"",
+        "\"revisions\"",
+        "\"undercut\"",
+        "\"p_if_true\":9000",
+        "\"calendar\":\"julian\"",
+        "-0215",
+        "Delbrück",
+        "Bob B.",
+    ] {
         assert!(text.contains(there), "{there}");
     }
     assert_eq!(document["votes"].as_array().unwrap().len(), 5);
-    let tombstones: Vec<&Value> = document["posts"].as_array().unwrap().iter().filter(|post| post["body"].is_null()).collect();
+    let tombstones: Vec<&Value> =
+        document["posts"].as_array().unwrap().iter().filter(|post| post["body"].is_null()).collect();
     assert_eq!(tombstones.len(), 1);
     assert!(tombstones[0]["author"].is_null());
     assert!(!text.contains("I take this back soon."));
     for query in ["sort=old", "sort=best", "sort=controversial"] {
         let path = format!("/topics/{slug}/thread?{query}&depth=10&children=50");
-        let (mut here, mut there) = (app.guest().get(&path).await.is(200).body, other.guest().get(&path).await.is(200).body);
+        let (mut here, mut there) =
+            (app.guest().get(&path).await.is(200).body, other.guest().get(&path).await.is(200).body);
         without_identifiers(&mut here);
         without_identifiers(&mut there);
         // What a tombstone was revised to, and when it went, is not for others to know.
@@ -388,13 +428,28 @@ async fn the_order_in_which_relations_stand_comes_back() {
     let slug = alice.opens_topic("Had the Armada landed in Kent").await;
     let claim = says(&alice, &slug, json!({ "body": "It would have." })).await;
     let relation = |kind: &str| json!({ "type": kind, "target": { "kind": "post", "id": claim["id"] } });
-    let answer = says(&bob, &slug, json!({ "body": "Yes and no.", "relations": [relation("support"), relation("rebut")] })).await;
+    let answer = says(
+        &bob,
+        &slug,
+        json!({ "body": "Yes and no.", "relations": [relation("support"), relation("rebut")] }),
+    )
+    .await;
     time_passes(&app);
-    bob.patch(&format!("/posts/{}", id(&answer)), json!({ "relations": [relation("question"), relation("rebut")] })).await.is(200);
+    bob.patch(
+        &format!("/posts/{}", id(&answer)),
+        json!({ "relations": [relation("question"), relation("rebut")] }),
+    )
+    .await
+    .is(200);
     let (other, _) = comes_back(&app, &slug).await;
     for app in [&app, &other] {
         let thread = app.guest().get(&format!("/topics/{slug}/thread?sort=new")).await.is(200);
-        let kinds: Vec<&Value> = thread.body["posts"]["items"][0]["relations"].as_array().unwrap().iter().map(|r| &r["type"]).collect();
+        let kinds: Vec<&Value> = thread.body["posts"]["items"][0]["relations"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|r| &r["type"])
+            .collect();
         assert_eq!(kinds, ["question", "rebut"]);
     }
 }
@@ -412,8 +467,12 @@ async fn posts_of_one_moment_cannot_undercut_each_other() {
         .await
         .is(201);
     let link = second.text("/relations/0/id");
-    let undercut = json!({ "relations": [{ "type": "undercut", "target": { "kind": "relation", "id": link } }] });
-    alice.patch(&format!("/posts/{first}"), undercut).await.refuses(&[("relations[0].target.id", "not_older")]);
+    let undercut =
+        json!({ "relations": [{ "type": "undercut", "target": { "kind": "relation", "id": link } }] });
+    alice
+        .patch(&format!("/posts/{first}"), undercut)
+        .await
+        .refuses(&[("relations[0].target.id", "not_older")]);
     comes_back(&app, &slug).await;
 }
 
@@ -548,7 +607,9 @@ async fn each_broken_part_alone_is_refused() {
         ("author", "unknown_person", |file| file["author"] = json!("nobody_here")),
         ("topic.slug", "missing", |file| drop(file["topic"].as_object_mut().unwrap().remove("slug"))),
         ("topic.horizon", "before_divergence", |file| file["topic"]["horizon"] = day("1956-01-01")),
-        ("topic.sources[1].key", "duplicate_key", |file| file["topic"]["sources"][1]["key"] = json!("src-post")),
+        ("topic.sources[1].key", "duplicate_key", |file| {
+            file["topic"]["sources"][1]["key"] = json!("src-post")
+        }),
         ("topic.scenarios[1].key", "duplicate_key", |file| {
             file["topic"]["scenarios"][1]["key"] = file["topic"]["scenarios"][0]["key"].clone();
         }),
@@ -752,13 +813,21 @@ async fn small_debates_of_any_shape_come_back_the_same() {
         file["topic"]["slug"] = json!(slug);
         bring(&app, &file).await.unwrap_or_else(|error| panic!("{error}: {file:#}"));
         let written = export(&app.app, &slug, true).await.unwrap();
-        import(&other.app, written.as_bytes(), &Progress::none()).await.unwrap_or_else(|error| panic!("{error}: {written}"));
+        import(&other.app, written.as_bytes(), &Progress::none())
+            .await
+            .unwrap_or_else(|error| panic!("{error}: {written}"));
         assert_eq!(export(&other.app, &slug, true).await.unwrap(), written);
         let document: Value = serde_json::from_str(&written).unwrap();
         for part in ["posts", "votes"] {
-            assert_eq!(document[part].as_array().unwrap().len(), file[part].as_array().unwrap().len(), "{part}: {file:#}");
+            assert_eq!(
+                document[part].as_array().unwrap().len(),
+                file[part].as_array().unwrap().len(),
+                "{part}: {file:#}"
+            );
         }
-        let bodies = |file: &Value| -> Vec<Value> { file["posts"].as_array().unwrap().iter().map(|post| post["body"].clone()).collect() };
+        let bodies = |file: &Value| -> Vec<Value> {
+            file["posts"].as_array().unwrap().iter().map(|post| post["body"].clone()).collect()
+        };
         let (mut was, mut is) = (bodies(&file), bodies(&document));
         was.sort_by_key(Value::to_string);
         is.sort_by_key(Value::to_string);

@@ -503,7 +503,35 @@ async fn markdown_is_rendered_and_nothing_in_it_runs() {
     for harmful in ["<script", "<img", "javascript:", "<a href=\"data", "href=\"/"] {
         assert!(!html.contains(harmful), "{harmful}: {html}");
     }
-    expect![[""]].assert_eq(&html);
+    expect![[r#"
+        <h1>A <strong>bold</strong> claim</h1>
+        <ul>
+        <li>&lt;script&gt;alert(1)&lt;/script&gt;</li>
+        <li>&lt;img src=x onerror="alert(2)"&gt;</li>
+        <li><a href="https://example.org/?a=1&amp;b=2" title="title" rel="nofollow ugc noopener">a link</a> and <a rel="nofollow ugc noopener">another</a></li>
+        <li><a href="https://example.org/x.png" rel="nofollow ugc noopener">an image</a></li>
+        <li>&lt;a href="data:text/html,hm" onclick="alert(4)"&gt;raw&lt;/a&gt;</li>
+        <li><a rel="nofollow ugc noopener">relative</a>, <a href="https://example.org" rel="nofollow ugc noopener">https://example.org</a>, "quoted" &amp; 'so'</li>
+        </ul>
+        <blockquote>
+        <p><del>struck</del> <code>&lt;b&gt;code&lt;/b&gt;</code></p>
+        </blockquote>
+        <table>
+        <thead>
+        <tr>
+        <th>a</th>
+        <th align="right">b</th>
+        </tr>
+        </thead>
+        <tbody>
+        <tr>
+        <td>1</td>
+        <td align="right">2</td>
+        </tr>
+        </tbody>
+        </table>
+    "#]]
+    .assert_eq(&html);
 }
 
 #[tokio::test]

@@ -97,8 +97,7 @@ fn text_below(folder: &Path, text: &mut String) {
 async fn every_constraint_and_index_has_a_name_that_a_migration_gives() {
     let mut written = String::new();
     text_below(&Path::new(env!("CARGO_MANIFEST_DIR")).join("migration/src"), &mut written);
-    let written: BTreeSet<&str> =
-        written.split(|c: char| !c.is_ascii_alphanumeric() && c != '_').collect();
+    let written: BTreeSet<&str> = written.split(|c: char| !c.is_ascii_alphanumeric() && c != '_').collect();
     let database = Database::clone_template().await;
     let mut connection = PgConnection::connect(database.url()).await.unwrap();
     // From PostgreSQL 18 on, NOT NULL is a constraint with a name as well; nobody needs that one.

@@ -47,7 +47,10 @@ async fn writers(connection: &mut PgConnection) -> Vec<Uuid> {
     .execute(&mut *connection)
     .await
     .unwrap();
-    sqlx::query_scalar("SELECT id FROM account WHERE kind = 'imported' ORDER BY id").fetch_all(connection).await.unwrap()
+    sqlx::query_scalar("SELECT id FROM account WHERE kind = 'imported' ORDER BY id")
+        .fetch_all(connection)
+        .await
+        .unwrap()
 }
 
 impl Planted {
@@ -59,12 +62,18 @@ impl Planted {
         };
         let slug = gardener.opens_topic(title).await;
         let mut connection = connect(app).await;
-        let topic: Uuid =
-            sqlx::query_scalar("SELECT id FROM topic WHERE slug = $1").bind(&slug).fetch_one(&mut connection).await.unwrap();
+        let topic: Uuid = sqlx::query_scalar("SELECT id FROM topic WHERE slug = $1")
+            .bind(&slug)
+            .fetch_one(&mut connection)
+            .await
+            .unwrap();
         let writers = writers(&mut connection).await;
-        let taken: i64 = sqlx::query_scalar("SELECT count(*) FROM post").fetch_one(&mut connection).await.unwrap();
+        let taken: i64 =
+            sqlx::query_scalar("SELECT count(*) FROM post").fetch_one(&mut connection).await.unwrap();
         let number = |i: usize| taken as u128 + i as u128 + 1;
-        let ids: Vec<Uuid> = (0..seeds.len()).map(|i| Uuid::from_u128(0x0000_0001_0000_7000_8000_0000_0000_0000 + number(i))).collect();
+        let ids: Vec<Uuid> = (0..seeds.len())
+            .map(|i| Uuid::from_u128(0x0000_0001_0000_7000_8000_0000_0000_0000 + number(i)))
+            .collect();
         let start: DateTime<Utc> = "2026-01-01T00:00:00Z".parse().unwrap();
         let created: Vec<_> = (0..seeds.len()).map(|i| start + TimeDelta::seconds(i as i64 / 3)).collect();
         let (mut depth, mut root) = (vec![0_i32; seeds.len()], ids.clone());
@@ -80,9 +89,13 @@ impl Planted {
                 below[parent] += below[i] + 1;
             }
         }
-        let standing: Vec<Standing> =
-            seeds.iter().zip(&created).map(|(seed, created)| Standing::of(seed.up, seed.down, *created)).collect();
-        let parents: Vec<Option<Uuid>> = seeds.iter().map(|seed| seed.parent.map(|parent| ids[parent])).collect();
+        let standing: Vec<Standing> = seeds
+            .iter()
+            .zip(&created)
+            .map(|(seed, created)| Standing::of(seed.up, seed.down, *created))
+            .collect();
+        let parents: Vec<Option<Uuid>> =
+            seeds.iter().map(|seed| seed.parent.map(|parent| ids[parent])).collect();
         let authors: Vec<Uuid> = (0..seeds.len()).map(|i| writers[i % writers.len()]).collect();
         sqlx::query(
             "INSERT INTO post (id, topic_id, author_id, parent_id, root_id, depth, body, body_html, renderer_version,
@@ -116,8 +129,11 @@ impl Planted {
         .bind(created.iter().map(|time| time.timestamp_micros() as f64).collect::<Vec<_>>())
         .execute(&mut connection).await.unwrap();
         sqlx::query("UPDATE topic_activity SET post_count = $2 WHERE topic_id = $1")
-            .bind(topic).bind(seeds.len() as i32)
-            .execute(&mut connection).await.unwrap();
+            .bind(topic)
+            .bind(seeds.len() as i32)
+            .execute(&mut connection)
+            .await
+            .unwrap();
         Self { topic, slug, seeds, ids, created }
     }
 
@@ -155,7 +171,9 @@ fn sorted(order: Order, mut posts: Vec<(f64, Uuid)>) -> Vec<Uuid> {
 
 /// Numbers that look random and are the same in every run.
 fn scatter(n: usize, salt: usize) -> usize {
-    let x = (n as u64).wrapping_mul(0x9E37_79B9_7F4A_7C15).wrapping_add((salt as u64).wrapping_mul(0xD1B5_4A32_D192_ED03));
+    let x = (n as u64)
+        .wrapping_mul(0x9E37_79B9_7F4A_7C15)
+        .wrapping_add((salt as u64).wrapping_mul(0xD1B5_4A32_D192_ED03));
     ((x ^ (x >> 29)).wrapping_mul(0xBF58_476D_1CE4_E5B9) >> 33) as usize
 }
 
@@ -264,7 +282,10 @@ async fn every_order_is_that_of_its_formula_at_the_root_and_below() {
                 let quality = i8::from(n < up) - i8::from(n >= up && n < up + down);
                 // Agreement is in no order, however loud.
                 let agreement = if i % 3 == 0 { 1 } else { -1 };
-                voter.put(&format!("/posts/{id}/vote"), json!({ "quality": quality, "agreement": agreement })).await.is(200);
+                voter
+                    .put(&format!("/posts/{id}/vote"), json!({ "quality": quality, "agreement": agreement }))
+                    .await
+                    .is(200);
             }
             posts.push((id, up as u32, down as u32, branch.is_some()));
             created.push(app.app.now());
@@ -274,8 +295,11 @@ async fn every_order_is_that_of_its_formula_at_the_root_and_below() {
     for order in Order::ALL {
         let expected = |below: bool| {
             let of = posts.iter().zip(&created).filter(|((.., is_below), _)| *is_below == below);
-            let mut keyed: Vec<(f64, Uuid)> =
-                of.map(|((id, up, down, _), created)| (key_of(order, *up, *down, *created), id.parse().unwrap())).collect();
+            let mut keyed: Vec<(f64, Uuid)> = of
+                .map(|((id, up, down, _), created)| {
+                    (key_of(order, *up, *down, *created), id.parse().unwrap())
+                })
+                .collect();
             if !below {
                 keyed.push((key_of(order, 0, 0, root_created), root.parse().unwrap()));
             }
@@ -315,8 +339,13 @@ async fn limit_children_and_depth_are_kept() {
             below.iter().filter(|(own, ..)| *own > 0).map(|(.., deep)| deep + 1).max().unwrap_or_default(),
         )
     }
-    for (limit, children, depth) in [(12, 12, 10), (5, 3, 2), (100, 1, 10), (1, 50, 1), (12, 0, 10), (12, 50, 0), (12, 50, 3)] {
-        let path = format!("/topics/{}/thread?sort=old&limit={limit}&children={children}&depth={depth}", planted.slug);
+    for (limit, children, depth) in
+        [(12, 12, 10), (5, 3, 2), (100, 1, 10), (1, 50, 1), (12, 0, 10), (12, 50, 0), (12, 50, 3)]
+    {
+        let path = format!(
+            "/topics/{}/thread?sort=old&limit={limit}&children={children}&depth={depth}",
+            planted.slug
+        );
         let (roots, widest, deepest) = shape(&guest.get(&path).await.is(200).body["posts"]);
         assert_eq!(roots, 12.min(limit), "{path}");
         assert_eq!(widest, if depth == 0 { 0 } else { 12.min(children) }, "{path}");
@@ -357,7 +386,12 @@ async fn every_post_is_reached_exactly_once_in_every_order_and_its_place() {
     let planted = Planted::new(&app, TITLE, bushy(1300)).await;
     for order in Order::ALL {
         let expected = planted.in_order(order);
-        for asked in ["limit=100&children=50&depth=10", "limit=7&children=3&depth=2", "limit=40&children=0&depth=10", "limit=90&children=5&depth=0"] {
+        for asked in [
+            "limit=100&children=50&depth=10",
+            "limit=7&children=3&depth=2",
+            "limit=40&children=0&depth=10",
+            "limit=90&children=5&depth=0",
+        ] {
             let walk = Walk::whole(&app.guest(), planted.topic, &format!("sort={order}&{asked}")).await;
             assert!(walk.largest <= 500, "{order} {asked}: {} posts in an answer", walk.largest);
             assert_eq!(walk.branches, expected, "{order} {asked}");
@@ -486,7 +520,9 @@ async fn a_walk_through_the_replies_of_one_post_stays_whole_as_well() {
 async fn the_list_of_topics_stays_whole_while_topics_jump() {
     let app = TestApp::new().await;
     let (alice, bob, carol) = (app.member("alice").await, app.member("bob").await, app.member("carol").await);
-    for (i, (sort, tag)) in [("active", false), ("new", false), ("top", false), ("active", true)].into_iter().enumerate() {
+    for (i, (sort, tag)) in
+        [("active", false), ("new", false), ("top", false), ("active", true)].into_iter().enumerate()
+    {
         let mut slugs = Vec::new();
         for n in 0..17 {
             if n % 2 == 0 {
@@ -496,13 +532,21 @@ async fn the_list_of_topics_stays_whole_while_topics_jump() {
             topic["tags"] = json!(["armada", format!("round-{i}")]);
             slugs.push(alice.post("/topics", topic).await.is(201).text("/slug"));
         }
-        let asked = format!("/topics?sort={sort}&limit=4{}", if tag { format!("&tag=round-{i}") } else { String::new() });
+        let asked = format!(
+            "/topics?sort={sort}&limit=4{}",
+            if tag { format!("&tag=round-{i}") } else { String::new() }
+        );
         let (mut came, mut path) = (Vec::new(), asked.clone());
         let mut expected: Vec<String> = Vec::new();
         // All lists together are short enough for one page.
         let at_once = app.guest().get(&asked.replace("limit=4", "limit=100")).await.is(200).body;
         let slugs_of = |page: &Value| -> Vec<String> {
-            page["items"].as_array().unwrap().iter().map(|topic| topic["slug"].as_str().unwrap().to_owned()).collect()
+            page["items"]
+                .as_array()
+                .unwrap()
+                .iter()
+                .map(|topic| topic["slug"].as_str().unwrap().to_owned())
+                .collect()
         };
         expected.extend(slugs_of(&at_once));
         assert!(slugs.iter().all(|slug| expected.contains(slug)), "{sort}");
@@ -584,7 +628,8 @@ async fn the_readers_own_vote_is_shown_to_nobody_else() {
         (alice.clone(), Some(none.clone()), Some(none.clone())),
         (bob.clone(), Some(json!({ "quality": 1, "agreement": -1 })), Some(none.clone())),
     ] {
-        let root = reader.get(&format!("/topics/{slug}/thread")).await.is(200).body["posts"]["items"][0].clone();
+        let root =
+            reader.get(&format!("/topics/{slug}/thread")).await.is(200).body["posts"]["items"][0].clone();
         assert_eq!(root.get("mine"), on_post.as_ref());
         assert_eq!(root["replies"]["items"][0].get("mine"), on_reply.as_ref());
         let listed = reader.get(&format!("/posts/{post}/replies")).await.is(200).body;
@@ -610,7 +655,9 @@ async fn a_tombstone_keeps_its_place_and_its_replies() {
     bob.judges(&posts[3], -1).await;
     let read = |order: Order| {
         let (guest, slug) = (app.guest(), slug.clone());
-        async move { guest.get(&format!("/topics/{slug}/thread?sort={order}")).await.is(200).body["posts"].clone() }
+        async move {
+            guest.get(&format!("/topics/{slug}/thread?sort={order}")).await.is(200).body["posts"].clone()
+        }
     };
     let mut before = Vec::new();
     for order in Order::ALL {
@@ -620,9 +667,13 @@ async fn a_tombstone_keeps_its_place_and_its_replies() {
     for (order, before) in Order::ALL.into_iter().zip(before) {
         let after = read(order).await;
         assert_eq!(names(&after), before, "{order}");
-        let tombstone = after["items"].as_array().unwrap().iter().find(|post| post["id"] == json!(posts[2])).unwrap();
+        let tombstone =
+            after["items"].as_array().unwrap().iter().find(|post| post["id"] == json!(posts[2])).unwrap();
         assert_eq!(tombstone["status"], "deleted");
-        assert_eq!((&tombstone["body"], &tombstone["body_html"], &tombstone["author"]), (&json!(""), &json!(""), &Value::Null));
+        assert_eq!(
+            (&tombstone["body"], &tombstone["body_html"], &tombstone["author"]),
+            (&json!(""), &json!(""), &Value::Null)
+        );
         assert_eq!(names(&tombstone["replies"]), [reply.clone()]);
         assert_eq!(tombstone["reply_count"], 1);
     }
@@ -725,8 +776,12 @@ async fn place(connection: &mut PgConnection, branch: Uuid, order: Order, number
         "SELECT {column}, post_id, pg_current_snapshot()::text FROM post_rank WHERE branch_id = $1 AND until IS NULL
          ORDER BY {column} {direction}, post_id {direction} OFFSET $2 LIMIT 1"
     );
-    let (key, id, snapshot): (f64, Uuid, String) =
-        sqlx::query_as(AssertSqlSafe(query)).bind(branch).bind(number as i64).fetch_one(connection).await.unwrap();
+    let (key, id, snapshot): (f64, Uuid, String) = sqlx::query_as(AssertSqlSafe(query))
+        .bind(branch)
+        .bind(number as i64)
+        .fetch_one(connection)
+        .await
+        .unwrap();
     RankPosition::after(key, id, &Snapshot::parse(&snapshot).unwrap())
 }
 
@@ -806,7 +861,14 @@ async fn a_page_costs_what_it_shows_however_large_the_thread() {
         for mode in ["force_custom_plan", "force_generic_plan"] {
             for (order, roots, replies) in &places {
                 let order = *order;
-                let page = |id: Uuid, limit: i64, children: i64, depth: i32| Branch { id, order, after: None, limit, children, depth };
+                let page = |id: Uuid, limit: i64, children: i64, depth: i32| Branch {
+                    id,
+                    order,
+                    after: None,
+                    limit,
+                    children,
+                    depth,
+                };
                 let cases = [
                     ("small topic", page(small.topic, 20, 5, 4)),
                     ("first page", page(large.topic, 20, 5, 4)),
@@ -849,7 +911,10 @@ async fn a_page_costs_what_it_shows_however_large_the_thread() {
     let last = large.ids[ROOTS + WIDE + CHAIN - 1];
     let alone = guest.get(&format!("/posts/{last}")).await.is(200).body;
     let above = alone["ancestors"].as_array().unwrap();
-    assert_eq!((above.len(), alone["depth"].as_i64(), alone["ancestors_omitted"].as_i64()), (200, Some(1000), Some(800)));
+    assert_eq!(
+        (above.len(), alone["depth"].as_i64(), alone["ancestors_omitted"].as_i64()),
+        (200, Some(1000), Some(800))
+    );
     assert_eq!(uuid(&above[0]["id"]), large.ids[1]);
     assert_eq!(uuid(&above[199]["id"]), large.ids[ROOTS + WIDE + CHAIN - 2]);
     assert_eq!(uuid(&above[1]["id"]), large.ids[ROOTS + WIDE + CHAIN - 200]);

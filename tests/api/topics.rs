@@ -1177,7 +1177,15 @@ async fn the_first_debate_reads_as_a_topic() {
             scenario["citations"][0]["quotation"]["text"].as_str().unwrap_or("nothing"),
         );
     }
-    expect![[""]].assert_eq(&outline);
+    expect![[r#"
+        Split anyway, only later | later | hastened | 3 steps | by blog_author | cites would have taken place sooner or later and were only hastened by the events of 1956
+        No break: unity holds | absent | produced | 3 steps | by blog_author | cites the October Revolution created a world communist movement, the Twentieth Congress destroyed it.
+        Hungary does it instead | same | no_difference | 3 steps | by reader_2 | cites any demoralising effect the secret speech did have was surely swamped by the effects of Hungary a few months later
+        National roads, no sudden break | different | redirected | 3 steps | by reader_2 | cites it acknowledged for the first time the possibility of distinct national roads to socialism and hence ultimately made Eurocommunism possible
+        Slow erosion from social causes | same | no_difference | 2 steps | by reader_1 | cites the economic and social conditions of the people of Russia and Europe, and the rise of the Stalinist bureaucracy which emerged within it
+        Something else | unspecified | - | 0 steps | by editor | cites nothing
+    "#]]
+    .assert_eq(&outline);
     let list = app.guest().get("/topics").await.is(200);
     assert_eq!(slugs(&list), ["khrushchev-no-secret-speech-1956"]);
     assert_eq!(list.body["items"][0]["post_count"], 15);
@@ -1244,7 +1252,12 @@ async fn the_database_refuses_topics_that_break_the_rules() {
         ),
         ("chain_step_contiguous", "DELETE FROM chain_step WHERE step_no = 1"),
         ("chain_step_contiguous", "UPDATE chain_step SET step_no = 3 WHERE step_no = 2"),
-        ("chain_step_no_key", "UPDATE chain_step SET step_no = 1"),
+        ("chain_step_contiguous", "UPDATE chain_step SET step_no = 1"),
+        (
+            "chain_step_no_key",
+            "UPDATE chain_step SET step_no = 1;
+             INSERT INTO chain_step SELECT gen_random_uuid(), topic_id, scenario_id, 3, 'Another.' FROM chain_step LIMIT 1",
+        ),
         ("chain_step_no_range", "UPDATE chain_step SET step_no = 9 WHERE step_no = 2"),
         ("historic_date_shape", r#"UPDATE topic SET horizon = '{"value": "1600"}'"#),
         (

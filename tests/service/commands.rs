@@ -10,7 +10,7 @@ use crate::support::{FIRST_DEBATE, Folder, PASSWORD, run};
 #[test]
 fn help_says_what_there_is() {
     let folder = Folder::new();
-    expect![[r#"
+    expect![[r"
         A debate server for counterfactual questions.
 
         `otherwise serve` is all it takes: without a database URL the server runs a private PostgreSQL in
@@ -38,7 +38,7 @@ fn help_says_what_there_is() {
 
           -V, --version
                   Print version
-    "#]]
+    "]]
     .assert_eq(&folder.run(["--help"], "").succeeded().out);
     let wrong = folder.run(["serv"], "");
     assert_eq!(wrong.status.code(), Some(2));
@@ -54,14 +54,14 @@ fn the_configuration_is_shown_without_its_secrets() {
         .env("OTHERWISE__DATABASE__URL", "postgres://alice:dont-show-me@database/otherwise")
         .env("OTHERWISE__AUTH__SECRET", "9Y2n0RrN8c1m6L3VtqZk5xWJpA7eHbSuDgQfXyTiKoE=");
     let shown = run(&mut command, "").succeeded();
-    expect![[r#"
+    expect![[r"
         data folder    /somewhere/else
         address        127.0.0.1:0
         public URL     http://127.0.0.1:8080
         metrics        off
         database       as given by database.url
         log            info
-    "#]]
+    "]]
     .assert_eq(&shown.out);
     assert_eq!(shown.err, "");
 }
@@ -152,7 +152,7 @@ async fn a_debate_goes_out_and_in_while_servers_run() {
     let document: Value = serde_json::from_str(&exported).unwrap();
     assert_eq!(document["format"], "otherwise-debate/1");
     assert_eq!(document["posts"].as_array().unwrap().len(), 16);
-    folder.run(["export", "no-such-debate"], "").refused("slug");
+    folder.run(["export", "no-such-debate"], "").refused("exporting no-such-debate");
     server.guest().get("//readyz").await.is(200);
 
     let elsewhere = Folder::new();

@@ -158,10 +158,11 @@ async fn check_sums(folder: &Folder) {
         ),
         (
             "tallies unlike their votes",
-            "SELECT count(*) FROM post_tally t WHERE (quality_up, quality_down, agree, disagree) IS DISTINCT FROM
-             (SELECT count(*) FILTER (WHERE quality = 1), count(*) FILTER (WHERE quality = -1),
-                     count(*) FILTER (WHERE agreement = 1), count(*) FILTER (WHERE agreement = -1)
-              FROM vote v WHERE v.post_id = t.post_id)",
+            "SELECT count(*) FROM post_tally t CROSS JOIN LATERAL
+             (SELECT count(*) FILTER (WHERE quality = 1) AS up, count(*) FILTER (WHERE quality = -1) AS down,
+                     count(*) FILTER (WHERE agreement = 1) AS yes, count(*) FILTER (WHERE agreement = -1) AS no
+              FROM vote WHERE vote.post_id = t.post_id) v
+             WHERE (t.quality_up, t.quality_down, t.agree, t.disagree) <> (v.up, v.down, v.yes, v.no)",
         ),
         (
             "posts without a tally",
@@ -179,8 +180,10 @@ async fn check_sums(folder: &Folder) {
         ),
         (
             "topics whose counts are unlike their posts",
-            "SELECT count(*) FROM topic_activity t WHERE (post_count, participant_count) IS DISTINCT FROM
-             (SELECT count(*), count(DISTINCT author_id) FROM post p WHERE p.topic_id = t.topic_id AND p.status = 'visible')",
+            "SELECT count(*) FROM topic_activity t CROSS JOIN LATERAL
+             (SELECT count(*) AS posts, count(DISTINCT author_id) AS people
+              FROM post WHERE post.topic_id = t.topic_id AND status = 'visible') p
+             WHERE (t.post_count, t.participant_count) <> (p.posts, p.people)",
         ),
         (
             "posts without exactly one place in force",
@@ -223,8 +226,7 @@ fn crash(server: &mut Server, folder: &Folder, how: Crash) {
 async fn a_crash_loses_nothing_that_was_acknowledged() {
     const WRITERS: usize = 6;
     let seed = std::env::var("OTHERWISE_TEST_SEED")
-        .map(|seed| seed.parse().unwrap())
-        .unwrap_or_else(|_| RandomState::new().build_hasher().finish() | 1);
+        .map_or_else(|_| RandomState::new().build_hasher().finish() | 1, |seed| seed.parse().unwrap());
     println!("OTHERWISE_TEST_SEED={seed}");
     let mut random = Random(seed);
 

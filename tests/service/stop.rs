@@ -3,7 +3,12 @@
 use std::io::{BufRead, BufReader, Write};
 use std::net::TcpStream;
 
-use nix::sys::signal::Signal;
+use std::process::Stdio;
+
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+use otherwise::db::embedded::{Cluster, Options};
+use sea_orm::sqlx::{self, Connection, PgConnection, Row};
 use serde_json::json;
 
 use crate::support::{FIRST_DEBATE, Folder, STUCK, is_running};
@@ -93,4 +98,43 @@ async fn a_request_that_never_ends_does_not_hold_the_server_up_for_ever() {
     assert_eq!(status.code(), Some(0), "{}", server.log());
     assert!(server.log().contains("were cut off"), "{}", server.log());
     assert_eq!(folder.postmaster(), None);
+}
+
+#[tokio::test]
+async fn a_server_that_is_still_starting_stops_too() {
+    let database = Folder::new();
+    let cluster =
+        Cluster::start(&Options { data_dir: database.data(), postgres_bin: None, max_connections: 30 })
+            .await
+            .unwrap();
+    // Its schema is being changed by somebody else, for whom a server waits as long as it takes.
+    let mut changing = PgConnection::connect(&cluster.url()).await.unwrap();
+    sqlx::query("SELECT pg_advisory_lock($1)")
+        .bind(0x6f74_6865_7277_6973_i64)
+        .execute(&mut changing)
+        .await
+        .unwrap();
+    // PostgreSQL notices only later that somebody who waits in it has gone.
+    for (signal, waiting) in [(Signal::SIGTERM, 1), (Signal::SIGINT, 2)] {
+        let folder = Folder::new();
+        let server = folder
+            .command(["serve"])
+            .env("OTHERWISE__DATABASE__URL", cluster.url())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let count = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted";
+        while {
+            let found = sqlx::query(count).fetch_one(&mut changing).await.unwrap();
+            found.get::<i64, _>(0) < waiting
+        } {}
+        kill(Pid::from_raw(i32::try_from(server.id()).unwrap()), signal).unwrap();
+        let ended = server.wait_with_output().unwrap();
+        let log = String::from_utf8(ended.stderr).unwrap();
+        assert_eq!(ended.status.code(), Some(0), "{log}");
+        assert_eq!(ended.stdout, b"", "it was never ready");
+    }
+    changing.close().await.unwrap();
+    cluster.stop().await.unwrap();
 }

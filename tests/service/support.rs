@@ -195,7 +195,7 @@ impl Server {
                 panic!("the server did not become ready:\n{}\n{}", server.announced, server.log());
             };
             if let Some(api) = line.trim().strip_prefix("API ") {
-                server.base = api.trim().trim_end_matches("/api/v1/topics").to_owned();
+                api.trim().trim_end_matches("/api/v1/topics").clone_into(&mut server.base);
             }
             server.announced += &line;
             server.announced += "\n";
