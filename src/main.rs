@@ -129,7 +129,9 @@ async fn run(command: Command) -> anyhow::Result<()> {
         Command::Import { file } => with_app(async |app| import(app, &file).await).await,
         Command::Export { slug, without_votes } => {
             with_app(async |app| {
-                let text = exchange::export(app, &slug, !without_votes).await?;
+                let text = exchange::export(app, &slug, !without_votes)
+                    .await
+                    .with_context(|| format!("exporting {slug}"))?;
                 print!("{text}");
                 Ok(())
             })
@@ -151,9 +153,10 @@ fn log_to_stderr(config: &Config) -> anyhow::Result<()> {
         LogFormat::Human => false,
         LogFormat::Auto => !std::io::stderr().is_terminal(),
     };
-    let builder = tracing_subscriber::fmt()
-        .with_env_filter(tracing_subscriber::EnvFilter::try_new(&config.log.filter)?)
-        .with_writer(std::io::stderr);
+    // The HTML parser tells all it reads, which is what people wrote: that is no matter for a log.
+    let filter =
+        tracing_subscriber::EnvFilter::try_new(&config.log.filter)?.add_directive("html5ever=warn".parse()?);
+    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
     let started = if json {
         builder.json().flatten_event(true).try_init()
     } else {

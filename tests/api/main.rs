@@ -8,6 +8,24 @@
     unreachable_pub,
     reason = "a test that cannot go on fails, and nobody depends on it"
 )]
+#![expect(
+    clippy::case_sensitive_file_extension_comparisons,
+    clippy::cast_possible_truncation,
+    clippy::cast_possible_wrap,
+    clippy::cast_precision_loss,
+    clippy::cast_sign_loss,
+    clippy::cloned_ref_to_slice_refs,
+    clippy::doc_markdown,
+    clippy::format_push_string,
+    clippy::items_after_statements,
+    clippy::needless_pass_by_value,
+    clippy::needless_raw_string_hashes,
+    clippy::semicolon_if_nothing_returned,
+    clippy::similar_names,
+    clippy::too_many_lines,
+    clippy::wrong_self_convention,
+    reason = "snapshots are long and written by a tool, numbers are small, and a story reads from top to bottom"
+)]
 
 mod support;
 

@@ -60,7 +60,7 @@ fn the_configuration_is_shown_without_its_secrets() {
         public URL     http://127.0.0.1:8080
         metrics        off
         database       as given by database.url
-        log            info
+        log            info,sqlx=warn,sea_orm_migration=warn
     "]]
     .assert_eq(&shown.out);
     assert_eq!(shown.err, "");

@@ -24,7 +24,7 @@ const ELSEWHERE: &str = "/var/lib/otherwise";
 pub(super) const PORT: u16 = 5432;
 
 /// The longest path of a socket, in bytes: 107 on Linux, 103 on macOS and the BSDs.
-const SOCKET_PATH_MAX: usize = 103;
+pub(super) const SOCKET_PATH_MAX: usize = 103;
 
 /// The user that PostgreSQL runs as when this process is root.
 #[derive(Clone, Debug)]

@@ -373,6 +373,11 @@ fn tail(file: &Path, from: u64, lines: usize) -> io::Result<String> {
 
 #[cfg(test)]
 mod tests {
+    use nix::unistd::Pid;
+
+    use super::home::{SOCKET_PATH_MAX, fits};
+    use super::orphan::{folder_argument, is_postgres, split_arguments};
+    use super::programs::Version;
     use super::*;
 
     fn version(text: &str) -> Option<(u32, u32, bool)> {
