@@ -28,7 +28,7 @@ struct Retry {
 pub enum Claimed {
     /// It was done by an earlier request with the same key, which got this answer.
     Before(Answer),
-    /// It is to be done; [`Once::record`] keeps the answer.
+    /// It is to be done; `Once::record` keeps the answer.
     Now(Once),
 }
 

@@ -210,7 +210,7 @@ pub(super) async fn fill(stage: &Path, programs: &Programs, account: Option<&Acc
     run(single, DATABASE).await.context("making the database in its cluster")
 }
 
-/// What an administrator may want to change, written once. What must hold is in [`launch`].
+/// What an administrator may want to change, written once. What must hold is in [`super::launch`].
 pub(super) const CONFIGURATION: &str = "
 # Set by Otherwise when it made this cluster. Change it as the machine allows and restart the server.
 shared_buffers = 256MB
