@@ -7,7 +7,8 @@ use axum::http::header::CONTENT_TYPE;
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, StatusCode};
 use http_body_util::BodyExt;
-use serde::de::{DeserializeOwned, MapAccess, SeqAccess, Visitor};
+use serde::de::value::{MapDeserializer, SeqDeserializer};
+use serde::de::{DeserializeOwned, IntoDeserializer, MapAccess, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 use serde_json::error::Category;
@@ -61,21 +62,18 @@ pub fn parse_json<T: DeserializeOwned>(bytes: &[u8]) -> Result<T> {
     if depth(bytes) > MAX_DEPTH {
         return Err(Code::MalformedJson.error(format!("It nests deeper than {MAX_DEPTH} levels.")));
     }
-    let mut json = serde_json::Deserializer::from_slice(bytes);
-    let value = serde_path_to_error::deserialize(&mut json).map_err(|error| {
+    let refused = |error: serde_path_to_error::Error<serde_json::Error>| {
         let path = error.path().to_string();
         let error = error.into_inner();
         match error.classify() {
             Category::Data => data_error(path, &error.to_string()),
             _ => Code::MalformedJson.error(format!("{error}.")),
         }
-    })?;
+    };
+    let mut json = serde_json::Deserializer::from_slice(bytes);
+    let StrictValue(value) = serde_path_to_error::deserialize(&mut json).map_err(refused)?;
     json.end().map_err(|error| Code::MalformedJson.error(format!("{error}.")))?;
-    // serde reads a struct from an array of its fields as well.
-    if bytes.trim_ascii_start().starts_with(b"[") {
-        return Err(Error::field("(body)", "wrong_type", "A body is an object."));
-    }
-    Ok(value)
+    serde_path_to_error::deserialize(Strict(value)).map_err(refused)
 }
 
 /// The deepest nesting, found without parsing: a parser that recurses must not be the one to find out.
@@ -189,6 +187,73 @@ impl<'de> Visitor<'de> for StrictVisitor {
     }
 }
 
+/// JSON from which only an object is read where a type has fields: `serde_json` would take an array of their
+/// values as well, so that a client could leave the names out.
+struct Strict(Value);
+
+impl IntoDeserializer<'_, serde_json::Error> for Strict {
+    type Deserializer = Self;
+
+    fn into_deserializer(self) -> Self {
+        self
+    }
+}
+
+impl<'de> Deserializer<'de> for Strict {
+    type Error = serde_json::Error;
+
+    fn deserialize_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Self::Error> {
+        match self.0 {
+            Value::Array(items) => {
+                SeqDeserializer::new(items.into_iter().map(Strict)).deserialize_any(visitor)
+            }
+            Value::Object(fields) => {
+                let fields = fields.into_iter().map(|(name, value)| (name, Strict(value)));
+                MapDeserializer::new(fields).deserialize_any(visitor)
+            }
+            plain => plain.deserialize_any(visitor),
+        }
+    }
+
+    fn deserialize_option<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Self::Error> {
+        if self.0.is_null() { visitor.visit_none() } else { visitor.visit_some(self) }
+    }
+
+    fn deserialize_newtype_struct<V: Visitor<'de>>(
+        self,
+        _: &'static str,
+        visitor: V,
+    ) -> Result<V::Value, Self::Error> {
+        visitor.visit_newtype_struct(self)
+    }
+
+    fn deserialize_struct<V: Visitor<'de>>(
+        self,
+        _: &'static str,
+        _: &'static [&'static str],
+        visitor: V,
+    ) -> Result<V::Value, Self::Error> {
+        if self.0.is_array() {
+            return Err(serde::de::Error::custom("invalid type: an array, expected an object"));
+        }
+        self.deserialize_any(visitor)
+    }
+
+    fn deserialize_enum<V: Visitor<'de>>(
+        self,
+        name: &'static str,
+        variants: &'static [&'static str],
+        visitor: V,
+    ) -> Result<V::Value, Self::Error> {
+        self.0.deserialize_enum(name, variants, visitor)
+    }
+
+    serde::forward_to_deserialize_any! {
+        bool i8 i16 i32 i64 i128 u8 u16 u32 u64 u128 f32 f64 char str string bytes byte_buf unit unit_struct seq
+        tuple tuple_struct map identifier ignored_any
+    }
+}
+
 /// The query of an address.
 pub struct Query<T>(pub T);
 
@@ -237,6 +302,7 @@ mod tests {
     struct Input {
         name: String,
         list: Option<Vec<u8>>,
+        inner: Option<Box<Input>>,
     }
 
     fn refusal(json: &str) -> (u16, String) {
@@ -254,6 +320,16 @@ mod tests {
         assert_eq!(refusal(r#"{"name":1}"#), invalid("name wrong_type"));
         assert_eq!(refusal(r#"{"name":"a","list":[1,256]}"#), invalid("list[1] wrong_type"));
         assert_eq!(refusal("[]"), invalid("(body) wrong_type"));
+        assert_eq!(refusal(r#"["a",[1]]"#), invalid("(body) wrong_type"));
+        assert_eq!(refusal(r#"{"name":"a","inner":["b",null,null]}"#), invalid("inner wrong_type"));
+        assert_eq!(
+            refusal(r#"{"name":"a","inner":{"name":"b","list":{"0":1}}}"#),
+            invalid("inner.list wrong_type")
+        );
+        assert_eq!(
+            refusal(r#"{"name":"a","inner":{"name":"b","name":"c"}}"#),
+            invalid("inner.name duplicate_field")
+        );
     }
 
     #[test]
