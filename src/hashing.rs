@@ -37,7 +37,7 @@ pub enum Verdict {
 }
 
 impl Hasher {
-    /// Prepares for hashes of the configured cost; costs that Argon2 does not know become the default.
+    /// Prepares for hashes of the configured cost, which was checked with the settings.
     pub fn new(settings: &config::Password) -> Self {
         let params = Params::new(settings.memory_kib, settings.iterations, settings.parallelism, None)
             .unwrap_or(Params::DEFAULT);
@@ -83,10 +83,19 @@ impl Hasher {
                 return Verdict::Wrong;
             };
             let right = inner.argon2.verify_password(password.expose_secret().as_bytes(), &hash).is_ok();
-            match (right && known, Params::try_from(&hash)) {
-                (false, _) => Verdict::Wrong,
-                (true, Ok(stored)) if !weaker(&stored, inner.argon2.params()) => Verdict::Right,
-                (true, _) => Verdict::RightButWeak,
+            let weak = Params::try_from(&hash).map_or(true, |stored| weaker(&stored, inner.argon2.params()));
+            match (right && known, weak) {
+                (false, false) => Verdict::Wrong,
+                (false, true) => {
+                    // A hash from before the cost was raised is refuted sooner, which would tell that
+                    // there is one: an attempt at nobody's password makes up for it.
+                    if let Ok(dummy) = PasswordHash::new(&inner.dummy) {
+                        let _ = inner.argon2.verify_password(password.expose_secret().as_bytes(), &dummy);
+                    }
+                    Verdict::Wrong
+                }
+                (true, false) => Verdict::Right,
+                (true, true) => Verdict::RightButWeak,
             }
         })
         .await
