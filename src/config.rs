@@ -130,7 +130,7 @@ pub struct Password {
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Lists {
-    /// How long a cursor can be followed, in seconds.
+    /// How long a list can be followed from its first page, in seconds.
     pub cursor_lifetime_secs: u32,
 }
 
@@ -301,6 +301,19 @@ impl Config {
         ] {
             ensure!(value > 0, "{name} must be more than 0");
         }
+        let password = &self.password;
+        // What Argon2 itself asks for (RFC 9106, 3.1), and no more than a machine has.
+        let least = 8 * u64::from(password.parallelism);
+        ensure!(
+            (1..=255).contains(&password.parallelism)
+                && (1..=1_000).contains(&password.iterations)
+                && (least..=4 << 20).contains(&u64::from(password.memory_kib)),
+            "password.parallelism must be from 1 to 255, password.iterations from 1 to 1000, and password.memory_kib \
+             from 8 times the parallelism to 4194304; they are {}, {} and {}",
+            password.parallelism,
+            password.iterations,
+            password.memory_kib
+        );
         tracing_subscriber::EnvFilter::try_new(&self.log.filter).context("log.filter cannot be read")?;
         Ok(())
     }

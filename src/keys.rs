@@ -56,8 +56,7 @@ impl Keys {
         let pem = if named.as_os_str().is_empty() {
             kept(&folder.join("signing.pem"), new_signing_pem)?
         } else {
-            fs::read_to_string(named)
-                .with_context(|| format!("reading auth.signing_key_file {}", named.display()))?
+            named_pem(named)?
         };
         let given = config.auth.secret.expose_secret();
         let secret = if given.is_empty() {
@@ -68,16 +67,28 @@ impl Keys {
         Self::new(&pem, &secret)
     }
 
+    /// Checks the keys that the configuration names, and makes none: what `otherwise config check` does.
+    ///
+    /// # Errors
+    /// A key that is named cannot be read, or is too weak to be one.
+    pub fn check(config: &Config) -> anyhow::Result<()> {
+        let named = &config.auth.signing_key_file;
+        if !named.as_os_str().is_empty() {
+            signing_pair(&named_pem(named)?)?;
+        }
+        let given = config.auth.secret.expose_secret();
+        if !given.is_empty() {
+            checked_secret(given)?;
+        }
+        Ok(())
+    }
+
     /// Builds the keys from a PKCS #8 PEM and a secret in base64.
     ///
     /// # Errors
     /// The PEM holds no Ed25519 key, or the secret is not 32 random bytes or more.
     pub fn new(signing_pem: &str, secret: &str) -> anyhow::Result<Self> {
-        let body: String =
-            signing_pem.lines().filter(|line| !line.starts_with("-----")).map(str::trim).collect();
-        let signing_pkcs8 = BASE64_STANDARD.decode(body).context("the signing key is not PEM")?;
-        let pair = Ed25519KeyPair::from_pkcs8_maybe_unchecked(&signing_pkcs8)
-            .map_err(|error| anyhow::anyhow!("the signing key is not an Ed25519 key in PKCS #8: {error}"))?;
+        let (signing_pkcs8, pair) = signing_pair(signing_pem)?;
         let public = pair.public_key().as_ref().to_vec();
         let root = checked_secret(secret)?;
         let root = hmac::Key::new(hmac::HMAC_SHA256, &root);
@@ -172,6 +183,18 @@ impl Keys {
         secret.truncate(opened);
         Ok(secret)
     }
+}
+
+fn named_pem(file: &Path) -> anyhow::Result<String> {
+    fs::read_to_string(file).with_context(|| format!("reading auth.signing_key_file {}", file.display()))
+}
+
+fn signing_pair(pem: &str) -> anyhow::Result<(Vec<u8>, Ed25519KeyPair)> {
+    let body: String = pem.lines().filter(|line| !line.starts_with("-----")).map(str::trim).collect();
+    let pkcs8 = BASE64_STANDARD.decode(body).context("the signing key is not PEM")?;
+    let pair = Ed25519KeyPair::from_pkcs8_maybe_unchecked(&pkcs8)
+        .map_err(|error| anyhow::anyhow!("the signing key is not an Ed25519 key in PKCS #8: {error}"))?;
+    Ok((pkcs8, pair))
 }
 
 /// Makes a new Ed25519 key, as a PKCS #8 PEM.

@@ -11,7 +11,9 @@ use otherwise::clock::Clock;
 use otherwise::config::{Config, LogFormat};
 use otherwise::ids::Ids;
 use otherwise::keys::Keys;
+use otherwise::serve::{Database, Orders};
 use otherwise::{accounts, db, exchange, router, serve};
+use secrecy::{ExposeSecret, SecretString};
 
 /// A debate server for counterfactual questions.
 ///
@@ -109,7 +111,9 @@ async fn run(command: Command) -> anyhow::Result<()> {
         Command::Openapi => print(&router::document()),
         Command::Schema => print(&exchange::schema()?),
         Command::Config(ConfigCommand::Check) => {
-            println!("{}", Config::load()?.summary());
+            let config = Config::load()?;
+            Keys::check(&config)?;
+            println!("{}", config.summary());
             Ok(())
         }
         Command::Healthcheck => serve::healthcheck(&Config::load()?).await,
@@ -118,26 +122,39 @@ async fn run(command: Command) -> anyhow::Result<()> {
             log_to_stderr(&config)?;
             Box::pin(serve::serve(config)).await
         }
-        Command::Worker => with_app(async |app| serve::work(app).await).await,
+        Command::Worker => {
+            with_app(async |app, orders| {
+                serve::work(app, orders).await;
+                Ok(())
+            })
+            .await
+        }
         Command::Migrate => {
-            with_app(async |_| {
+            with_app(async |_, _| {
                 println!("The schema is up to date.");
                 Ok(())
             })
             .await
         }
-        Command::Import { file } => with_app(async |app| import(app, &file).await).await,
+        Command::Import { file } => {
+            // Before a database is started for it: Ctrl-C while it waits for input ends nothing half.
+            let text = read_input(&file)?;
+            with_app(async |app, orders| orders.unless_stopped(Box::pin(import(app, &text))).await).await
+        }
         Command::Export { slug, without_votes } => {
-            with_app(async |app| {
-                let text = exchange::export(app, &slug, !without_votes)
-                    .await
-                    .with_context(|| format!("exporting {slug}"))?;
+            with_app(async |app, orders| {
+                let exported = async { Ok(exchange::export(app, &slug, !without_votes).await?) };
+                let text =
+                    orders.unless_stopped(exported).await.with_context(|| format!("exporting {slug}"))?;
                 print!("{text}");
                 Ok(())
             })
             .await
         }
-        Command::Admin(Admin::Create(new)) => with_app(async |app| create_admin(app, new).await).await,
+        Command::Admin(Admin::Create(new)) => {
+            let password = read_password(&new)?;
+            with_app(async |app, _| create_admin(app, &new, &password).await).await
+        }
     }
 }
 
@@ -166,17 +183,24 @@ fn log_to_stderr(config: &Config) -> anyhow::Result<()> {
 }
 
 /// Does something with the database of the configuration. Where no URL is given that is the private
-/// cluster: shared with a server that runs, or started for the command and stopped afterwards.
-async fn with_app(work: impl AsyncFnOnce(&App) -> anyhow::Result<()>) -> anyhow::Result<()> {
+/// cluster: shared with a server that runs, or started for the command and stopped afterwards, also when a
+/// signal ends it early.
+async fn with_app(work: impl AsyncFnOnce(&App, &mut Orders) -> anyhow::Result<()>) -> anyhow::Result<()> {
     let config = Config::load()?;
     log_to_stderr(&config)?;
-    let database = serve::Database::start_or_share(&config).await?;
+    let mut orders = Orders::listen()?;
+    let database = orders.unless_stopped(Database::start_or_share(&config)).await?;
     let done = async {
-        let pool = db::connect(&database.url(), &config.database).await?;
-        db::migrate(&pool).await?;
+        let url = database.url();
+        let pool = orders.unless_stopped(async {
+            let pool = db::connect(&url, &config.database).await?;
+            db::migrate(&pool).await?;
+            Ok(pool)
+        });
+        let pool = pool.await?;
         let keys = Keys::load(&config)?;
         let app = App::new(pool, config, Clock::System, Ids::System, keys);
-        let done = work(&app).await;
+        let done = work(&app, &mut orders).await;
         app.db.clone().close().await?;
         done
     }
@@ -185,20 +209,22 @@ async fn with_app(work: impl AsyncFnOnce(&App) -> anyhow::Result<()>) -> anyhow:
     done
 }
 
-async fn import(app: &App, file: &PathBuf) -> anyhow::Result<()> {
-    let text = if file.as_os_str() == "-" {
-        let mut text = Vec::new();
-        std::io::stdin().read_to_end(&mut text).context("reading standard input")?;
-        text
-    } else {
-        std::fs::read(file).with_context(|| format!("reading {}", file.display()))?
-    };
-    let imported = exchange::import(app, &text, &exchange::Progress::on_terminal()).await?;
+fn read_input(file: &PathBuf) -> anyhow::Result<Vec<u8>> {
+    if file.as_os_str() != "-" {
+        return std::fs::read(file).with_context(|| format!("reading {}", file.display()));
+    }
+    let mut text = Vec::new();
+    std::io::stdin().read_to_end(&mut text).context("reading standard input")?;
+    Ok(text)
+}
+
+async fn import(app: &App, text: &[u8]) -> anyhow::Result<()> {
+    let imported = exchange::import(app, text, &exchange::Progress::on_terminal()).await?;
     println!("{imported}");
     Ok(())
 }
 
-async fn create_admin(app: &App, new: NewAdmin) -> anyhow::Result<()> {
+fn read_password(new: &NewAdmin) -> anyhow::Result<SecretString> {
     ensure!(new.password_stdin, "say --password-stdin and send the password on standard input");
     let mut password = String::new();
     std::io::stdin().read_to_string(&mut password).context("reading the password from standard input")?;
@@ -208,6 +234,11 @@ async fn create_admin(app: &App, new: NewAdmin) -> anyhow::Result<()> {
     if password.is_empty() {
         bail!("no password came on standard input");
     }
+    Ok(password.into())
+}
+
+async fn create_admin(app: &App, new: &NewAdmin, password: &SecretString) -> anyhow::Result<()> {
+    let password = password.expose_secret();
     let account = accounts::create_administrator(app, &new.username, &new.email, password).await?;
     println!("{} is an administrator and can sign in.", account.username);
     Ok(())

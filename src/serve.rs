@@ -1,5 +1,6 @@
 //! Running the server: database, schema, first debate, listeners, and an orderly end.
 
+use std::future::Future;
 use std::net::SocketAddr;
 
 use anyhow::{Context, bail};
@@ -97,7 +98,14 @@ pub async fn serve(config: Config) -> anyhow::Result<()> {
     // First, so that a second server on one address is refused before it starts a database.
     let address = config.server.address;
     let listener = TcpListener::bind(address).await.with_context(|| {
-        format!("listening on {address} (another program may have it; see server.address)")
+        match embedded::holder(&config.data_dir) {
+            Some(pid) => format!(
+                "listening on {address}: another otherwise server (pid {pid}) is running over {}; stop it, or set \
+                 OTHERWISE__SERVER__ADDRESS and OTHERWISE__DATA_DIR for a second one",
+                config.data_dir.display()
+            ),
+            None => format!("listening on {address} (another program may have it; see server.address)"),
+        }
     })?;
     let metrics_listener = match config.metrics_address()? {
         Some(address) => Some(TcpListener::bind(address).await.with_context(|| {
@@ -163,7 +171,6 @@ async fn prepare(database: &Database, config: Config) -> anyhow::Result<App> {
     let keys = Keys::load(&config)?;
     let pool = db::connect(&database.url(), &config.database).await?;
     db::migrate(&pool).await?;
-    db::renumber_ranks(&pool).await?;
     let load_default = config.debates.load_default;
     let app = App::new(pool, config, Clock::System, Ids::System, keys);
     if load_default && exchange::has_no_topics(&app).await? {
@@ -196,18 +203,37 @@ fn announce(app: &App, address: SocketAddr, database: &Database) {
 
 /// The signals that end the program. Listened to once and kept: from the first listening on the system no
 /// longer ends the program by itself, and a signal that came while nobody listened would be lost.
-struct Orders {
+pub struct Orders {
     interrupt: Signal,
     terminate: Signal,
 }
 
 impl Orders {
-    fn listen() -> anyhow::Result<Self> {
+    /// Listens from now on.
+    ///
+    /// # Errors
+    /// Signals cannot be received.
+    pub fn listen() -> anyhow::Result<Self> {
         Ok(Self { interrupt: signal(SignalKind::interrupt())?, terminate: signal(SignalKind::terminate())? })
     }
 
+    /// Does something unless it is told to stop: then it is dropped where it stands, and its transaction
+    /// undone.
+    ///
+    /// # Errors
+    /// Those of the work, or the signal.
+    pub async fn unless_stopped<T>(
+        &mut self,
+        work: impl Future<Output = anyhow::Result<T>>,
+    ) -> anyhow::Result<T> {
+        tokio::select! {
+            done = work => done,
+            signal = self.stop() => bail!("stopped by {signal}; what was under way was undone"),
+        }
+    }
+
     /// Resolves at Ctrl-C or SIGTERM, with its name; at once if it came since the last time.
-    async fn stop(&mut self) -> &'static str {
+    pub async fn stop(&mut self) -> &'static str {
         tokio::select! {
             _ = self.interrupt.recv() => "SIGINT",
             _ = self.terminate.recv() => "SIGTERM",
@@ -215,17 +241,12 @@ impl Orders {
     }
 }
 
-/// Runs the background work only.
-///
-/// # Errors
-/// Signals cannot be received.
-pub async fn work(app: &App) -> anyhow::Result<()> {
-    let mut orders = Orders::listen()?;
-    let work = tokio::spawn(worker::run(app.clone()));
-    let signal = orders.stop().await;
-    tracing::info!(signal, "stopping");
-    work.abort();
-    Ok(())
+/// Runs the background work only, until told to stop.
+pub async fn work(app: &App, orders: &mut Orders) {
+    tokio::select! {
+        () = worker::run(app.clone()) => {}
+        signal = orders.stop() => tracing::info!(signal, "stopping"),
+    }
 }
 
 /// Answers Prometheus on a listener of its own, so that a proxy in front of the API cannot reach it.

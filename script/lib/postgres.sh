@@ -96,6 +96,36 @@ need_linker() {
     has cc || die "a C compiler was installed, but none answers to the name cc."
 }
 
+# What the tests use besides: ps to look at processes, curl for the README's tour, openssl for a certificate.
+need_test_tools() {
+    local tool missing= packages= advice
+    for tool in ps curl openssl; do
+        if has "$tool"; then continue; fi
+        missing="$missing $tool"
+        case $tool in
+            # Debian and Alpine have the program in procps, Fedora in procps-ng.
+            ps) if [ "$(package_manager)" = dnf ]; then packages="$packages procps-ng"; else packages="$packages procps"; fi ;;
+            *) packages="$packages $tool" ;;
+        esac
+    done
+    if [ -z "$missing" ]; then return; fi
+    case $(package_manager) in
+        apt-get) advice="sudo apt-get update && sudo apt-get install -y$packages" ;;
+        dnf) advice="sudo dnf install -y$packages" ;;
+        apk) advice="sudo apk add$packages" ;;
+        *) die "the tests need these programs, which were not found:$missing" ;;
+    esac
+    can_be_root || die "the tests need$missing. Install them with: $advice"
+
+    say "Not found:$missing. Installing$packages."
+    # shellcheck disable=SC2086 # a list of packages
+    case $(package_manager) in
+        apt-get) apt_update && apt_install $packages ;;
+        dnf) as_root dnf install -y $packages >&2 ;;
+        apk) as_root apk add $packages >&2 ;;
+    esac || die "they could not be installed. Try it by hand: $advice"
+}
+
 # Sets postgres_bin to the folder of the newest PostgreSQL, installing one where there is none.
 need_postgres() {
     postgres_bin=${OTHERWISE__DATABASE__POSTGRES_BIN:-}

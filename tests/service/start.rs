@@ -2,6 +2,8 @@
 
 use std::fs;
 
+use sea_orm::sqlx::{self, AssertSqlSafe, Connection, PgConnection};
+
 use crate::support::{FIRST_DEBATE, Folder, Ran, free_port, is_running};
 
 #[tokio::test]
@@ -36,6 +38,35 @@ async fn the_first_start_needs_nothing_and_says_where_everything_is() {
 }
 
 #[tokio::test]
+async fn the_private_cluster_is_safe_and_out_of_reach() {
+    use std::os::unix::fs::MetadataExt;
+
+    let folder = Folder::new();
+    let server = folder.serve();
+    let url = otherwise::db::embedded::running(&folder.data()).expect("a server runs here");
+    let mut database = PgConnection::connect(&url).await.unwrap();
+    for (setting, value) in [
+        ("data_checksums", "on"),
+        ("fsync", "on"),
+        ("synchronous_commit", "on"),
+        ("full_page_writes", "on"),
+        ("listen_addresses", ""),
+    ] {
+        let show = AssertSqlSafe(format!("SHOW {setting}"));
+        let shown: String = sqlx::query_scalar(show).fetch_one(&mut database).await.unwrap();
+        assert_eq!(shown, value, "{setting}");
+    }
+    database.close().await.unwrap();
+    let cluster = folder.data().join("postgres").canonicalize().unwrap();
+    let owner = fs::metadata(cluster).unwrap().uid();
+    assert_ne!(owner, 0, "PostgreSQL refuses root");
+    if !nix::unistd::geteuid().is_root() {
+        assert_eq!(owner, nix::unistd::geteuid().as_raw());
+    }
+    server.stop();
+}
+
+#[tokio::test]
 async fn the_first_debate_can_be_left_out() {
     let folder = Folder::new();
     let server = folder.serve_with(&[("OTHERWISE__DEBATES__LOAD_DEFAULT", "false")]);
@@ -65,6 +96,12 @@ fn a_second_server_over_one_folder_is_refused() {
     assert!(refused.err.contains(&format!("(pid {})", pid.trim())), "{}", refused.err);
     assert!(refused.err.contains("OTHERWISE__DATA_DIR"), "{}", refused.err);
     assert_eq!(refused.out, "");
+    // The usual way to get there: the same command again, which finds the address taken first.
+    let mut again = folder.command(["serve"]);
+    again.env("OTHERWISE__SERVER__ADDRESS", server.base.trim_start_matches("http://"));
+    let refused = crate::support::run(&mut again, "").refused("another otherwise server");
+    assert!(refused.err.contains(&format!("(pid {})", pid.trim())), "{}", refused.err);
+    assert!(refused.err.contains(&folder.data().display().to_string()), "{}", refused.err);
     server.stop();
 }
 

@@ -11,7 +11,7 @@ use otherwise::db::embedded::{Cluster, Options};
 use sea_orm::sqlx::{self, Connection, PgConnection, Row};
 use serde_json::json;
 
-use crate::support::{FIRST_DEBATE, Folder, STUCK, is_running};
+use crate::support::{FIRST_DEBATE, Folder, STUCK, is_running, read_lines};
 
 /// Stops a server while a client is in the middle of sending a post.
 async fn stops_in_order(signal: Signal) {
@@ -98,6 +98,22 @@ async fn a_request_that_never_ends_does_not_hold_the_server_up_for_ever() {
     assert_eq!(status.code(), Some(0), "{}", server.log());
     assert!(server.log().contains("were cut off"), "{}", server.log());
     assert_eq!(folder.postmaster(), None);
+}
+
+#[test]
+fn a_command_with_a_cluster_of_its_own_stops_it_too() {
+    for signal in [Signal::SIGTERM, Signal::SIGINT] {
+        let folder = Folder::new();
+        let mut worker = folder.command(["worker"]).stderr(Stdio::piped()).spawn().unwrap();
+        let lines = read_lines(worker.stderr.take().unwrap());
+        while !lines.recv_timeout(STUCK).unwrap().contains("the private database is ready") {}
+        let postmaster = folder.postmaster().unwrap();
+        kill(Pid::from_raw(i32::try_from(worker.id()).unwrap()), signal).unwrap();
+        // Before the schema is there it is a command cut off, afterwards a worker told to stop.
+        worker.wait().unwrap();
+        assert!(!is_running(postmaster), "PostgreSQL was left behind");
+        assert!(!folder.data().join("postgres/postmaster.pid").exists());
+    }
 }
 
 #[tokio::test]

@@ -62,13 +62,21 @@ pub struct Options {
 /// How to connect to the cluster that a server runs in this data folder at the moment, if one does: for
 /// commands beside a running server, which must not start a second one.
 pub fn running(data_dir: &Path) -> Option<String> {
-    let lock = File::open(data_dir.join("otherwise.lock")).ok()?;
-    if !matches!(lock.try_lock_shared(), Err(TryLockError::WouldBlock)) {
-        return None;
-    }
+    holder(data_dir)?;
     let file = fs::read_to_string(data_dir.join("postgres/postmaster.pid")).ok()?;
     let file = PidFile::parse(&file).filter(|file| file.status == Status::Ready)?;
     file.sockets.as_deref().map(url)
+}
+
+/// The process number of the server that runs in this data folder at the moment, if one does.
+pub fn holder(data_dir: &Path) -> Option<u32> {
+    let mut lock = File::open(data_dir.join("otherwise.lock")).ok()?;
+    if !matches!(lock.try_lock_shared(), Err(TryLockError::WouldBlock)) {
+        return None;
+    }
+    let mut pid = String::new();
+    lock.read_to_string(&mut pid).ok()?;
+    pid.trim().parse().ok()
 }
 
 /// A running cluster, and the lock on its data folder.
@@ -273,7 +281,16 @@ fn lock(folder: &Path) -> Result<File> {
         File::options().read(true).write(true).create(true).truncate(false).open(&path).with_context(
             || format!("opening {}: run the server as the user who owns this folder", path.display()),
         )?;
-    match file.try_lock() {
+    // A command that looks whether a server runs holds the lock for an instant.
+    let mut locked = file.try_lock();
+    for _ in 0..5 {
+        if !matches!(locked, Err(TryLockError::WouldBlock)) {
+            break;
+        }
+        std::thread::sleep(Duration::from_millis(20));
+        locked = file.try_lock();
+    }
+    match locked {
         Ok(()) => {
             let pid = std::process::id();
             file.set_len(0)
