@@ -15,24 +15,47 @@ pub struct RankPosition {
     /// The bits of the key of the last item; none before the first item.
     #[serde(rename = "k")]
     after: Option<(u64, Uuid)>,
+    #[serde(rename = "w")]
+    walk: Walk,
+}
+
+/// A reading of a list from its start: the snapshot in which it began, and when. What the snapshot saw is
+/// kept for a while only, so a walk has an end, however often it is given a fresh cursor.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Walk {
     #[serde(rename = "s")]
     snapshot: Snapshot,
+    /// In seconds since 1970.
+    #[serde(rename = "b")]
+    began: i64,
+}
+
+impl Walk {
+    /// A walk that begins now, in this snapshot.
+    pub fn begin(app: &App, snapshot: Snapshot) -> Self {
+        Self { snapshot, began: app.now().timestamp() }
+    }
 }
 
 impl RankPosition {
     /// After the item with this key.
-    pub fn after(key: f64, id: impl Into<Uuid>, snapshot: &Snapshot) -> Self {
-        Self { after: Some((key.to_bits(), id.into())), snapshot: snapshot.clone() }
+    pub fn after(key: f64, id: impl Into<Uuid>, walk: &Walk) -> Self {
+        Self { after: Some((key.to_bits(), id.into())), walk: walk.clone() }
     }
 
     /// Before the first item.
-    pub fn start(snapshot: &Snapshot) -> Self {
-        Self { after: None, snapshot: snapshot.clone() }
+    pub fn start(walk: &Walk) -> Self {
+        Self { after: None, walk: walk.clone() }
+    }
+
+    /// The walk it is a place in.
+    pub fn walk(&self) -> &Walk {
+        &self.walk
     }
 
     /// The snapshot, as PostgreSQL writes it.
     pub fn snapshot(&self) -> String {
-        self.snapshot.to_string()
+        self.walk.snapshot.to_string()
     }
 }
 
@@ -95,14 +118,27 @@ pub fn decode<T: DeserializeOwned>(app: &App, list: &str, text: &str) -> Result<
     let ours = app.keys.cursor_mac(list, payload);
     aws_lc_rs::constant_time::verify_slices_are_equal(mac, &ours).map_err(|_| foreign())?;
     let (issued, position): (i64, T) = serde_json::from_slice(payload).map_err(|_| foreign())?;
-    let lifetime = app.config.lists.cursor_lifetime_secs;
-    if app.now().timestamp() - issued > i64::from(lifetime) {
-        return Err(Code::CursorExpired.error(format!(
-            "A cursor can be followed for {} minutes; read the list from its start.",
-            lifetime / 60
-        )));
-    }
+    refuse_old(app, issued)?;
     Ok(position)
+}
+
+/// Reads a place in a ranked list from a cursor that this list wrote.
+///
+/// # Errors
+/// As [`decode`], and where the walk began too long ago.
+pub fn decode_rank(app: &App, list: &str, text: &str) -> Result<RankPosition> {
+    let position: RankPosition = decode(app, list, text)?;
+    refuse_old(app, position.walk.began)?;
+    Ok(position)
+}
+
+fn refuse_old(app: &App, since: i64) -> Result<()> {
+    let lifetime = app.config.lists.cursor_lifetime_secs;
+    if app.now().timestamp() - since <= i64::from(lifetime) {
+        return Ok(());
+    }
+    Err(Code::CursorExpired
+        .error(format!("A list can be followed for {} minutes; read it from its start.", lifetime / 60)))
 }
 
 #[cfg(test)]

@@ -1,9 +1,11 @@
 //! Threads: the orders, walks through pages while others write, and what a page of a large thread costs.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use chrono::{DateTime, TimeDelta, Utc};
-use otherwise::db::keyset::{RankPosition, Snapshot};
+use otherwise::db::keyset::{self, RankPosition, Snapshot};
 use otherwise::posts::{Branch, statement};
 use otherwise::ranking::rules::{Order, Standing};
 use sea_orm::sqlx::{self, AssertSqlSafe, Connection, PgConnection, Row};
@@ -445,6 +447,87 @@ async fn stir(voters: &[Client], planted: &Planted, walk: &Walk, turn: usize) {
 }
 
 #[tokio::test]
+async fn a_walk_has_an_end_however_often_it_is_given_a_fresh_cursor() {
+    let app = TestApp::with("[lists]\ncursor_lifetime_secs = 3600").await;
+    let alice = app.member("alice").await;
+    let topic = alice.opens_topic(TITLE).await;
+    for n in 0..4 {
+        alice.posts_in(&topic, &format!("Root {n}.")).await;
+    }
+    for n in 1..4 {
+        alice.opens_topic(&format!("{TITLE}, {n}")).await;
+    }
+    let lists =
+        [(format!("/topics/{topic}/thread?limit=1"), "/posts/next"), ("/topics?limit=1".to_owned(), "/next")];
+    let mut cursors = Vec::new();
+    for (list, next) in &lists {
+        cursors.push(app.guest().get(list).await.is(200).text(next));
+    }
+    // Each page is read in time after the one before.
+    for minutes in [40, 20] {
+        app.app.clock.advance(TimeDelta::minutes(minutes));
+        for ((list, next), cursor) in lists.iter().zip(&mut cursors) {
+            *cursor = app.guest().get(&format!("{list}&after={cursor}")).await.is(200).text(next);
+        }
+    }
+    app.app.clock.advance(TimeDelta::seconds(1));
+    for ((list, _), cursor) in lists.iter().zip(&cursors) {
+        app.guest().get(&format!("{list}&after={cursor}")).await.is_problem(400, "cursor_expired");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn a_walk_is_whole_while_votes_are_in_flight() {
+    let app = TestApp::new().await;
+    let planted = Planted::new(&app, TITLE, bushy(240)).await;
+    let asked = "sort=best&limit=20&children=4&depth=2";
+    let before = planted.in_order(Order::Best);
+    // One move was not committed when the walk began, and is while it goes on.
+    let mut open = connect(&app).await;
+    sqlx::raw_sql("BEGIN").execute(&mut open).await.unwrap();
+    move_posts(&mut open, planted.topic, 3).await;
+    let done = Arc::new(AtomicBool::new(false));
+    let mut voting = Vec::new();
+    for name in ["alice", "bob", "carol", "dave"] {
+        let (voter, ids, done) = (app.member(name).await, planted.ids.clone(), done.clone());
+        let salt = voting.len();
+        voting.push(tokio::spawn(async move {
+            let mut cast = 0;
+            while !done.load(Ordering::Relaxed) {
+                let post = ids[scatter(cast, salt) % ids.len()];
+                // Posts whose move is held back wait; that is what a reader must not do.
+                let vote = json!({ "quality": if cast % 3 == 0 { -1 } else { 1 } });
+                voter.put(&format!("/posts/{post}/vote"), vote).await;
+                cast += 1;
+            }
+            cast
+        }));
+    }
+    let guest = app.guest();
+    let mut walk = Walk::begin(&guest, planted.topic, asked).await;
+    for _ in 0..3 {
+        walk.step(&guest, planted.topic, asked).await;
+    }
+    sqlx::raw_sql("COMMIT").execute(&mut open).await.unwrap();
+    while walk.step(&guest, planted.topic, asked).await {}
+    done.store(true, Ordering::Relaxed);
+    let mut cast = 0;
+    for voter in voting {
+        cast += voter.await.unwrap();
+    }
+    assert!(cast > 20, "{cast} votes met the walk");
+    let times = walk.times();
+    for id in &planted.ids {
+        assert_eq!(times.get(id), Some(&1), "{id}");
+    }
+    let mut roots = walk.branches[&planted.topic].clone();
+    let mut planted_roots = before[&planted.topic].clone();
+    roots.sort_unstable();
+    planted_roots.sort_unstable();
+    assert_eq!(roots, planted_roots);
+}
+
+#[tokio::test]
 async fn a_walk_repeats_and_skips_nothing_while_votes_and_posts_come_in() {
     let app = TestApp::new().await;
     let mut voters = Vec::new();
@@ -770,7 +853,13 @@ const COLUMNS: [(Order, &str, &str); 6] = [
 ];
 
 /// The place after the child with this number, in a walk that begins now.
-async fn place(connection: &mut PgConnection, branch: Uuid, order: Order, number: usize) -> RankPosition {
+async fn place(
+    app: &TestApp,
+    connection: &mut PgConnection,
+    branch: Uuid,
+    order: Order,
+    number: usize,
+) -> RankPosition {
     let (_, column, direction) = COLUMNS.into_iter().find(|(known, ..)| *known == order).unwrap();
     let query = format!(
         "SELECT {column}, post_id, pg_current_snapshot()::text FROM post_rank WHERE branch_id = $1 AND until IS NULL
@@ -782,7 +871,7 @@ async fn place(connection: &mut PgConnection, branch: Uuid, order: Order, number
         .fetch_one(connection)
         .await
         .unwrap();
-    RankPosition::after(key, id, &Snapshot::parse(&snapshot).unwrap())
+    RankPosition::after(key, id, &keyset::Walk::begin(&app.app, Snapshot::parse(&snapshot).unwrap()))
 }
 
 /// Moves posts of a branch as votes do: the version in force is closed, and another one added.
@@ -843,8 +932,8 @@ async fn a_page_costs_what_it_shows_however_large_the_thread() {
     let deep = large.ids[ROOTS + WIDE + CHAIN - 12];
     let mut places = Vec::new();
     for order in Order::ALL {
-        let roots = place(&mut connection, large.topic, order, ROOTS / 2).await;
-        let replies = place(&mut connection, wide, order, WIDE / 2).await;
+        let roots = place(&app, &mut connection, large.topic, order, ROOTS / 2).await;
+        let replies = place(&app, &mut connection, wide, order, WIDE / 2).await;
         places.push((order, roots, replies));
     }
     // And while somebody is reading, a few hundred more.

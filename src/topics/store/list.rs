@@ -3,7 +3,7 @@
 use sea_orm::{ConnectionTrait, FromQueryResult};
 
 use crate::clock::Time;
-use crate::db::keyset::{RankPosition, Snapshot, bound};
+use crate::db::keyset::{RankPosition, Snapshot, Walk, bound};
 use crate::db::{all, sql};
 use crate::error::Result;
 use crate::historic_date::HistoricDate;
@@ -48,9 +48,14 @@ pub(in crate::topics) struct SummaryRow {
 }
 
 impl SummaryRow {
-    /// The place after this line.
-    pub(in crate::topics) fn position(&self) -> Option<RankPosition> {
-        Some(RankPosition::after(self.key, self.id.0, &Snapshot::parse(&self.snapshot)?))
+    /// The place after this line in a walk.
+    pub(in crate::topics) fn position(&self, walk: &Walk) -> RankPosition {
+        RankPosition::after(self.key, self.id.0, walk)
+    }
+
+    /// The snapshot of the database that this answer was read in.
+    pub(in crate::topics) fn snapshot(&self) -> Option<Snapshot> {
+        Snapshot::parse(&self.snapshot)
     }
 }
 
@@ -80,7 +85,7 @@ macro_rules! topics_by {
                     e.place AS event_place, e.summary AS event_summary,
                     (SELECT coalesce(jsonb_agg(g.tag ORDER BY g.position), '[]') FROM topic_tag g WHERE g.topic_id = t.id) AS tags,
                     a.post_count, a.participant_count, a.last_activity_at,
-                    l.key, coalesce($3::text, pg_current_snapshot()::text) AS snapshot
+                    l.key, pg_current_snapshot()::text AS snapshot
              FROM listed l
              JOIN topic t ON t.id = l.topic_id
              JOIN topic_activity a ON a.topic_id = l.topic_id
