@@ -3,7 +3,7 @@
 use std::ops::Deref;
 use std::sync::Arc;
 
-use sea_orm::{DatabaseConnection, TransactionTrait};
+use sea_orm::{AccessMode, DatabaseConnection, DatabaseTransaction, IsolationLevel, TransactionTrait};
 
 use crate::clock::{Clock, Time};
 use crate::config::Config;
@@ -50,6 +50,15 @@ impl App {
     /// The database is away, or no connection became free in time.
     pub async fn begin(&self) -> Result<Tx> {
         Ok(Tx::new(self.db.begin().await?))
+    }
+
+    /// Begins a read of several statements that see the database as it is now, whatever is written meanwhile.
+    ///
+    /// # Errors
+    /// As [`App::begin`].
+    pub async fn snapshot(&self) -> Result<DatabaseTransaction> {
+        let (isolation, access) = (IsolationLevel::RepeatableRead, AccessMode::ReadOnly);
+        Ok(self.db.begin_with_config(Some(isolation), Some(access)).await?)
     }
 
     /// The present moment.

@@ -1,5 +1,7 @@
 //! All routes together, and the document that describes them.
 
+use std::sync::OnceLock;
+
 use axum::Router;
 use axum::extract::State;
 use axum::http::header;
@@ -14,6 +16,7 @@ use utoipa_swagger_ui::Config as DocsConfig;
 
 use crate::app::App;
 use crate::error::{Code, Error, Result};
+use crate::http::limits::Guest;
 use crate::http::{Answer, Cache, Path, middleware, openapi};
 use crate::{accounts, auth, db, posts, topics, votes};
 
@@ -122,6 +125,12 @@ async fn read_readiness(State(app): State<App>) -> Result<Answer> {
 
 /// Read this document
 #[utoipa::path(get, path = "/openapi.json", tag = "service", responses((status = 200, description = "OpenAPI 3.1")), security(()))]
-async fn read_openapi() -> Result<Answer> {
-    Answer::ok(&document(), Cache::Public)
+async fn read_openapi(_: Guest) -> Result<Answer> {
+    // It is the same as long as the program runs, and dear to put together.
+    static DOCUMENT: OnceLock<Answer> = OnceLock::new();
+    if let Some(answer) = DOCUMENT.get() {
+        return Ok(answer.clone());
+    }
+    let answer = Answer::ok(&document(), Cache::Public)?;
+    Ok(DOCUMENT.get_or_init(|| answer).clone())
 }

@@ -12,14 +12,13 @@ use sea_orm::{
 use sea_orm_migration::MigratorTrait;
 
 use crate::config;
-use crate::db::{all, sql};
+use crate::db::{all, one, sql};
 use crate::error::Result;
 
 /// Names the lock that keeps two servers from migrating one database at the same time.
 const MIGRATION_LOCK: i64 = 0x6f74_6865_7277_6973;
 
-/// Opens a pool of connections. No connection is made until one is needed, so a server whose database
-/// is away can start, and says so by its answers.
+/// Opens a pool of connections. No connection is made until one is needed.
 ///
 /// # Errors
 /// The URL cannot be read.
@@ -60,7 +59,8 @@ pub async fn connect(url: &str, settings: &config::Database) -> anyhow::Result<D
     })
 }
 
-/// Brings the schema up to date, one server at a time.
+/// Brings the schema up to date, one server at a time, and the stored ranks of a database that was restored
+/// into another cluster.
 ///
 /// # Errors
 /// The database is away, or a change failed; a change that failed leaves nothing behind.
@@ -77,10 +77,36 @@ pub async fn migrate(db: &DatabaseConnection) -> anyhow::Result<()> {
     let mut holder = pool.acquire().await.context("connecting to the database")?.detach();
     sqlx::query("SELECT pg_advisory_lock($1)").bind(MIGRATION_LOCK).execute(&mut holder).await?;
     let migrator = SqlxPostgresConnector::from_sqlx_postgres_pool(pool);
-    let migrated = Migrator::up(&migrator, None).await;
+    let migrated = async {
+        Migrator::up(&migrator, None).await.context("migrating the database")?;
+        settle_in_cluster(&migrator).await.context("renumbering stored ranks")
+    }
+    .await;
     migrator.close().await?;
     holder.close().await?;
-    migrated.context("migrating the database")
+    migrated
+}
+
+#[derive(FromQueryResult)]
+struct Settled {
+    settled: bool,
+}
+
+/// Stored ranks are stamped with transactions of their cluster. A database that came from another one has
+/// stamps that mean nothing here, and may lie in the future.
+async fn settle_in_cluster(db: &DatabaseConnection) -> Result<()> {
+    let here = "SELECT EXISTS (SELECT FROM ranking_cluster JOIN pg_control_system() USING (system_identifier)) AS settled";
+    if one::<Settled>(db, sql(here, [])).await?.is_some_and(|here| here.settled) {
+        return Ok(());
+    }
+    renumber_ranks(db).await?;
+    for statement in [
+        "DELETE FROM ranking_cluster",
+        "INSERT INTO ranking_cluster SELECT system_identifier FROM pg_control_system()",
+    ] {
+        db.execute_raw(sql(statement, [])).await?;
+    }
+    Ok(())
 }
 
 #[derive(FromQueryResult)]

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use sea_orm::{DatabaseTransaction, TransactionSession};
 
-use crate::error::{Code, Result};
+use crate::error::{Code, Error, Result};
 
 /// A transaction. Writes ask for one, so a write outside a transaction does not compile; dropped without
 /// [`Tx::commit`], it leaves no trace.
@@ -24,9 +24,20 @@ impl Tx {
     /// Makes everything since the beginning durable.
     ///
     /// # Errors
-    /// A deferred constraint refused it, or the database went away.
+    /// A deferred constraint refused it, or the database went away: then nobody knows whether it is durable.
     pub async fn commit(self) -> Result<()> {
-        Ok(TransactionSession::commit(self.0).await?)
+        TransactionSession::commit(self.0).await.map_err(|error| {
+            let mut error = Error::from(error);
+            // A transaction given up for another one is undone for sure; of one whose answer was lost
+            // nothing is sure.
+            if error.code == Code::Unavailable && !error.contended {
+                error.detail =
+                    "The answer of the database was lost, so this may have been done or not: look, or \
+                                repeat it with the same Idempotency-Key."
+                        .into();
+            }
+            error
+        })
     }
 }
 

@@ -2,7 +2,7 @@
 
 use sea_orm::entity::prelude::*;
 
-use crate::ids::{QuotationId, SourceId, TopicId};
+use crate::ids::{PostId, QuotationId, SourceId, TopicId};
 
 /// A row of `quotation`.
 #[sea_orm::model]
@@ -30,6 +30,8 @@ pub struct Model {
     pub language: String,
     /// The quotation this translates.
     pub translation_of: Option<QuotationId>,
+    /// The post that brought it; none where it came with the topic.
+    pub brought_by_post_id: Option<PostId>,
 }
 
 impl ActiveModelBehavior for ActiveModel {}

@@ -3,7 +3,7 @@
 use sea_orm::entity::prelude::*;
 
 use crate::historic_date::HistoricDate;
-use crate::ids::{SourceId, TopicId};
+use crate::ids::{PostId, SourceId, TopicId};
 use crate::sources::rules::SourceClass;
 
 /// A row of `source`.
@@ -37,6 +37,8 @@ pub struct Model {
     pub source_class: SourceClass,
     /// What a reader should know of it.
     pub note: Option<String>,
+    /// The post that brought it; none where it came with the topic.
+    pub brought_by_post_id: Option<PostId>,
 }
 
 impl ActiveModelBehavior for ActiveModel {}

@@ -2,16 +2,24 @@
 
 use std::collections::HashMap;
 
+use serde::Deserialize;
 use serde_json::Value;
 
-use super::format::{DebateFile, PostRecord, RelationRecord, TargetRecord};
-use crate::accounts::rules::Username;
-use crate::clock::Timestamp;
+use super::format::{BroughtRecord, DebateFile, PostRecord, RelationRecord, TargetRecord};
+use crate::accounts::rules::{DisplayName, Username};
+use crate::clock::{Time, Timestamp};
 use crate::error::Field;
 use crate::historic_date::HistoricDate;
-use crate::posts::rules::{MAX_RELATIONS, TargetKind, check_relation};
-use crate::sources::rules::{Key, check_keyed_citations};
-use crate::topics::rules::{TopicStatus, check};
+use crate::invalid::Invalid;
+use crate::posts::rules::{BasisPoints, MAX_RELATIONS, PostBody, TargetKind, check_relation};
+use crate::scenarios::rules::{ScenarioLabel, ScenarioStatement, StepStatement};
+use crate::sources::rules::{
+    Attribution, AuthorName, BibliographyKey, Key, Language, Locator, QuotationText, SourceNote, SourceTitle,
+    SourceType, SourceUrl, check_keyed_citations,
+};
+use crate::topics::rules::{
+    EventName, QuestionText, Slug, Statement, Tag, ToleranceDays, TopicStatus, TopicTitle, check,
+};
 
 /// `/posts/3/body` as `posts[3].body`, the form that every other error has.
 pub(super) fn dotted(pointer: &str) -> String {
@@ -31,29 +39,97 @@ pub(super) fn dotted(pointer: &str) -> String {
     if path.is_empty() { "(file)".to_owned() } else { path }
 }
 
-/// A schema can say how a date looks, not that a month has no 31st day.
-pub(super) fn find_impossible_dates(value: &Value, path: String, wrong: &mut Vec<Field>) {
-    match value {
-        Value::Object(fields) if fields.contains_key("precision") && fields.contains_key("value") => {
-            if let Err(error) = serde_json::from_value::<HistoricDate>(value.clone())
-                && !wrong.iter().any(|field| field.field.starts_with(&path))
-            {
-                wrong.push(Field::new(path, "not_a_date", format!("{error}.")));
+/// Reads a value as a type, only to see whether it is one.
+type Reader = fn(&Value) -> Result<(), serde_json::Error>;
+
+/// The types whose values have rules that a schema cannot say: which characters a text may hold, that a
+/// month has no 31st day.
+fn reader(name: &str) -> Option<Reader> {
+    macro_rules! readers {
+        ($($type:ident)*) => {
+            match name {
+                $(stringify!($type) => Some(|value: &Value| $type::deserialize(value).map(drop)),)*
+                _ => None,
             }
-        }
-        Value::Object(fields) => {
-            for (name, value) in fields {
-                let path = if path.is_empty() { name.clone() } else { format!("{path}.{name}") };
-                find_impossible_dates(value, path, wrong);
-            }
-        }
-        Value::Array(items) => {
-            for (i, value) in items.iter().enumerate() {
-                find_impossible_dates(value, format!("{path}[{i}]"), wrong);
-            }
-        }
-        _ => {}
+        };
     }
+    readers!(
+        Attribution AuthorName BasisPoints DisplayName EventName HistoricDate Key Language Locator PostBody
+        QuestionText QuotationText ScenarioLabel ScenarioStatement Slug SourceNote SourceTitle SourceType SourceUrl
+        Statement StepStatement Tag Timestamp ToleranceDays TopicTitle Username
+    )
+}
+
+/// Finds every value that is of the shape the schema asks for and still not valid.
+pub(super) fn find_bad_values(schema: &Value, value: &Value, wrong: &mut Vec<Field>) {
+    find_below(schema, schema, value, String::new(), wrong);
+}
+
+fn find_below(whole: &Value, schema: &Value, value: &Value, path: String, wrong: &mut Vec<Field>) {
+    if let Some(name) = schema["$ref"].as_str().and_then(|target| target.rsplit('/').next()) {
+        match reader(name) {
+            Some(read) => {
+                if let Err(error) = read(value) {
+                    refuse(path, &error.to_string(), wrong);
+                }
+            }
+            None => find_below(whole, &whole["$defs"][name], value, path, wrong),
+        }
+        return;
+    }
+    for choice in schema["oneOf"].as_array().into_iter().flatten() {
+        if !value.is_null() {
+            find_below(whole, choice, value, path.clone(), wrong);
+        }
+    }
+    if let (Some(properties), Some(fields)) = (schema["properties"].as_object(), value.as_object()) {
+        for (name, value) in fields {
+            if let Some(schema) = properties.get(name) {
+                let path = if path.is_empty() { name.clone() } else { format!("{path}.{name}") };
+                find_below(whole, schema, value, path, wrong);
+            }
+        }
+    }
+    for (i, value) in value.as_array().into_iter().flatten().enumerate() {
+        find_below(whole, &schema["items"], value, format!("{path}[{i}]"), wrong);
+    }
+}
+
+/// Adds a refusal, unless the schema refused the value, or a part of it, already.
+fn refuse(path: String, message: &str, wrong: &mut Vec<Field>) {
+    let is_known = |field: &Field| {
+        field.field.strip_prefix(&path).is_some_and(|rest| rest.is_empty() || rest.starts_with(['.', '[']))
+    };
+    if wrong.iter().any(is_known) {
+        return;
+    }
+    let (code, detail) = Invalid::split(message).unwrap_or(("not_valid", message));
+    wrong.push(Field { field: path, code: code.to_owned().into(), detail: detail.to_owned() });
+}
+
+/// What a file dates later than this: what has not happened yet would stay the newest for as long.
+pub(super) fn check_times(file: &DebateFile, latest: Time) -> Vec<Field> {
+    let mut wrong = Vec::new();
+    let mut past = |at: String, time: Option<Timestamp>| {
+        if time.is_some_and(|time| Time::from(time) > latest) {
+            wrong.push(Field::new(at, "in_the_future", "This has not happened yet."));
+        }
+    };
+    past("created_at".to_owned(), file.created_at);
+    for (i, post) in file.posts.iter().enumerate() {
+        past(format!("posts[{i}].created_at"), post.created_at);
+        for (k, relation) in post.relations.iter().enumerate() {
+            past(format!("posts[{i}].relations[{k}].created_at"), relation.created_at);
+            past(format!("posts[{i}].relations[{k}].withdrawn_at"), relation.withdrawn_at);
+        }
+        for (k, revision) in post.revisions.iter().enumerate() {
+            past(format!("posts[{i}].revisions[{k}].created_at"), Some(revision.created_at));
+        }
+    }
+    for (i, vote) in file.votes.iter().enumerate() {
+        past(format!("votes[{i}].cast_at"), vote.cast_at);
+    }
+    wrong
 }
 
 /// Everything that a file's parts must be to each other.
@@ -90,6 +166,7 @@ pub(super) fn check_file(file: &DebateFile) -> Vec<Field> {
     }
     wrong.extend(check_scenario_set(file));
     wrong.extend(check_posts(file));
+    wrong.extend(check_brought(file));
     wrong.extend(check_votes(file));
     wrong
 }
@@ -171,7 +248,7 @@ fn check_posts(file: &DebateFile) -> Vec<Field> {
     for (i, post) in file.posts.iter().enumerate() {
         let place = format!("posts[{i}]");
         let earlier = i.checked_sub(1).and_then(|i| file.posts[i].created_at);
-        // Undated posts get the time of import, which is later than any date.
+        // Undated posts get the time of import, or that of the last dated one where that is later.
         if i > 0 && post.created_at.is_some() && (earlier.is_none() || post.created_at < earlier) {
             wrong.push(Field::new(
                 format!("{place}.created_at"),
@@ -301,6 +378,34 @@ fn check_target(at: &str, file: &DebateFile, target: &TargetRecord, before: &Bef
     })
 }
 
+fn check_brought(file: &DebateFile) -> Vec<Field> {
+    let mut wrong = Vec::new();
+    for (i, BroughtRecord { entry, by }) in file.brought.iter().enumerate() {
+        let known = match entry {
+            BibliographyKey::Source(key) => {
+                file.topic.sources.iter().any(|source| source.key.as_ref() == Some(key))
+            }
+            BibliographyKey::Quotation(key) => {
+                file.topic.quotations.iter().any(|quotation| quotation.key == *key)
+            }
+        };
+        if !known {
+            wrong.push(Field::new(
+                format!("brought[{i}].entry"),
+                "unknown_key",
+                "The bibliography has no such key.",
+            ));
+        }
+        if !file.posts.iter().any(|post| post.key == *by) {
+            wrong.push(Field::new(format!("brought[{i}].by"), "unknown_key", "No post has this key."));
+        }
+        if file.brought[..i].iter().any(|other| other.entry == *entry) {
+            wrong.push(Field::new(format!("brought[{i}].entry"), "duplicate", "One post brings an entry."));
+        }
+    }
+    wrong
+}
+
 fn check_votes(file: &DebateFile) -> Vec<Field> {
     let mut wrong = Vec::new();
     let posts: HashMap<&Key, &PostRecord> = file.posts.iter().map(|post| (&post.key, post)).collect();
@@ -328,6 +433,17 @@ fn check_votes(file: &DebateFile) -> Vec<Field> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn every_type_with_rules_of_its_own_is_read() {
+        let schema = super::super::format::schema().unwrap();
+        let definitions = schema["$defs"].as_object().unwrap();
+        let is_leaf = |schema: &Value| schema.get("properties").is_none() && schema.get("oneOf").is_none();
+        for (name, schema) in definitions {
+            // An enumeration says all there is to say.
+            assert!(!is_leaf(schema) || schema.get("enum").is_some() || reader(name).is_some(), "{name}");
+        }
+    }
 
     #[test]
     fn pointers_become_paths() {

@@ -2,14 +2,12 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use sea_orm::{
-    ColumnTrait, EntityTrait, ExprTrait, IsolationLevel, QueryFilter, QueryOrder, TransactionTrait,
-};
+use sea_orm::{ColumnTrait, EntityTrait, ExprTrait, QueryFilter, QueryOrder};
 use uuid::Uuid;
 
 use super::format::{
-    DebateFile, Format, Person, PostRecord, RecordedRelation, RelationRecord, RevisionRecord, ScenarioRecord,
-    ScenarioSet, StanceRecord, TargetRecord, VoteRecord,
+    BroughtRecord, DebateFile, Format, Person, PostRecord, RecordedRelation, RelationRecord, RevisionRecord,
+    ScenarioRecord, ScenarioSet, StanceRecord, TargetRecord, VoteRecord,
 };
 use crate::accounts::rules::Username;
 use crate::app::App;
@@ -18,7 +16,7 @@ use crate::error::{Error, Result};
 use crate::ids::{AccountId, PostId};
 use crate::posts::rules::{PostStatus, RelationType, Target, TargetKind};
 use crate::posts::target_of;
-use crate::sources::rules::Key;
+use crate::sources::rules::{BibliographyKey, Key};
 use crate::topics::{self, StoredTopic, numbered};
 
 /// Writes a debate as a file: the same debate gives the same bytes.
@@ -81,7 +79,7 @@ impl Keys {
 /// # Errors
 /// 404 where there is no such topic.
 pub(super) async fn document(app: &App, slug: &str, with_votes: bool) -> Result<DebateFile> {
-    let db = app.db.begin_with_config(Some(IsolationLevel::RepeatableRead), None).await?;
+    let db = app.snapshot().await?;
     let found = topic::Entity::find().filter(topic::Column::Slug.eq(slug)).one(&db).await?;
     let stored = topics::read(&db, found.ok_or_else(Error::not_found)?, true).await?;
     let id = stored.topic.id;
@@ -151,6 +149,7 @@ pub(super) async fn document(app: &App, slug: &str, with_votes: bool) -> Result<
         topic: stored.content()?,
         scenario_set: parts.scenario_set()?,
         posts: parts.posts(posts, relations, effects, revisions)?,
+        brought: parts.brought()?,
         votes: parts.votes(votes)?,
     })
 }
@@ -301,13 +300,31 @@ impl Parts<'_> {
         })
     }
 
+    fn brought(&self) -> Result<Vec<BroughtRecord>> {
+        let bibliography = &self.stored.bibliography;
+        let source = |source: &crate::entity::source::Model| {
+            let entry = BibliographyKey::Source(numbered("source", source.position));
+            source.brought_by_post_id.map(|post| (entry, post))
+        };
+        let quotation = |quotation: &crate::entity::quotation::Model| {
+            let entry = BibliographyKey::Quotation(numbered("quotation", quotation.position));
+            quotation.brought_by_post_id.map(|post| (entry, post))
+        };
+        let sources = bibliography.sources.iter().filter_map(source);
+        let brought = sources.chain(bibliography.quotations.iter().filter_map(quotation));
+        brought.map(|(entry, post)| Ok(BroughtRecord { entry, by: self.post_key(post)? })).collect()
+    }
+
+    fn post_key(&self, id: PostId) -> Result<Key> {
+        let key = self.keys.target(Target { kind: TargetKind::Post, id: id.0 })?.key;
+        key.ok_or_else(|| Error::internal(anyhow::anyhow!("post {id} has no key")))
+    }
+
     fn votes(&self, votes: Vec<vote::Model>) -> Result<Vec<VoteRecord>> {
         let mut records = Vec::with_capacity(votes.len());
         for vote in votes {
-            let post = self.keys.target(Target { kind: TargetKind::Post, id: vote.post_id.0 })?.key;
-            let Some(post) = post else { continue };
             records.push(VoteRecord {
-                post,
+                post: self.post_key(vote.post_id)?,
                 voter: self.username(vote.account_id)?,
                 quality: i8::try_from(vote.quality).map_err(Error::internal)?,
                 agreement: i8::try_from(vote.agreement).map_err(Error::internal)?,

@@ -11,7 +11,7 @@ use crate::clock::Timestamp;
 use crate::posts::rules::{
     BasisPoints, CitationStatus, Criterion, Direction, PostBody, RelationType, TargetKind,
 };
-use crate::sources::rules::{CitationByKey, Key};
+use crate::sources::rules::{BibliographyKey, CitationByKey, Key};
 use crate::topics::rules::TopicContent;
 
 /// The name and version of the format.
@@ -43,6 +43,9 @@ pub(super) struct DebateFile {
     /// The thread, oldest post first.
     #[serde(default)]
     pub posts: Vec<PostRecord>,
+    /// Which entries of the bibliography came with a post, and so go with it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub brought: Vec<BroughtRecord>,
     /// Who judged which post how.
     #[serde(default)]
     pub votes: Vec<VoteRecord>,
@@ -204,6 +207,16 @@ pub(super) struct RecordedRelation {
     pub relation_type: RelationType,
     /// To what.
     pub target: TargetRecord,
+}
+
+/// An entry of the bibliography that came with a post.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct BroughtRecord {
+    /// The entry.
+    pub entry: BibliographyKey,
+    /// The post's key.
+    pub by: Key,
 }
 
 /// What somebody thinks of a post.

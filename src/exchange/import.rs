@@ -3,12 +3,13 @@
 use std::collections::HashMap;
 use std::io::IsTerminal;
 
+use chrono::TimeDelta;
 use indicatif::{ProgressBar, ProgressStyle};
 use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter};
 use serde_json::Value;
 
-use super::check::{check_file, dotted, find_impossible_dates};
-use super::format::{DebateFile, PostRecord, TargetRecord, schema};
+use super::check::{check_file, check_times, dotted, find_bad_values};
+use super::format::{BroughtRecord, DebateFile, PostRecord, TargetRecord, schema};
 use crate::accounts::rules::{AccountKind, Role, Username};
 use crate::accounts::{self, NewAccount};
 use crate::app::App;
@@ -24,9 +25,12 @@ use crate::posts::rules::{StanceEffect, Target, TargetKind};
 use crate::posts::{self, PostToInsert, RelationToInsert};
 use crate::scenarios::ScenarioToInsert;
 use crate::sources::rules::Key;
-use crate::sources::{CitationOwner, cite};
+use crate::sources::{CitationOwner, cite, note_brought};
 use crate::topics::{self, Inserted, TopicToInsert};
 use crate::votes::{self, Ballot};
+
+/// A file may come from a server whose clock is ahead of ours by so much.
+const CLOCK_DIFFERENCE: TimeDelta = TimeDelta::minutes(5);
 
 /// What came of an import.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -95,6 +99,10 @@ pub async fn has_no_topics(app: &App) -> Result<bool> {
 /// slug, or a person has a name that the file brings.
 pub async fn import(app: &App, file: &[u8], progress: &Progress) -> Result<Imported> {
     let file = read(file)?;
+    let wrong = check_times(&file, app.now() + CLOCK_DIFFERENCE);
+    if !wrong.is_empty() {
+        return Err(Error::fields(wrong));
+    }
     let hash = sha256(&serde_json::to_vec(&file).map_err(Error::internal)?);
     let slug = match &file.topic.slug {
         Some(slug) => slug.as_str().to_owned(),
@@ -145,7 +153,8 @@ async fn is_as_exported(app: &App, file: &DebateFile, slug: &str) -> Result<bool
     Ok(super::export::document(app, slug, !file.votes.is_empty()).await? == *file)
 }
 
-/// Reads a file: first its shape, by the schema, then what its parts say of each other.
+/// Reads a file: first the shape and the values, each that is wrong; then, of a file whose parts can be
+/// read, what they say of each other.
 fn read(bytes: &[u8]) -> Result<DebateFile> {
     let value: Value =
         serde_json::from_slice(bytes).map_err(|error| Code::MalformedJson.error(format!("{error}.")))?;
@@ -158,7 +167,7 @@ fn read(bytes: &[u8]) -> Result<DebateFile> {
             Field::new(dotted(&error.instance_path().to_string()), "not_as_described", format!("{error}."))
         })
         .collect();
-    find_impossible_dates(&value, String::new(), &mut wrong);
+    find_bad_values(&schema, &value, &mut wrong);
     match serde_path_to_error::deserialize::<_, DebateFile>(value) {
         Ok(file) if wrong.is_empty() => {
             let wrong = check_file(&file);
@@ -167,7 +176,7 @@ fn read(bytes: &[u8]) -> Result<DebateFile> {
         Ok(_) => Err(Error::fields(wrong)),
         Err(error) => {
             let path = error.path().to_string();
-            if !wrong.iter().any(|field| field.field.starts_with(&path)) {
+            if wrong.is_empty() {
                 wrong.push(Field::new(path, "not_valid", format!("{}.", error.into_inner())));
             }
             Err(Error::fields(wrong))
@@ -189,7 +198,9 @@ struct Import<'a> {
 
 impl<'a> Import<'a> {
     async fn run(app: &'a App, tx: &'a Tx, file: &'a DebateFile, bar: &ProgressBar) -> Result<TopicId> {
-        let now = app.now();
+        // What is undated comes after all that is dated.
+        let latest = file.posts.iter().filter_map(|post| post.created_at).map(Time::from).max();
+        let now = latest.map_or(app.now(), |latest| latest.max(app.now()));
         let people = insert_people(app, tx, file, now).await?;
         let author_id = people[&file.author];
         let permit = Permit::operator(CreateTopic, author_id);
@@ -216,6 +227,10 @@ impl<'a> Import<'a> {
         for post in &file.posts {
             import.insert_post(&topic, post).await?;
             bar.inc(1);
+        }
+        for BroughtRecord { entry, by } in &file.brought {
+            let (post, _, _) = import.posts[by];
+            note_brought(tx, &import.topic.bibliography, entry, post).await?;
         }
         import.insert_votes(&topic, bar).await?;
         Ok(topic_id)

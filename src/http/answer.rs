@@ -2,6 +2,7 @@
 
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
+use percent_encoding::{CONTROLS, utf8_percent_encode};
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
@@ -92,7 +93,9 @@ impl IntoResponse for Answer {
                 headers.insert(name, value);
             }
         };
-        set(header::LOCATION, self.location);
+        // A username may be of any script, and an address is ASCII (RFC 3986).
+        let ascii = |location: String| utf8_percent_encode(&location, CONTROLS).to_string();
+        set(header::LOCATION, self.location.map(ascii));
         set(header::ETAG, self.etag);
         let cache = match self.cache {
             Cache::No => "no-store",

@@ -23,6 +23,7 @@ use crate::markdown;
 use crate::policy::{CreatePost, DeletePost, EditPost, Permit};
 use crate::ranking;
 use crate::ranking::rules::Standing;
+use crate::sources;
 use crate::topics;
 
 /// A post that was checked.
@@ -197,7 +198,9 @@ pub async fn insert(app: &App, tx: &Tx, _: &Permit<CreatePost<'_>>, new: &PostTo
     topics::note_post(app, tx, new.topic_id, new.author_id.filter(|_| there), new.created_at).await
 }
 
-/// Counts a reply at its parent and at everything above, taking the locks from the root down.
+/// Counts a reply at its parent and at everything above. The tallies are locked from the parent up, in no
+/// order that votes know of: a vote holds one tally and waits for none, and who holds several holds the lock
+/// on the topic's activity.
 async fn count_reply(tx: &Tx, parent: PostId) -> Result<()> {
     tx.conn()
         .execute_raw(sql(
@@ -210,7 +213,6 @@ async fn count_reply(tx: &Tx, parent: PostId) -> Result<()> {
              ), locked AS (
                  SELECT t.post_id FROM up JOIN LATERAL (
                      SELECT post_id FROM post_tally WHERE post_tally.post_id = up.id FOR UPDATE) t ON true
-                 ORDER BY up.depth
              )
              UPDATE post_tally SET descendant_count = descendant_count + 1,
                                    reply_count = reply_count + (post_tally.post_id = $1)::integer
@@ -346,7 +348,7 @@ pub fn target_of(relation: &relation::Model) -> Target {
 }
 
 /// Revises a post: its text, its relations, or both. A relation that stays keeps its identifier; one that
-/// goes is withdrawn, since others may bear on it.
+/// goes is withdrawn, since others may bear on it. Tells whether anything changed.
 ///
 /// # Errors
 /// 422 where a new relation bears on something that is not older, or not there.
@@ -356,7 +358,7 @@ pub(super) async fn revise(
     permit: &Permit<EditPost<'_>>,
     body: Option<String>,
     relations: Option<&[NewRelation]>,
-) -> Result<()> {
+) -> Result<bool> {
     let old = permit.act().0;
     let now = app.now();
     let stored = relations_of(tx, old.id).await?;
@@ -371,7 +373,12 @@ pub(super) async fn revise(
             .filter(|(_, new)| is_new(new))
             .map(|(i, new)| (i, new.target))
             .collect();
-        changed |= !added.is_empty() || wanted.len() != stored.len();
+        // Their order is what readers see, so another order is another revision.
+        changed |=
+            wanted.len() != stored.len() || !stored.iter().zip(wanted).all(|(old, new)| says(old, new));
+        if !changed {
+            return Ok(false);
+        }
         let found = resolve(tx, old.topic_id, &added).await?;
         refuse_younger(old, &added, &found)?;
         withdraw_and_add(app, tx, old, &stored, wanted, now).await?;
@@ -379,10 +386,11 @@ pub(super) async fn revise(
             recorded(wanted.iter().map(|relation| (relation.relation_type, relation.target)));
     }
     if !changed {
-        return Ok(());
+        return Ok(false);
     }
     let body = body.unwrap_or_else(|| old.body.clone());
-    revise_to(tx, old, body, recorded_relations, now).await
+    revise_to(tx, old, body, recorded_relations, now).await?;
+    Ok(true)
 }
 
 /// Whether a stored relation is the one that an author states.
@@ -483,7 +491,8 @@ pub async fn revise_to(
     Ok(())
 }
 
-/// Makes a tombstone of a post: text and author go from every answer, its place in the tree stays.
+/// Makes a tombstone of a post: text and author go from every answer, and so does what it alone brought to
+/// the bibliography; its place in the tree stays. The caller holds the lock on the topic's activity.
 ///
 /// # Errors
 /// The database is away.
@@ -494,7 +503,9 @@ pub(super) async fn delete(app: &App, tx: &Tx, permit: &Permit<DeletePost<'_>>) 
     row.body_html = String::new();
     row.status = PostStatus::Deleted;
     row.deleted_at = Some(app.now());
+    let id = row.id;
     update(tx, row).await?;
+    sources::forget_deleted(tx, topic_id, id).await?;
     topics::note_tombstone(tx, topic_id).await
 }
 

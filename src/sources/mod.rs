@@ -9,5 +9,5 @@ mod store;
 
 pub use store::{
     Bibliography, CitationOwner, CitationView, OwnedCitation, StoredBibliography, cite, cite_in_post,
-    insert_bibliography, read_bibliography,
+    forget_deleted, insert_bibliography, note_brought, read_bibliography,
 };

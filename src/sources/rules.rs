@@ -289,8 +289,29 @@ pub struct NewQuote {
     pub language: Language,
 }
 
+/// An entry of a bibliography, by its key in a document.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum BibliographyKey {
+    /// A source.
+    Source(Key),
+    /// A quotation.
+    Quotation(Key),
+}
+
 /// How many citations one part of a debate may have.
 pub const MAX_CITATIONS: usize = 20;
+
+/// How many authors a source may have.
+const MAX_AUTHORS: usize = 50;
+
+/// How many sources, and how many quotations, the bibliography of a topic may have.
+pub const MAX_BIBLIOGRAPHY: usize = 1000;
+
+fn check_authors(field: &str, source: &NewSource) -> Option<Field> {
+    (source.authors.len() > MAX_AUTHORS)
+        .then(|| Field::new(format!("{field}.authors"), "too_many", format!("At most {MAX_AUTHORS}.")))
+}
 
 /// Checks the citations of a post before anything is stored.
 pub fn check_citations(field: &str, citations: &[NewCitation]) -> Vec<Field> {
@@ -315,6 +336,8 @@ pub fn check_citations(field: &str, citations: &[NewCitation]) -> Vec<Field> {
                 "A new quotation comes with its source.",
             ));
         }
+        let source = citation.source.as_ref();
+        wrong.extend(source.and_then(|source| check_authors(&format!("{field}[{i}].source"), source)));
     }
     wrong
 }
@@ -322,6 +345,11 @@ pub fn check_citations(field: &str, citations: &[NewCitation]) -> Vec<Field> {
 /// Checks that keys are given once each, and that what a bibliography refers to is in it.
 pub fn check_bibliography(at: &str, sources: &[NewSource], quotations: &[NewQuotation]) -> Vec<Field> {
     let mut wrong = Vec::new();
+    for (name, count) in [("sources", sources.len()), ("quotations", quotations.len())] {
+        if count > MAX_BIBLIOGRAPHY {
+            wrong.push(Field::new(format!("{at}{name}"), "too_many", format!("At most {MAX_BIBLIOGRAPHY}.")));
+        }
+    }
     for (i, source) in sources.iter().enumerate() {
         if let Some(key) = &source.key
             && sources[..i].iter().any(|other| other.key.as_ref() == Some(key))
@@ -332,9 +360,7 @@ pub fn check_bibliography(at: &str, sources: &[NewSource], quotations: &[NewQuot
                 "Another source has this key.",
             ));
         }
-        if source.authors.len() > 50 {
-            wrong.push(Field::new(format!("{at}sources[{i}].authors"), "too_many", "At most 50."));
-        }
+        wrong.extend(check_authors(&format!("{at}sources[{i}]"), source));
     }
     let has_source = |key: &Key| sources.iter().any(|source| source.key.as_ref() == Some(key));
     for (i, quotation) in quotations.iter().enumerate() {

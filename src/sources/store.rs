@@ -8,7 +8,10 @@ use sea_orm::{
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::rules::{CitationByKey, Key, Language, NewCitation, NewQuotation, NewSource, SourceClass};
+use super::rules::{
+    BibliographyKey, CitationByKey, Key, Language, MAX_BIBLIOGRAPHY, NewCitation, NewQuotation, NewSource,
+    SourceClass,
+};
 use crate::db::{Tx, all, insert, insert_all, sql};
 use crate::entity::{citation, quotation, source};
 use crate::error::{Error, Result};
@@ -82,7 +85,13 @@ fn row(
     row
 }
 
-fn source_row(ids: &Ids, topic_id: TopicId, position: i32, new: &NewSource) -> source::Model {
+fn source_row(
+    ids: &Ids,
+    topic_id: TopicId,
+    position: i32,
+    new: &NewSource,
+    brought_by: Option<PostId>,
+) -> source::Model {
     source::Model {
         id: ids.next(),
         topic_id,
@@ -96,6 +105,7 @@ fn source_row(ids: &Ids, topic_id: TopicId, position: i32, new: &NewSource) -> s
         url: new.url.clone().map(String::from),
         source_class: new.source_class,
         note: new.note.as_ref().map(ToString::to_string),
+        brought_by_post_id: brought_by,
     }
 }
 
@@ -118,7 +128,7 @@ pub async fn insert_bibliography(
     let mut known = Bibliography::default();
     let mut rows = Vec::with_capacity(sources.len());
     for (position, new) in (1..).zip(sources) {
-        let row = source_row(ids, topic_id, position, new);
+        let row = source_row(ids, topic_id, position, new, None);
         if let Some(key) = &new.key {
             known.sources.insert(key.clone(), row.id);
         }
@@ -140,6 +150,7 @@ pub async fn insert_bibliography(
             locator: new.locator.as_ref().map(ToString::to_string),
             language: new.language.clone().into(),
             translation_of: new.translation_of.as_ref().map(translated).transpose()?,
+            brought_by_post_id: None,
         };
         known.quotations.insert(new.key.clone(), row.id);
         rows.push(row);
@@ -178,7 +189,7 @@ pub async fn cite(
 /// on the topic's activity, so that two posts do not number their sources alike.
 ///
 /// # Errors
-/// 422 where an identifier names nothing in this topic.
+/// 422 where an identifier names nothing in this topic, or the bibliography is as long as it may be.
 pub async fn cite_in_post(
     tx: &Tx,
     ids: &Ids,
@@ -210,7 +221,8 @@ pub async fn cite_in_post(
                 source::Column::Position,
                 topic_id,
             );
-            let source = source_row(ids, topic_id, position.await?, new_source);
+            let position = position.await?.ok_or_else(|| full(i))?;
+            let source = source_row(ids, topic_id, position, new_source, Some(post_id));
             let source_id = source.id;
             insert(tx, source).await?;
             match &new.quotation {
@@ -225,7 +237,7 @@ pub async fn cite_in_post(
                     let quotation = quotation::Model {
                         id: ids.next(),
                         topic_id,
-                        position: position.await?,
+                        position: position.await?.ok_or_else(|| full(i))?,
                         source_id,
                         quoted_in_source_id: None,
                         text: quote.text.to_string(),
@@ -233,6 +245,7 @@ pub async fn cite_in_post(
                         locator: None,
                         language: quote.language.clone().into(),
                         translation_of: None,
+                        brought_by_post_id: Some(post_id),
                     };
                     let id = quotation.id;
                     insert(tx, quotation).await?;
@@ -248,20 +261,83 @@ pub async fn cite_in_post(
     insert_all(tx, rows).await
 }
 
+fn full(citation: usize) -> Error {
+    Error::field(
+        format!("citations[{citation}].source"),
+        "bibliography_full",
+        format!(
+            "The bibliography of a topic has at most {MAX_BIBLIOGRAPHY} sources and as many quotations: cite one of them."
+        ),
+    )
+}
+
+/// The place after the last one, or none where there are as many as there may be.
 async fn next_position<E: EntityTrait>(
     tx: &Tx,
     topic: E::Column,
     position: E::Column,
     id: TopicId,
-) -> Result<i32> {
-    let last: Option<Option<i32>> = E::find()
+) -> Result<Option<i32>> {
+    let (count, last): (i64, Option<i32>) = E::find()
         .select_only()
+        .column_as(position.count(), "count")
         .column_as(position.max(), "last")
         .filter(topic.eq(id))
         .into_tuple()
         .one(tx.conn())
-        .await?;
-    Ok(last.flatten().unwrap_or(0) + 1)
+        .await?
+        .unwrap_or_default();
+    let is_full = usize::try_from(count).unwrap_or(usize::MAX) >= MAX_BIBLIOGRAPHY;
+    Ok((!is_full).then(|| last.unwrap_or(0) + 1))
+}
+
+/// Takes the citations of a deleted post away, and from the bibliography what it or another deleted post
+/// brought and nobody leans on any more. What others lean on stays, without the note, which was the
+/// deleted author's own words. The caller holds the lock on the topic's activity.
+///
+/// # Errors
+/// The database is away.
+pub async fn forget_deleted(tx: &Tx, topic_id: TopicId, post_id: PostId) -> Result<()> {
+    tx.conn().execute_raw(sql("DELETE FROM citation WHERE post_id = $1", [post_id.into()])).await?;
+    for statement in [
+        "DELETE FROM quotation q USING post p
+         WHERE q.topic_id = $1 AND p.id = q.brought_by_post_id AND p.status = 'deleted'
+           AND NOT EXISTS (SELECT FROM citation c WHERE c.quotation_id = q.id)
+           AND NOT EXISTS (SELECT FROM quotation other WHERE other.translation_of = q.id)",
+        "DELETE FROM source s USING post p
+         WHERE s.topic_id = $1 AND p.id = s.brought_by_post_id AND p.status = 'deleted'
+           AND NOT EXISTS (SELECT FROM citation c WHERE c.source_id = s.id)
+           AND NOT EXISTS (SELECT FROM quotation q WHERE s.id IN (q.source_id, q.quoted_in_source_id))",
+        "UPDATE source s SET note = NULL FROM post p
+         WHERE s.topic_id = $1 AND p.id = s.brought_by_post_id AND p.status = 'deleted' AND s.note IS NOT NULL",
+    ] {
+        tx.conn().execute_raw(sql(statement, [topic_id.into()])).await?;
+    }
+    Ok(())
+}
+
+/// Notes which post brought an entry of the bibliography, where an import says so.
+///
+/// # Errors
+/// The database is away.
+pub async fn note_brought(
+    tx: &Tx,
+    known: &Bibliography,
+    entry: &BibliographyKey,
+    post: PostId,
+) -> Result<()> {
+    let (statement, id) = match entry {
+        BibliographyKey::Source(key) => (
+            "UPDATE source SET brought_by_post_id = $2 WHERE id = $1",
+            known.sources.get(key).map(|id| id.0).ok_or_else(|| dangling(key))?,
+        ),
+        BibliographyKey::Quotation(key) => (
+            "UPDATE quotation SET brought_by_post_id = $2 WHERE id = $1",
+            known.quotations.get(key).map(|id| id.0).ok_or_else(|| dangling(key))?,
+        ),
+    };
+    tx.conn().execute_raw(sql(statement, [id.into(), post.into()])).await?;
+    Ok(())
 }
 
 /// A source as a citation shows it.
@@ -368,16 +444,23 @@ pub async fn read_bibliography(
     topic_id: TopicId,
     with_posts: bool,
 ) -> Result<StoredBibliography> {
-    let sources = source::Entity::find()
+    let mut sources = source::Entity::find()
         .filter(source::Column::TopicId.eq(topic_id))
         .order_by_asc(source::Column::Position)
         .all(db)
         .await?;
-    let quotations = quotation::Entity::find()
+    let mut quotations = quotation::Entity::find()
         .filter(quotation::Column::TopicId.eq(topic_id))
         .order_by_asc(quotation::Column::Position)
         .all(db)
         .await?;
+    // What went with its post left a gap; keys are made of places, and a file numbers them anew.
+    for (place, source) in (1..).zip(&mut sources) {
+        source.position = place;
+    }
+    for (place, quotation) in (1..).zip(&mut quotations) {
+        quotation.position = place;
+    }
     let citations = all(
         db,
         sql(

@@ -15,7 +15,7 @@ use super::store::{self, StoredTopic, SummaryRow, TopicOrder};
 use crate::accounts::Author;
 use crate::app::App;
 use crate::clock::Timestamp;
-use crate::db::keyset;
+use crate::db::keyset::{self, Walk};
 use crate::error::{Error, Result};
 use crate::events::{self, Event};
 use crate::historic_date::HistoricDate;
@@ -386,10 +386,14 @@ struct ListQuery {
 async fn list_topics(State(app): State<App>, actor: Actor, Query(query): Query<ListQuery>) -> Result<Answer> {
     let tag = query.tag.as_ref().map(super::rules::Tag::as_str);
     let name = format!("topics/{:?}/{}", query.sort, tag.unwrap_or_default());
-    let after = query.after.as_deref().map(|after| keyset::decode(&app, &name, after)).transpose()?;
+    let after = query.after.as_deref().map(|after| keyset::decode_rank(&app, &name, after)).transpose()?;
     let rows = store::list(&app.db, &actor, query.sort, tag, after.as_ref(), query.limit).await?;
     let page = Page::cut(rows, query.limit, |last| {
-        last.position().map(|position| keyset::encode(&app, &name, &position)).unwrap_or_default()
+        let walk = match &after {
+            Some(after) => Some(after.walk().clone()),
+            None => last.snapshot().map(|snapshot| Walk::begin(&app, snapshot)),
+        };
+        walk.map(|walk| keyset::encode(&app, &name, &last.position(&walk))).unwrap_or_default()
     });
     let items = page.items.into_iter().map(TopicSummary::of).collect::<Result<_>>()?;
     Answer::ok(&Page { items, next: page.next }, Cache::for_reader(&actor))
@@ -434,8 +438,10 @@ async fn create_topic(State(app): State<App>, actor: Actor, create: Create<Topic
 /// Everything above the thread: the question, its scenarios, and the bibliography.
 #[utoipa::path(get, path = "/topics/{topic}", tag = "topics", params(("topic" = String, Path, description = "Slug or identifier")), responses((status = 200, body = TopicView)), security((), ("bearer" = [])))]
 async fn read_topic(State(app): State<App>, actor: Actor, Path(name): Path<String>) -> Result<Answer> {
-    let topic = store::find(&app.db, &actor, &name).await?;
-    answer(&actor, &app.db, topic.id, false).await
+    // In one snapshot: posts bring sources while the parts are read.
+    let snapshot = app.snapshot().await?;
+    let topic = store::find(&snapshot, &actor, &name).await?;
+    answer(&actor, &snapshot, topic.id, false).await
 }
 
 /// Revise a topic
@@ -453,6 +459,8 @@ async fn revise_topic(
     actor.require()?;
     let tx = app.begin().await?;
     let id = store::find(tx.conn(), &actor, &name).await?.id;
+    // Nobody posts meanwhile: the bibliography stays as it is read, and what is archived takes nothing more.
+    store::lock_activity(&tx, id).await?;
     let topic = store::find_for_update(&tx, &actor, id).await?;
     let permit = actor.may(EditTopic(&topic))?;
     if_match.check(topic.version)?;

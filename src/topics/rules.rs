@@ -365,8 +365,6 @@ pub fn check(at: &str, topic: &TopicContent) -> Vec<Field> {
     };
     at_most("checkpoints", topic.checkpoints.len(), 6);
     at_most("tags", topic.tags.len(), 10);
-    at_most("sources", topic.sources.len(), 1000);
-    at_most("quotations", topic.quotations.len(), 1000);
     at_most("variants", topic.variants.len(), 20);
     at_most("background_facts", topic.background_facts.len(), 50);
     for (i, tag) in topic.tags.iter().enumerate() {

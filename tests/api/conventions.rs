@@ -832,6 +832,37 @@ async fn l6_a_failure_uses_no_key_up() {
 }
 
 #[tokio::test]
+async fn l6_while_the_first_request_is_at_work_the_second_is_told_so() {
+    let app = TestApp::with("[database]\nlock_timeout_ms = 50").await;
+    let alice = app.member("alice").await.with("idempotency-key", "key-1");
+    let mut first = PgConnection::connect(app.database_url()).await.unwrap();
+    // The first request has written its key and not yet committed.
+    sea_orm::sqlx::raw_sql(
+        "BEGIN; INSERT INTO idempotency_key (scope, key, operation, fingerprint, created_at)
+                SELECT id::text, 'key-1', 'POST /api/v1/topics', ''::bytea, now() FROM account",
+    )
+    .execute(&mut first)
+    .await
+    .unwrap();
+    let body = json!({ "title": "Had the Armada landed in Kent" });
+    let told = alice.post("/topics", body.clone()).await.is_problem(409, "idempotency_key_in_use");
+    assert!(told.header("retry-after").is_some());
+    assert_eq!(count(&app, "SELECT count(*) FROM topic").await, 0);
+    sea_orm::sqlx::raw_sql("ROLLBACK").execute(&mut first).await.unwrap();
+    alice.post("/topics", body).await.is(201);
+}
+
+#[tokio::test]
+async fn a_location_leads_to_what_was_made_in_any_script() {
+    let app = TestApp::new().await;
+    let made = register(&app.guest(), "жуков").await.is(201);
+    let location = made.header("location").unwrap().to_owned();
+    assert!(location.is_ascii(), "{location}");
+    let found = app.guest().get(&format!("/{location}")).await.is(200);
+    assert_eq!(found.body["username"], "жуков");
+}
+
+#[tokio::test]
 async fn l6_a_key_is_printable_and_short() {
     let app = TestApp::new().await;
     for key in ["", "\"\"", "a b", "a\tb", "clé", &"x".repeat(256), " "] {

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use chrono::TimeDelta;
+use expect_test::expect;
 use otherwise::error::{Code, Error};
 use otherwise::exchange::{FIRST_DEBATE, Imported, Progress, export, import};
 use proptest::prelude::*;
@@ -63,6 +64,7 @@ async fn comes_back(app: &TestApp, slug: &str) -> (TestApp, Value) {
     let unlike: Vec<String> = validator.iter_errors(&document).map(|error| error.to_string()).collect();
     assert!(unlike.is_empty(), "{unlike:#?}");
     let other = TestApp::new().await;
+    other.app.clock.advance(TimeDelta::hours(1));
     let imported = import(&other.app, written.as_bytes(), &Progress::none()).await.unwrap();
     let posts = document["posts"].as_array().unwrap().len();
     assert_eq!(imported, Imported::New { slug: slug.to_owned(), posts });
@@ -557,7 +559,84 @@ async fn every_part_that_has_not_the_right_form_is_named() {
     ] {
         assert!(named.contains(&expected), "{expected} in {fields:#?}");
     }
-    assert!(fields.contains(&("topic.event.date".to_owned(), "not_a_date".to_owned())), "{fields:#?}");
+    assert!(fields.contains(&("topic.event.date".to_owned(), "no_such_date".to_owned())), "{fields:#?}");
+}
+
+#[tokio::test]
+async fn every_value_that_is_not_valid_is_named_not_the_first_alone() {
+    let app = TestApp::new().await;
+    let mut fields = refused(&app, |file| {
+        file["posts"][0]["body"] = json!("a\u{0}b");
+        file["posts"][5]["body"] = json!("\u{202E}");
+        file["posts"][5]["citation_status"] = json!("perhaps");
+        file["topic"]["title"] = json!("A title with a \u{7} bell");
+        file["topic"]["horizon"]["value"] = json!("1991-02-31");
+        file["topic"]["horizon_reason"] = json!(" ");
+        file["topic"]["quotations"][0]["text"] = json!("b\u{0}");
+        file["people"][0]["display_name"] = json!("c\u{0}");
+        file["topic"]["sources"][0]["url"] = json!("javascript:alert(1)");
+    })
+    .await;
+    fields.sort();
+    let named: Vec<(&str, &str)> = fields.iter().map(|(field, code)| (&**field, &**code)).collect();
+    expect![[r#"
+        [
+            (
+                "people[0].display_name",
+                "control_character",
+            ),
+            (
+                "posts[0].body",
+                "control_character",
+            ),
+            (
+                "posts[5].body",
+                "bidi_control",
+            ),
+            (
+                "posts[5].citation_status",
+                "not_as_described",
+            ),
+            (
+                "topic.horizon",
+                "no_such_date",
+            ),
+            (
+                "topic.horizon_reason",
+                "blank",
+            ),
+            (
+                "topic.quotations[0].text",
+                "control_character",
+            ),
+            (
+                "topic.sources[0].url",
+                "not_a_url",
+            ),
+            (
+                "topic.title",
+                "control_character",
+            ),
+        ]
+    "#]]
+    .assert_debug_eq(&named);
+}
+
+#[tokio::test]
+async fn what_has_not_happened_yet_is_refused() {
+    let app = TestApp::new().await;
+    let fields = refused(&app, |file| {
+        file["created_at"] = json!("2026-01-15T12:05:01Z");
+        file["posts"][14]["created_at"] = json!("2030-01-01T00:00:00Z");
+        file["votes"] = json!([{ "post": "a1", "voter": "editor", "quality": 1, "agreement": 0,
+                                 "cast_at": "2026-02-01T00:00:00Z" }]);
+        for post in &mut file["posts"].as_array_mut().unwrap()[..14] {
+            post["created_at"] = json!("2026-01-15T12:05:00Z");
+        }
+    })
+    .await;
+    let future = |field: &str| (field.to_owned(), "in_the_future".to_owned());
+    assert_eq!(fields, [future("created_at"), future("posts[14].created_at"), future("votes[0].cast_at")]);
 }
 
 #[tokio::test]
@@ -677,7 +756,7 @@ async fn what_the_database_would_refuse_is_named_like_any_other_fault() {
             }
         }),
         ("scenario_set.version", "not_as_described", |file| file["scenario_set"]["version"] = json!(0)),
-        ("posts[0].body", "not_valid", |file| file["posts"][0]["body"] = json!("a\u{0}b")),
+        ("posts[0].body", "control_character", |file| file["posts"][0]["body"] = json!("a\u{0}b")),
     ];
     for (field, code, spoil) in cases {
         let fields = refused(&app, spoil).await;

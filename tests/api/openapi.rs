@@ -44,6 +44,9 @@ fn sample(document: &Value, schema: &Value) -> Value {
     if let Some(choices) = schema["enum"].as_array() {
         return choices[0].clone();
     }
+    if let Some(example) = schema.get("example").or_else(|| schema["examples"].get(0)) {
+        return example.clone();
+    }
     match schema["type"].as_str() {
         Some("object") => {
             let required = schema["required"].as_array().cloned().unwrap_or_default();
@@ -249,4 +252,101 @@ async fn the_server_says_how_it_is() {
     app.guest().get("//healthz").await.is(200);
     let reply = app.guest().get("//readyz").await.is_problem(503, "unavailable");
     assert!(reply.header("retry-after").is_some());
+}
+
+/// Every text in a schema, by the way that leads to it: names of fields, and `0` for the first item of a list.
+fn texts(document: &Value, schema: &Value, way: &[String], found: &mut Vec<Vec<String>>) {
+    if let Some(reference) = schema["$ref"].as_str() {
+        let schema = document.pointer(reference.trim_start_matches('#')).unwrap();
+        return texts(document, schema, way, found);
+    }
+    let deeper = |step: &str| [way, &[step.to_owned()]].concat();
+    for choice in schema["oneOf"].as_array().into_iter().flatten() {
+        texts(document, choice, way, found);
+    }
+    for (name, schema) in schema["properties"].as_object().into_iter().flatten() {
+        texts(document, schema, &deeper(name), found);
+    }
+    if schema["items"].is_object() {
+        texts(document, &schema["items"], &deeper("0"), found);
+    }
+    let is_text = schema["type"] == "string"
+        || schema["type"].as_array().is_some_and(|types| types.contains(&json!("string")));
+    if is_text && schema.get("enum").is_none() && !found.iter().any(|known| known == way) {
+        found.push(way.to_vec());
+    }
+}
+
+/// What a schema asks for, and on this way the text; where the way leads through a list, one item of it.
+fn sample_with(document: &Value, schema: &Value, way: &[String], text: &str) -> Value {
+    let Some((step, rest)) = way.split_first() else { return json!(text) };
+    if let Some(reference) = schema["$ref"].as_str() {
+        let schema = document.pointer(reference.trim_start_matches('#')).unwrap();
+        return sample_with(document, schema, way, text);
+    }
+    if let Some(choices) = schema["oneOf"].as_array() {
+        let choice = choices.iter().find(|choice| choice["type"] != "null").unwrap();
+        return sample_with(document, choice, way, text);
+    }
+    if step == "0" {
+        return json!([sample_with(document, &schema["items"], rest, text)]);
+    }
+    let mut object = sample(document, schema);
+    object[step] = sample_with(document, &schema["properties"][step], rest, text);
+    object
+}
+
+#[tokio::test]
+async fn no_text_field_takes_what_is_no_text() {
+    let app = TestApp::new().await;
+    let alice = app.administrator("alice").await;
+    let topic = alice.opens_topic("Had the Armada landed in Kent").await;
+    let post = alice.posts_in(&topic, "A post.").await;
+    let document = document();
+    let digest = async || {
+        app.rows(
+            "SELECT md5(concat((SELECT string_agg(t::text, ',' ORDER BY id) FROM account t),
+                               (SELECT string_agg(t::text, ',' ORDER BY id) FROM topic t),
+                               (SELECT string_agg(t::text, ',' ORDER BY id) FROM post t),
+                               (SELECT count(*) FROM session), (SELECT count(*) FROM source)))",
+        )
+        .await
+    };
+    let before = digest().await;
+    let mut tried = 0;
+    for (path, method, operation) in operations(&document) {
+        let Some(schema) = operation.pointer("/requestBody/content/application~1json/schema") else {
+            continue;
+        };
+        let place = path.replace("{topic}", &topic).replace("{id}", &post);
+        let mut ways = Vec::new();
+        texts(&document, schema, &[], &mut ways);
+        for way in ways {
+            let named = way.join(".").replace(".0", "[0]");
+            let client = alice.with("if-match", "*");
+            // U+0000 is JSON and no text that a database would keep.
+            let body = sample_with(&document, schema, &way, "a\u{0}b").to_string();
+            let reply =
+                client.send(method.clone(), &format!("/{place}"), Some(body.clone().into_bytes())).await;
+            let at = format!("{method} {path} {named}: {} {:#}", reply.status, reply.body);
+            match reply.status {
+                // A historic date is refused as a whole.
+                422 => {
+                    let field = &reply.body["errors"][0]["field"];
+                    assert!(*field == *named || *field == *named.trim_end_matches(".value"), "{at}");
+                }
+                // Anything may be tried as a name, a password or a token; it is just never right.
+                401 => assert!(["login", "password", "refresh_token"].contains(&&*named), "{at}"),
+                _ => panic!("{at}"),
+            }
+            // Half of a surrogate pair is no character, so the whole is no JSON.
+            let body = body.replace("a\\u0000b", "a\\ud800b");
+            assert!(body.contains("ud800"), "{body}");
+            let reply = client.send(method.clone(), &format!("/{place}"), Some(body.into_bytes())).await;
+            reply.is_problem(400, "malformed_json");
+            tried += 1;
+        }
+    }
+    assert!(tried > 60, "{tried} text fields");
+    assert_eq!(digest().await, before);
 }

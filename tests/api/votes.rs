@@ -328,6 +328,13 @@ async fn i9_ten_thousand_votes_on_one_post_at_once_are_counted_right() {
             })
         })
         .collect();
+    // At every moment: somebody looks again and again, each time in one snapshot.
+    let mut looks = 0;
+    while left.load(Ordering::Relaxed) > 0 {
+        assert_eq!(miscounted(&app).await, Vec::<String>::new());
+        looks += 1;
+    }
+    assert!(looks > 10, "{looks} looks");
     for task in tasks {
         task.await.unwrap();
     }
@@ -340,6 +347,49 @@ async fn i9_ten_thousand_votes_on_one_post_at_once_are_counted_right() {
             .await,
         ["true"]
     );
+}
+
+#[tokio::test]
+async fn what_the_database_gives_up_for_another_is_tried_three_times_more() {
+    let app = TestApp::new().await;
+    let (alice, bob) = (app.member("alice").await, app.member("bob").await);
+    let topic = alice.opens_topic("Had the Armada landed in Kent").await;
+    let post = alice.posts_in(&topic, "London had no walls worth the name.").await;
+    // A sequence goes on whatever is undone, so it counts the attempts.
+    app.sql(
+        "CREATE SEQUENCE attempt;
+         CREATE TABLE given_up (times bigint, sqlstate text);
+         INSERT INTO given_up VALUES (0, '40001');
+         CREATE FUNCTION gives_up() RETURNS trigger LANGUAGE plpgsql AS $$
+         BEGIN
+             IF nextval('attempt') <= (SELECT times FROM given_up) THEN
+                 RAISE EXCEPTION 'given up' USING ERRCODE = (SELECT sqlstate FROM given_up);
+             END IF;
+             RETURN NEW;
+         END $$;
+         CREATE TRIGGER gives_up BEFORE INSERT ON vote FOR EACH ROW EXECUTE FUNCTION gives_up()",
+    )
+    .await
+    .unwrap();
+    for (state, times, status, quality) in [
+        ("40001", 3, 200, -1),
+        ("40P01", 3, 200, 1),
+        ("40001", 4, 503, -1),
+        ("40P01", 4, 503, -1),
+        ("40001", 0, 200, -1),
+    ] {
+        app.sql(&format!(
+            "ALTER SEQUENCE attempt RESTART; UPDATE given_up SET times = {times}, sqlstate = '{state}'"
+        ))
+        .await
+        .unwrap();
+        let reply = bob.votes(&post, json!({ "quality": quality })).await;
+        assert_eq!(reply.status, status, "{state} {times} times: {:#}", reply.body);
+        assert_eq!(reply.header("retry-after").is_some(), status == 503);
+        let attempts = app.rows("SELECT last_value::text FROM attempt").await;
+        assert_eq!(attempts, [(times + i64::from(status == 200)).to_string()], "{state}");
+        assert_eq!(miscounted(&app).await, Vec::<String>::new());
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 8)]

@@ -16,7 +16,7 @@ use uuid::Uuid;
 
 use crate::app::App;
 use crate::db::ConnectionTrait;
-use crate::db::keyset::{self, RankPosition, Snapshot};
+use crate::db::keyset::{self, RankPosition, Walk};
 use crate::entity::topic;
 use crate::error::{Error, Result};
 use crate::events::{self, Event};
@@ -48,7 +48,8 @@ fn list_name(branch: Uuid, order: Order) -> String {
 struct Assembly<'a> {
     app: &'a App,
     order: Order,
-    snapshot: Option<Snapshot>,
+    /// The walks through replies that begin with this answer.
+    walk: Option<Walk>,
     children: HashMap<Uuid, Vec<PlacedRow>>,
     votes: Votes,
 }
@@ -57,10 +58,10 @@ impl Assembly<'_> {
     fn replies(&mut self, row: &PostRow) -> Result<Page<ThreadPost>> {
         let shown = self.children.remove(&row.id.0).unwrap_or_default();
         let all_shown = i64::from(row.reply_count) <= i64::try_from(shown.len()).unwrap_or(i64::MAX);
-        let next = match &self.snapshot {
-            Some(snapshot) if !all_shown => Some(match shown.last() {
-                Some(last) => RankPosition::after(last.key, last.post.id.0, snapshot),
-                None => RankPosition::start(snapshot),
+        let next = match &self.walk {
+            Some(walk) if !all_shown => Some(match shown.last() {
+                Some(last) => RankPosition::after(last.key, last.post.id.0, walk),
+                None => RankPosition::start(walk),
             }),
             _ => None,
         };
@@ -82,23 +83,22 @@ async fn read_branch(app: &App, actor: &Actor, branch: &Branch<'_>) -> Result<Pa
     let rows = thread::read(&app.db, branch).await?;
     let votes = Votes::read(&app.db, actor, rows.iter().map(|row| row.post.id.0).collect()).await?;
     let more = rows.first().is_some_and(|row| row.more);
-    let snapshot = rows.first().and_then(PlacedRow::snapshot);
+    let begun = rows.first().and_then(PlacedRow::snapshot).map(|snapshot| Walk::begin(app, snapshot));
     let mut children: HashMap<Uuid, Vec<PlacedRow>> = HashMap::new();
     for row in rows {
         children.entry(row.branch_id).or_default().push(row);
     }
     let first = children.remove(&branch.id).unwrap_or_default();
     // A walk goes on in the snapshot it began in.
-    let walk =
-        branch.after.map(RankPosition::snapshot).and_then(|text| Snapshot::parse(&text)).or(snapshot.clone());
-    let next = match (first.last(), &walk) {
+    let walk = branch.after.map(RankPosition::walk).or(begun.as_ref());
+    let next = match (first.last(), walk) {
         (Some(last), Some(walk)) if more => {
             let position = RankPosition::after(last.key, last.post.id.0, walk);
             Some(keyset::encode(app, &list_name(branch.id, branch.order), &position))
         }
         _ => None,
     };
-    let mut assembly = Assembly { app, order: branch.order, snapshot, children, votes };
+    let mut assembly = Assembly { app, order: branch.order, walk: begun, children, votes };
     Ok(Page { items: assembly.posts(first)?, next })
 }
 
@@ -166,7 +166,7 @@ impl ThreadQuery {
     ) -> Result<Page<ThreadPost>> {
         let name = list_name(branch, self.sort);
         let after: Option<RankPosition> =
-            self.after.as_deref().map(|after| keyset::decode(app, &name, after)).transpose()?;
+            self.after.as_deref().map(|after| keyset::decode_rank(app, &name, after)).transpose()?;
         let branch = Branch {
             id: branch,
             order: self.sort,
@@ -272,7 +272,7 @@ impl NewPost {
 /// Post in a topic
 ///
 /// A reply has a `parent_id`. What it bears on is said by `relations`, which need not follow the thread.
-#[utoipa::path(post, path = "/topics/{topic}/posts", tag = "posts", params(("topic" = String, Path, description = "Slug or identifier")), request_body = NewPost, responses((status = 201, body = PostInContext)), security(("bearer" = [])))]
+#[utoipa::path(post, path = "/topics/{topic}/posts", tag = "posts", params(("topic" = String, Path, description = "Slug or identifier")), request_body = NewPost, responses((status = 201, body = PostView)), security(("bearer" = [])))]
 async fn create_post(
     State(app): State<App>,
     actor: Actor,
@@ -325,9 +325,8 @@ async fn create_post(
         ..actor.event()
     };
     events::record(&app, &tx, event).await?;
-    let (view, revision) = in_context(tx.conn(), &actor, post.id).await?;
-    let answer =
-        Answer::created(format!("/api/v1/posts/{}", post.id), &view, Cache::Private)?.version(revision);
+    let view = views::read(tx.conn(), &actor, post.id).await?;
+    let answer = Answer::created(format!("/api/v1/posts/{}", post.id), &view, Cache::Private)?.version(1);
     let answer = once.record(&app, &tx, answer).await?;
     tx.commit().await?;
     Ok(answer)
@@ -419,14 +418,17 @@ async fn revise_post(
     let post = store::find_for_update(&tx, id).await?;
     let permit = actor.may(EditPost(&post))?;
     if_match.check(post.revision)?;
-    store::revise(&app, &tx, &permit, edit.body.map(String::from), edit.relations.as_deref()).await?;
-    let event = Event {
-        kind: "post_revised",
-        topic_id: Some(post.topic_id),
-        subject_id: Some(id.0),
-        ..actor.event()
-    };
-    events::record(&app, &tx, event).await?;
+    let changed =
+        store::revise(&app, &tx, &permit, edit.body.map(String::from), edit.relations.as_deref()).await?;
+    if changed {
+        let event = Event {
+            kind: "post_revised",
+            topic_id: Some(post.topic_id),
+            subject_id: Some(id.0),
+            ..actor.event()
+        };
+        events::record(&app, &tx, event).await?;
+    }
     let (view, revision) = in_context(tx.conn(), &actor, id).await?;
     tx.commit().await?;
     Ok(Answer::ok(&view, Cache::Private)?.version(revision))

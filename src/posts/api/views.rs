@@ -16,7 +16,7 @@ use crate::ids::{PostId, RelationId, TopicId};
 use crate::policy::Actor;
 use crate::posts::rules::{CitationStatus, Criterion, PostStatus, RelationType, StanceEffect, Target};
 use crate::posts::store::{self};
-use crate::posts::thread::PostRow;
+use crate::posts::thread::{self, PostRow};
 use crate::ranking::rules::Order;
 use crate::sources::CitationView;
 
@@ -203,6 +203,14 @@ impl PostView {
             mine,
         })
     }
+}
+
+/// One post by itself. A new post is answered so: the answer is kept for retries, and should hold nobody
+/// else's words, who may take them back meanwhile.
+pub(super) async fn read(db: &impl ConnectionTrait, actor: &Actor, id: PostId) -> Result<PostView> {
+    let votes = Votes::read(db, actor, vec![id.0]).await?;
+    let row = thread::read_posts(db, vec![id.0]).await?.into_iter().next().ok_or_else(Error::not_found)?;
+    PostView::of(row, votes.on(id))
 }
 
 /// The reader's votes on a page: none where nobody signed in, zeros where they did not vote.

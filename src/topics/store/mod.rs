@@ -324,7 +324,7 @@ async fn set_primary_variant(
 pub(super) async fn revise(
     app: &App,
     tx: &Tx,
-    permit: &Permit<EditTopic<'_>>,
+    _: &Permit<EditTopic<'_>>,
     before: &StoredTopic,
     content: &TopicContent,
 ) -> Result<()> {
@@ -366,7 +366,7 @@ pub(super) async fn revise(
     ] {
         tx.conn().execute_raw(sql(statement, [row.id.into()])).await?;
     }
-    let scenarios = TopicToInsert::new(content, permit.by(), row.updated_at).scenarios;
+    let scenarios = TopicToInsert::new(content, row.author_id, row.updated_at).scenarios;
     let inserted = insert_parts(app, tx, row.id, content, &scenarios).await?;
     set_primary_variant(tx, row, content, &inserted.variants).await
 }
