@@ -6,7 +6,9 @@ use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use super::rules::{AccountKind, AccountState, Bio, DisplayName, Email, NewPassword, Role, Username};
+use super::rules::{
+    AccountKind, AccountState, Bio, DisplayName, Email, NewPassword, Role, Username, refuse_guessable,
+};
 use super::store::{self, NewAccount};
 use crate::app::App;
 use crate::clock::Timestamp;
@@ -83,16 +85,15 @@ struct Registration {
 /// An address that somebody else used is accepted like any other: it belongs to whoever proves it.
 #[utoipa::path(post, path = "/accounts", tag = "accounts", request_body = Registration, responses((status = 201, body = OwnAccount)), security(()))]
 async fn create_account(State(app): State<App>, _: Guest, create: Create<Registration>) -> Result<Answer> {
-    let password_hash = app.hasher.hash(create.input.password.expose().clone()).await?;
+    let Registration { username, email, password } = &create.input;
+    refuse_guessable(password, username, email).map_err(|refused| Error::invalid("password", refused))?;
+    let password_hash = app.hasher.hash(password.expose().clone()).await?;
     let tx = app.begin().await?;
     let (new, claimed) = create.claim(&app, &tx, &Actor::Anonymous).await?;
     let once = match claimed {
         Claimed::Before(answer) => return Ok(answer),
         Claimed::Now(once) => once,
     };
-    if new.password.as_str().eq_ignore_ascii_case(new.username.as_str()) {
-        return Err(Error::field("password", "is_username", "Not the username."));
-    }
     let id = app.ids.next();
     let account = NewAccount {
         id,

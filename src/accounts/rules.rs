@@ -1,5 +1,9 @@
 //! What accounts are made of: names, addresses, passwords, roles and states.
 
+mod blocklist;
+
+pub use blocklist::refuse_guessable;
+
 use std::collections::HashSet;
 use std::fmt;
 use std::sync::LazyLock;

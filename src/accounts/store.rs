@@ -6,7 +6,7 @@ use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::rules::{AccountKind, AccountState, Email, NewPassword, Role, Username};
+use super::rules::{AccountKind, AccountState, Email, NewPassword, Role, Username, refuse_guessable};
 use crate::app::App;
 use crate::clock::Time;
 use crate::db::{OnConstraint, Tx, insert as insert_row, sql, update};
@@ -182,6 +182,7 @@ pub async fn create_administrator(
     let username = Username::new(username).map_err(|refused| Error::invalid("username", refused))?;
     let email = Email::new(email).map_err(|refused| Error::invalid("email", refused))?;
     let password = NewPassword::new(password).map_err(|refused| Error::invalid("password", refused))?;
+    refuse_guessable(&password, &username, &email).map_err(|refused| Error::invalid("password", refused))?;
     let new = NewAccount {
         id: app.ids.next(),
         username,

@@ -268,10 +268,11 @@ async fn p1_passwords_have_15_to_256_characters() {
         guest.post("/accounts", registration("alice", &password)).await.refuses(&[("password", code)]);
     }
     for (username, password) in [
-        ("alice", "a".repeat(15)),
-        ("bob", "e\u{301}".repeat(15)),
-        ("carol", "a".repeat(256)),
-        ("dave", "😀".repeat(256)),
+        ("alice", long(15)),
+        // Fifteen characters of two code points each, as they are sent.
+        ("bob", "c\u{327}i\u{302}s\u{30c}a\u{304}e\u{301}g\u{306}n\u{303}o\u{308}u\u{30a}y\u{301}z\u{307}r\u{30c}k\u{327}l\u{327}t\u{327}".to_owned()),
+        ("carol", long(256)),
+        ("dave", (0..256).map(|n| char::from_u32(0x1F300 + n * 97 % 256).unwrap()).collect()),
     ] {
         guest.post("/accounts", registration(username, &password)).await.is(201);
         signs_in(&app, username, &password).await.is(201);
@@ -291,8 +292,8 @@ async fn p1_a_refusal_does_not_repeat_the_password() {
 async fn p2_passwords_are_compared_in_nfc_and_otherwise_as_they_are() {
     let app = TestApp::new().await;
     let guest = app.guest();
-    let composed = "caf\u{e9} caf\u{e9} caf\u{e9}";
-    let decomposed = "cafe\u{301} cafe\u{301} cafe\u{301}  ";
+    let composed = "caf\u{e9} no\u{eb}l blas\u{e9}";
+    let decomposed = "cafe\u{301} noe\u{308}l blase\u{301}  ";
     guest.post("/accounts", registration("alice", &format!(" {composed} "))).await.is(201);
     signs_in(&app, "alice", &format!(" {composed} ")).await.is(201);
     signs_in(&app, "alice", &format!(" {}", decomposed.trim_end()))
@@ -304,7 +305,7 @@ async fn p2_passwords_are_compared_in_nfc_and_otherwise_as_they_are() {
         format!(" {composed}"),
         format!("{composed} "),
         format!(" {} ", composed.to_uppercase()),
-        " cafe cafe cafe ".to_owned(),
+        " cafe noel blase ".to_owned(),
     ] {
         signs_in(&app, "alice", &wrong).await.is_problem(401, "wrong_credentials");
     }
@@ -316,23 +317,44 @@ async fn p2_passwords_are_compared_in_nfc_and_otherwise_as_they_are() {
 #[tokio::test]
 async fn p2_passwords_are_never_cut() {
     let app = TestApp::new().await;
-    let password = "a".repeat(256);
+    let password = long(256);
     app.guest().post("/accounts", registration("alice", &password)).await.is(201);
     signs_in(&app, "alice", &password).await.is(201);
-    let differs_at_200 = format!("{}b{}", "a".repeat(199), "a".repeat(56));
-    for wrong in [differs_at_200, "a".repeat(255), "a".repeat(257), "a".repeat(10_000), String::new()] {
+    let differs_at_200 = format!("{}?{}", &password[..199], &password[200..]);
+    assert_eq!(differs_at_200.len(), 256);
+    for wrong in [differs_at_200, long(255), long(257), long(10_000), String::new()] {
         signs_in(&app, "alice", &wrong).await.is_problem(401, "wrong_credentials");
     }
 }
 
 #[tokio::test]
-async fn p3_a_password_is_not_the_username() {
+async fn p3_what_is_guessed_first_is_refused_and_the_reason_told() {
     let app = TestApp::new().await;
-    app.guest()
-        .post("/accounts", registration("ada.lovelace.of.london", "Ada.Lovelace.Of.London"))
-        .await
-        .refuses(&[("password", "is_username")]);
+    for (username, password, code) in [
+        ("alice", "qwertyuiop123456789", "common_password"),
+        ("alice", "PasswordPassword", "common_password"),
+        ("gardener", "gardener2026!!!!", "guessable_password"),
+        ("ada.lovelace.of.london", "Ada.Lovelace.Of.London", "guessable_password"),
+        ("alice", "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa", "guessable_password"),
+        ("alice", "alice@example.org", "guessable_password"),
+    ] {
+        let reply = app.guest().post("/accounts", registration(username, password)).await;
+        let reply = reply.refuses(&[("password", code)]);
+        assert!(!String::from_utf8_lossy(&reply.bytes).contains(password), "{password}");
+    }
     assert_eq!(accounts_stored(&app).await, 0);
+    let refused = otherwise::accounts::create_administrator(
+        &app.app,
+        "carol",
+        "carol@example.org",
+        "123456789012345678",
+    );
+    assert_eq!(refused.await.unwrap_err().fields[0].code, "guessable_password");
+}
+
+/// A password of so many characters, and not of one letter.
+fn long(chars: usize) -> String {
+    "correct horse battery staple, ".chars().cycle().take(chars).collect()
 }
 
 #[tokio::test]
