@@ -92,6 +92,8 @@ pub struct Database {
 pub struct Auth {
     /// A PKCS #8 PEM with an Ed25519 key; empty means the one in the data folder.
     pub signing_key_file: PathBuf,
+    /// Keys of the same kind that sign no more, and whose signatures are still good.
+    pub retired_signing_key_files: Vec<PathBuf>,
     /// 32 random bytes in base64; empty means those in the data folder.
     pub secret: SecretString,
     /// Life of an access token, in seconds.
@@ -108,6 +110,8 @@ pub struct Auth {
     pub staff_session_absolute_hours: u32,
     /// For how long a lost refresh may be repeated, in seconds.
     pub refresh_grace_secs: u32,
+    /// How old a proof of who asks may be where one is asked for, in seconds.
+    pub fresh_secs: u32,
 }
 
 /// The cost of password hashing (Argon2id).
@@ -234,7 +238,8 @@ impl Config {
             .separator("__")
             .try_parsing(true)
             .list_separator(",")
-            .with_list_parse_key("server.trusted_proxies");
+            .with_list_parse_key("server.trusted_proxies")
+            .with_list_parse_key("auth.retired_signing_key_files");
         Self::finish(builder.add_source(environment))
     }
 
@@ -290,6 +295,7 @@ impl Config {
             ("database.acquire_timeout_ms", self.database.acquire_timeout_ms),
             ("database.statement_timeout_ms", self.database.statement_timeout_ms),
             ("database.lock_timeout_ms", self.database.lock_timeout_ms),
+            ("auth.fresh_secs", self.auth.fresh_secs.into()),
             ("password.queue", self.password.queue as u64),
             ("lists.cursor_lifetime_secs", self.lists.cursor_lifetime_secs.into()),
             ("rate_limits.read_per_minute", limits.read_per_minute.into()),

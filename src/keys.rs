@@ -4,6 +4,8 @@ use std::fs;
 use std::io::Write;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, PoisonError, RwLock};
+use std::time::SystemTime;
 
 use anyhow::{Context, bail, ensure};
 use aws_lc_rs::aead::{AES_256_GCM, Aad, LessSafeKey, NONCE_LEN, Nonce, UnboundKey};
@@ -34,16 +36,96 @@ pub fn random<const N: usize>() -> Result<[u8; N]> {
     Ok(bytes)
 }
 
-/// All keys of one server. Has no `Debug`, so that none is ever printed.
-pub struct Keys {
-    signing_pkcs8: Vec<u8>,
+/// An Ed25519 key that signs access tokens.
+pub struct SigningKey {
+    pkcs8: Vec<u8>,
     public: Vec<u8>,
     kid: String,
+}
+
+impl SigningKey {
+    fn read(pem: &str) -> anyhow::Result<Self> {
+        let body: String = pem.lines().filter(|line| !line.starts_with("-----")).map(str::trim).collect();
+        let pkcs8 = BASE64_STANDARD.decode(body).context("the signing key is not PEM")?;
+        let pair = Ed25519KeyPair::from_pkcs8_maybe_unchecked(&pkcs8)
+            .map_err(|error| anyhow::anyhow!("the signing key is not an Ed25519 key in PKCS #8: {error}"))?;
+        let public = pair.public_key().as_ref().to_vec();
+        Ok(Self { kid: BASE64_URL_SAFE_NO_PAD.encode(&sha256(&public)[..12]), public, pkcs8 })
+    }
+
+    /// The key, as PKCS #8.
+    pub fn pkcs8(&self) -> &[u8] {
+        &self.pkcs8
+    }
+
+    /// Its public half, as 32 bytes.
+    pub fn public(&self) -> &[u8] {
+        &self.public
+    }
+
+    /// Its name, from the hash of its public half.
+    pub fn kid(&self) -> &str {
+        &self.kid
+    }
+}
+
+/// The public half of a key that signs no more; what it signed is still good until a moment.
+struct RetiredKey {
+    kid: String,
+    public: Vec<u8>,
+    /// In seconds since 1970.
+    until: i64,
+}
+
+impl RetiredKey {
+    /// Reads a line of the file of retired keys: name, public half in base64, and the moment.
+    fn read(line: &str) -> Option<Self> {
+        let mut words = line.split(' ');
+        let (kid, public, until) = (words.next()?, words.next()?, words.next()?);
+        Some(Self {
+            kid: kid.to_owned(),
+            public: BASE64_STANDARD.decode(public).ok()?,
+            until: until.parse().ok()?,
+        })
+    }
+
+    fn write(&self) -> String {
+        format!("{} {} {}\n", self.kid, BASE64_STANDARD.encode(&self.public), self.until)
+    }
+}
+
+/// The key that signs, and those whose signatures are still good.
+struct SigningKeys {
+    current: Arc<SigningKey>,
+    retired: Vec<RetiredKey>,
+    /// Which file this was read from: another file is another key.
+    read_from: Option<(u64, SystemTime)>,
+}
+
+/// All keys of one server. Has no `Debug`, so that none is ever printed.
+pub struct Keys {
+    /// Where the signing key is kept, if it may be replaced while the server runs.
+    folder: Option<PathBuf>,
+    signing: RwLock<Arc<SigningKeys>>,
     cursor: hmac::Key,
     fingerprint: hmac::Key,
     refresh: hmac::Key,
     seal: LessSafeKey,
 }
+
+/// What came of giving a server another signing key.
+pub struct Rotated {
+    /// The new key's name.
+    pub kid: String,
+    /// The name of the one before.
+    pub retired_kid: String,
+    /// Until when its signatures are good, in seconds since 1970.
+    pub until: i64,
+}
+
+/// So long after the last token it may have signed is a retired key forgotten, in seconds: servers need a
+/// moment to take up the new one, and clocks differ.
+const RETIREMENT_MARGIN: i64 = 90;
 
 impl Keys {
     /// Takes the keys that the configuration names, or those in the data folder, made at first use.
@@ -53,10 +135,16 @@ impl Keys {
     pub fn load(config: &Config) -> anyhow::Result<Self> {
         let folder = config.data_dir.join("keys");
         let named = &config.auth.signing_key_file;
-        let pem = if named.as_os_str().is_empty() {
-            kept(&folder.join("signing.pem"), new_signing_pem)?
+        let signing = if named.as_os_str().is_empty() {
+            kept(&folder.join(SIGNING), new_signing_pem)?;
+            read_signing(&folder)?
         } else {
-            named_pem(named)?
+            let retired = config.auth.retired_signing_key_files.iter().map(|file| {
+                let SigningKey { kid, public, .. } = SigningKey::read(&named_pem(file)?)?;
+                Ok(RetiredKey { kid, public, until: i64::MAX })
+            });
+            let retired = retired.collect::<anyhow::Result<_>>()?;
+            SigningKeys { current: Arc::new(SigningKey::read(&named_pem(named)?)?), retired, read_from: None }
         };
         let given = config.auth.secret.expose_secret();
         let secret = if given.is_empty() {
@@ -64,7 +152,8 @@ impl Keys {
         } else {
             given.to_owned()
         };
-        Self::new(&pem, &secret)
+        let folder = signing.read_from.is_some().then_some(folder);
+        Self::assemble(folder, signing, &secret)
     }
 
     /// Checks the keys that the configuration names, and makes none: what `otherwise config check` does.
@@ -73,8 +162,9 @@ impl Keys {
     /// A key that is named cannot be read, or is too weak to be one.
     pub fn check(config: &Config) -> anyhow::Result<()> {
         let named = &config.auth.signing_key_file;
-        if !named.as_os_str().is_empty() {
-            signing_pair(&named_pem(named)?)?;
+        let named = (!named.as_os_str().is_empty()).then_some(named);
+        for file in named.into_iter().chain(&config.auth.retired_signing_key_files) {
+            SigningKey::read(&named_pem(file)?).with_context(|| file.display().to_string())?;
         }
         let given = config.auth.secret.expose_secret();
         if !given.is_empty() {
@@ -88,8 +178,11 @@ impl Keys {
     /// # Errors
     /// The PEM holds no Ed25519 key, or the secret is not 32 random bytes or more.
     pub fn new(signing_pem: &str, secret: &str) -> anyhow::Result<Self> {
-        let (signing_pkcs8, pair) = signing_pair(signing_pem)?;
-        let public = pair.public_key().as_ref().to_vec();
+        let current = Arc::new(SigningKey::read(signing_pem)?);
+        Self::assemble(None, SigningKeys { current, retired: Vec::new(), read_from: None }, secret)
+    }
+
+    fn assemble(folder: Option<PathBuf>, signing: SigningKeys, secret: &str) -> anyhow::Result<Self> {
         let root = checked_secret(secret)?;
         let root = hmac::Key::new(hmac::HMAC_SHA256, &root);
         let derive = |label: &str| hmac::sign(&root, label.as_bytes());
@@ -97,9 +190,8 @@ impl Keys {
             .map_err(|_| anyhow::anyhow!("the sealing key could not be made"))?;
         let keyed = |label| hmac::Key::new(hmac::HMAC_SHA256, derive(label).as_ref());
         Ok(Self {
-            kid: BASE64_URL_SAFE_NO_PAD.encode(&sha256(&public)[..12]),
-            public,
-            signing_pkcs8,
+            folder,
+            signing: RwLock::new(Arc::new(signing)),
             cursor: keyed("otherwise cursor"),
             fingerprint: keyed("otherwise fingerprint"),
             refresh: keyed("otherwise refresh"),
@@ -107,19 +199,70 @@ impl Keys {
         })
     }
 
-    /// The signing key, as PKCS #8.
-    pub fn signing_pkcs8(&self) -> &[u8] {
-        &self.signing_pkcs8
+    /// Gives the servers over a data folder another signing key. They take it up at once; what the one before
+    /// signed stays good as long as such tokens live, or not at all where `at_once` is asked for.
+    ///
+    /// # Errors
+    /// The configuration names its key, or the folder cannot be written.
+    pub fn rotate(config: &Config, now: i64, at_once: bool) -> anyhow::Result<Rotated> {
+        ensure!(
+            config.auth.signing_key_file.as_os_str().is_empty(),
+            "auth.signing_key_file names the key: put another file there, add the old one to \
+             auth.retired_signing_key_files, and restart the servers one after the other"
+        );
+        let folder = config.data_dir.join("keys");
+        let before = read_signing(&folder).context("there is no key to replace yet")?;
+        let life = i64::from(config.auth.access_token_ttl_secs) + i64::from(config.auth.leeway_secs);
+        let until = if at_once { now } else { now + life + RETIREMENT_MARGIN };
+        let retired_kid = before.current.kid.clone();
+        let mut retired: Vec<RetiredKey> =
+            before.retired.into_iter().filter(|key| !at_once && key.until > now).collect();
+        if !at_once {
+            let public = before.current.public.clone();
+            retired.push(RetiredKey { kid: retired_kid.clone(), public, until });
+        }
+        // The old key is known as retired before it is replaced: at no moment is its signature unknown.
+        write_private(&folder.join(RETIRED), &retired.iter().map(RetiredKey::write).collect::<String>())?;
+        write_private(&folder.join(SIGNING), &new_signing_pem()?)?;
+        Ok(Rotated { kid: read_signing(&folder)?.current.kid.clone(), retired_kid, until })
     }
 
-    /// The public half of the signing key, as 32 bytes.
-    pub fn public(&self) -> &[u8] {
-        &self.public
+    /// The keys as they are in the data folder now.
+    fn refreshed(&self) -> Arc<SigningKeys> {
+        let present = self.signing.read().unwrap_or_else(PoisonError::into_inner).clone();
+        let Some(folder) = &self.folder else { return present };
+        if identity(&folder.join(SIGNING)).is_some_and(|file| Some(file) == present.read_from) {
+            return present;
+        }
+        match read_signing(folder) {
+            Ok(replaced) => {
+                tracing::info!(kid = replaced.current.kid, "signing with another key from now on");
+                let replaced = Arc::new(replaced);
+                *self.signing.write().unwrap_or_else(PoisonError::into_inner) = replaced.clone();
+                replaced
+            }
+            Err(error) => {
+                tracing::error!("the signing key was replaced and cannot be read: {error:#}");
+                present
+            }
+        }
     }
 
-    /// The name of the signing key, from the hash of its public half.
-    pub fn kid(&self) -> &str {
-        &self.kid
+    /// The key that signs now.
+    pub fn signing_key(&self) -> Arc<SigningKey> {
+        self.refreshed().current.clone()
+    }
+
+    /// The public half of the key of this name, if its signatures are good at this moment (in seconds since
+    /// 1970). Each time it is looked whether the key was replaced: a key that somebody else has must be
+    /// refused at once.
+    pub fn verifying_key(&self, kid: &str, now: i64) -> Option<Vec<u8>> {
+        let keys = self.refreshed();
+        if keys.current.kid == kid {
+            return Some(keys.current.public.clone());
+        }
+        let retired = keys.retired.iter().find(|key| key.kid == kid && key.until > now);
+        retired.map(|key| key.public.clone())
     }
 
     /// Marks a cursor of one list as ours.
@@ -186,15 +329,32 @@ impl Keys {
 }
 
 fn named_pem(file: &Path) -> anyhow::Result<String> {
-    fs::read_to_string(file).with_context(|| format!("reading auth.signing_key_file {}", file.display()))
+    fs::read_to_string(file).with_context(|| format!("reading the signing key {}", file.display()))
 }
 
-fn signing_pair(pem: &str) -> anyhow::Result<(Vec<u8>, Ed25519KeyPair)> {
-    let body: String = pem.lines().filter(|line| !line.starts_with("-----")).map(str::trim).collect();
-    let pkcs8 = BASE64_STANDARD.decode(body).context("the signing key is not PEM")?;
-    let pair = Ed25519KeyPair::from_pkcs8_maybe_unchecked(&pkcs8)
-        .map_err(|error| anyhow::anyhow!("the signing key is not an Ed25519 key in PKCS #8: {error}"))?;
-    Ok((pkcs8, pair))
+/// Names of files in the folder of keys.
+const SIGNING: &str = "signing.pem";
+const RETIRED: &str = "retired";
+
+/// What tells one file of a name from the next: each is written anew and renamed.
+fn identity(file: &Path) -> Option<(u64, SystemTime)> {
+    let about = fs::metadata(file).ok()?;
+    Some((std::os::unix::fs::MetadataExt::ino(&about), about.modified().ok()?))
+}
+
+fn read_signing(folder: &Path) -> anyhow::Result<SigningKeys> {
+    let file = folder.join(SIGNING);
+    // Before it is read: a file that is replaced meanwhile is read again.
+    let read_from = identity(&file);
+    let pem = fs::read_to_string(&file).with_context(|| format!("reading {}", file.display()))?;
+    let current = Arc::new(SigningKey::read(&pem).with_context(|| file.display().to_string())?);
+    // After the key: what it replaced stands there by now.
+    let retired = match fs::read_to_string(folder.join(RETIRED)) {
+        Ok(lines) => lines.lines().filter_map(RetiredKey::read).collect(),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Vec::new(),
+        Err(error) => return Err(error).context("reading the retired signing keys"),
+    };
+    Ok(SigningKeys { current, retired, read_from })
 }
 
 /// Makes a new Ed25519 key, as a PKCS #8 PEM.
@@ -271,6 +431,70 @@ mod tests {
         assert!(keys.open("two", &sealed).is_err());
         assert!(keys.open("one", &sealed[..sealed.len() - 1]).is_err());
         assert!(keys.open("one", &[]).is_err());
+    }
+
+    fn data_folder() -> (PathBuf, Config) {
+        let folder = std::env::temp_dir()
+            .join(format!("otherwise-keys-{}", uuid::Uuid::from_bytes(random().unwrap())));
+        let config = Config::with_overrides(&format!("data_dir = '{}'", folder.display())).unwrap();
+        (folder, config)
+    }
+
+    #[test]
+    fn t4_a_key_that_is_replaced_signs_no_more_and_is_good_for_what_it_signed() {
+        let (folder, config) = data_folder();
+        let (one, other) = (Keys::load(&config).unwrap(), Keys::load(&config).unwrap());
+        let first = one.signing_key();
+        let rotated = Keys::rotate(&config, 1_000, false).unwrap();
+        assert_eq!(
+            (&*rotated.retired_kid, rotated.until),
+            (first.kid(), 1_000 + 600 + 5 + RETIREMENT_MARGIN)
+        );
+        // Every server over the folder takes up the new key.
+        assert_eq!(one.signing_key().kid(), rotated.kid);
+        assert!(other.verifying_key(&rotated.kid, 1_000).is_some());
+        assert_eq!(other.signing_key().kid(), rotated.kid);
+        for keys in [&one, &other] {
+            let public = keys.verifying_key(first.kid(), rotated.until - 1);
+            assert_eq!(public.as_deref(), Some(first.public()));
+            assert_eq!(keys.verifying_key(first.kid(), rotated.until), None);
+            assert_eq!(keys.verifying_key("nobody's", 1_000), None);
+        }
+        // Two in a row: both old keys are still good.
+        let second = Keys::rotate(&config, 1_010, false).unwrap();
+        for kid in [first.kid(), &rotated.kid, &second.kid] {
+            assert!(one.verifying_key(kid, 1_020).is_some(), "{kid}");
+        }
+        let third = Keys::rotate(&config, 1_030, true).unwrap();
+        for kid in [first.kid(), &rotated.kid, &second.kid] {
+            assert!(Keys::load(&config).unwrap().verifying_key(kid, 1_030).is_none(), "{kid}");
+        }
+        assert!(one.verifying_key(&third.kid, 1_030).is_some());
+        fs::remove_dir_all(folder).unwrap();
+    }
+
+    #[test]
+    fn t4_a_key_that_the_configuration_names_is_not_replaced_behind_its_back() {
+        let (folder, config) = data_folder();
+        fs::create_dir_all(&folder).unwrap();
+        let (old, new) = (folder.join("old.pem"), folder.join("new.pem"));
+        for file in [&old, &new] {
+            fs::write(file, new_signing_pem().unwrap()).unwrap();
+        }
+        let mut config = Config { data_dir: folder.clone(), ..config };
+        config.auth.signing_key_file.clone_from(&old);
+        let before = Keys::load(&config).unwrap();
+        assert!(
+            Keys::rotate(&config, 0, false).err().unwrap().to_string().contains("retired_signing_key_files")
+        );
+        config.auth.signing_key_file = new;
+        config.auth.retired_signing_key_files = vec![old];
+        let after = Keys::load(&config).unwrap();
+        assert_ne!(after.signing_key().kid(), before.signing_key().kid());
+        assert!(after.verifying_key(before.signing_key().kid(), i64::MAX - 1).is_some());
+        config.auth.retired_signing_key_files = vec![folder.join("missing.pem")];
+        assert!(Keys::check(&config).is_err());
+        fs::remove_dir_all(folder).unwrap();
     }
 
     #[test]

@@ -54,6 +54,9 @@ enum Command {
     /// Manage administrators
     #[command(subcommand)]
     Admin(Admin),
+    /// Manage the key that signs access tokens
+    #[command(subcommand)]
+    Keys(KeysCommand),
     /// Print the OpenAPI document
     Openapi,
     /// Print the JSON Schema of debate files
@@ -82,6 +85,18 @@ struct NewAdmin {
     /// Read the password (15 characters or more) from standard input, which keeps it out of the shell's history
     #[arg(long, required = true)]
     password_stdin: bool,
+}
+
+#[derive(Subcommand)]
+enum KeysCommand {
+    /// Make another key; running servers over the data folder sign with it at once
+    ///
+    /// What the old one signed stays good until it expires, so nobody is signed out.
+    Rotate {
+        /// Refuse what the old key signed from now on: for a key that somebody else has
+        #[arg(long)]
+        at_once: bool,
+    },
 }
 
 #[derive(Subcommand)]
@@ -116,6 +131,7 @@ async fn run(command: Command) -> anyhow::Result<()> {
             println!("{}", config.summary());
             Ok(())
         }
+        Command::Keys(KeysCommand::Rotate { at_once }) => rotate_keys(at_once),
         Command::Healthcheck => serve::healthcheck(&Config::load()?).await,
         Command::Serve => {
             let config = Config::load()?;
@@ -207,6 +223,16 @@ async fn with_app(work: impl AsyncFnOnce(&App, &mut Orders) -> anyhow::Result<()
     .await;
     database.stop().await?;
     done
+}
+
+fn rotate_keys(at_once: bool) -> anyhow::Result<()> {
+    let rotated = Keys::rotate(&Config::load()?, Clock::System.now().timestamp(), at_once)?;
+    println!("{} signs from now on.", rotated.kid);
+    match chrono::DateTime::from_timestamp(rotated.until, 0).filter(|_| !at_once) {
+        Some(until) => println!("What {} signed is good until {until}.", rotated.retired_kid),
+        None => println!("What {} signed is refused: people refresh their tokens.", rotated.retired_kid),
+    }
+    Ok(())
 }
 
 fn read_input(file: &PathBuf) -> anyhow::Result<Vec<u8>> {

@@ -63,12 +63,13 @@ pub fn sign(app: &App, account: AccountId, session: SessionId) -> Result<String>
     };
     let mut header = Header::new(Algorithm::EdDSA);
     header.typ = Some(TYPE.to_owned());
-    header.kid = Some(app.keys.kid().to_owned());
-    let key = EncodingKey::from_ed_der(app.keys.signing_pkcs8());
+    let key = app.keys.signing_key();
+    header.kid = Some(key.kid().to_owned());
+    let key = EncodingKey::from_ed_der(key.pkcs8());
     encode(&header, &claims, &key).map_err(Error::internal)
 }
 
-/// Reads an access token: signed by our key for us, of the right type, and in its time.
+/// Reads an access token: signed by a key of ours for us, of the right type, and in its time.
 ///
 /// # Errors
 /// 401 for anything else; what is wrong is not told apart.
@@ -78,7 +79,8 @@ pub fn verify(app: &App, token: &str) -> Result<Claims> {
         return Err(refused());
     }
     let header = jsonwebtoken::decode_header(token).map_err(|_| refused())?;
-    let key_is_ours = header.kid.as_deref() == Some(app.keys.kid());
+    let now = app.now().timestamp();
+    let key = header.kid.as_deref().and_then(|kid| app.keys.verifying_key(kid, now)).ok_or_else(refused)?;
     // A key, or a place to find one, that comes with the token is the forger's.
     let brings_a_key = header.jku.is_some()
         || header.jwk.is_some()
@@ -89,7 +91,7 @@ pub fn verify(app: &App, token: &str) -> Result<Claims> {
     // Compressed, encrypted, or with extensions that must be understood: never ours.
     let is_special = header.zip.is_some() || header.enc.is_some() || header.crit.is_some();
     let is_access_token = header.typ.as_deref().is_some_and(|typ| typ.eq_ignore_ascii_case(TYPE));
-    if !key_is_ours || brings_a_key || is_special || !is_access_token {
+    if brings_a_key || is_special || !is_access_token {
         return Err(refused());
     }
     let mut validation = Validation::new(Algorithm::EdDSA);
@@ -98,9 +100,8 @@ pub fn verify(app: &App, token: &str) -> Result<Claims> {
     validation.set_audience(&[AUDIENCE]);
     // Compared below with the clock of the server, which tests can set.
     validation.validate_exp = false;
-    let key = DecodingKey::from_ed_der(app.keys.public());
+    let key = DecodingKey::from_ed_der(&key);
     let claims = decode::<Claims>(token, &key, &validation).map_err(|_| refused())?.claims;
-    let now = app.now().timestamp();
     let leeway = i64::from(app.config.auth.leeway_secs);
     let starts = claims.iat.max(claims.nbf.unwrap_or(i64::MIN));
     let is_over = claims.exp.saturating_add(leeway) <= now;

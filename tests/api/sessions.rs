@@ -163,7 +163,7 @@ fn part(token: &str, index: usize) -> Value {
 
 /// Signs any text as if it were a header and claims.
 fn sign_text(app: &TestApp, header: &str, claims: &str) -> String {
-    let key = Ed25519KeyPair::from_pkcs8_maybe_unchecked(app.app.keys.signing_pkcs8()).unwrap();
+    let key = Ed25519KeyPair::from_pkcs8_maybe_unchecked(app.app.keys.signing_key().pkcs8()).unwrap();
     let input = format!("{}.{}", base64url(header), base64url(claims));
     let signature = key.sign(input.as_bytes());
     format!("{input}.{}", base64url(signature))
@@ -235,7 +235,8 @@ async fn t1_access_tokens_are_made_by_rfc_9068() {
         }
     "#]]
     .assert_eq(&format!("{claims:#}\n"));
-    let kid = forger.app.app.keys.kid();
+    let key = forger.app.app.keys.signing_key();
+    let kid = key.kid();
     assert_eq!(forger.header, json!({ "typ": "at+jwt", "alg": "EdDSA", "kid": kid }));
 }
 
@@ -294,7 +295,7 @@ async fn t1_no_other_algorithm_will_do() {
             forger.fails(&token, &format!("alg {alg:?}")).await;
         }
     }
-    let public = forger.app.app.keys.public().to_vec();
+    let public = forger.app.app.keys.signing_key().public().to_vec();
     let der = [hex("302a300506032b6570032100"), public.clone()].concat();
     let pem =
         format!("-----BEGIN PUBLIC KEY-----\n{}\n-----END PUBLIC KEY-----\n", BASE64_STANDARD.encode(&der));
@@ -339,7 +340,7 @@ async fn t1_keys_come_from_our_own_store_only() {
 
     forger.fails(&sign_as_stranger(&forger.header), "another key").await;
     let strangers = stranger.public_key().as_ref();
-    let ours = forger.app.app.keys.public().to_vec();
+    let ours = forger.app.app.keys.signing_key().public().to_vec();
     for (name, value) in [
         ("jwk", jwk(strangers)),
         ("jwk", jwk(&ours)),

@@ -1,6 +1,8 @@
 //! The command line, beside a running server and without one.
 
 use std::fs;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use expect_test::expect;
 use serde_json::{Value, json};
@@ -202,4 +204,52 @@ fn documents_are_printed_without_a_database() {
     let schema: Value = serde_json::from_str(&folder.run(["schema"], "").succeeded().out).unwrap();
     assert!(schema["$schema"].is_string(), "{schema}");
     assert!(!folder.data().exists());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn t4_signing_keys_are_replaced_under_load_and_nobody_is_turned_away() {
+    let folder = Folder::new();
+    let server = folder.serve();
+    let done = Arc::new(AtomicBool::new(false));
+    let mut reading = Vec::new();
+    for name in ["alice", "bob"] {
+        let (client, guest, done) = (server.member(name).await, server.guest(), done.clone());
+        reading.push(tokio::spawn(async move {
+            let credentials = json!({ "login": name, "password": PASSWORD });
+            let (mut client, mut asked) = (client, 0);
+            while !done.load(Ordering::Relaxed) {
+                client.get("/me").await.is(200);
+                asked += 1;
+                if asked % 20 == 0 {
+                    let session = guest.post("/sessions", &credentials).await.is(201);
+                    client = guest.bearer(&session.text("/access_token"));
+                }
+            }
+            asked
+        }));
+    }
+    let kid = |token: &str| token.split('.').next().unwrap().to_owned();
+    let mut kids = vec![kid(server.sign_in("alice").await.token())];
+    for _ in 0..10 {
+        let said = folder.run(["keys", "rotate"], "").succeeded().out;
+        assert!(said.contains("signs from now on") && said.contains("is good until"), "{said}");
+        kids.push(kid(server.sign_in("alice").await.token()));
+    }
+    done.store(true, Ordering::Relaxed);
+    let mut asked = 0;
+    for reader in reading {
+        asked += reader.await.unwrap();
+    }
+    assert!(asked > 50, "{asked} requests met the rotations");
+    kids.sort();
+    kids.dedup();
+    assert_eq!(kids.len(), 11, "every rotation gave another key");
+
+    let alice = server.sign_in("alice").await;
+    alice.get("/me").await.is(200);
+    let said = folder.run(["keys", "rotate", "--at-once"], "").succeeded().out;
+    assert!(said.contains("is refused"), "{said}");
+    alice.get("/me").await.is(401);
+    server.sign_in("alice").await.get("/me").await.is(200);
+    server.stop();
 }
