@@ -56,6 +56,12 @@ codes! {
     WrongCredentials = 401 "wrong_credentials" "Wrong username, address or password";
     /// Known to exist, and not for this account to do.
     NotAllowed = 403 "not_allowed" "You may not do this";
+    /// Whatever concerns the safety of an account asks for a session, not a token.
+    SessionRequired = 403 "session_required" "This needs a session, not a personal access token";
+    /// A personal access token is good for so much and no more.
+    ScopeMissing = 403 "scope_missing" "The token does not have the scope for this";
+    /// What is dear to lose asks for a recent proof of who asks.
+    StepUpRequired = 403 "step_up_required" "Prove again who you are";
     /// Only its author may change a post.
     NotYourPost = 403 "not_your_post" "This post is not yours";
     /// Only its author may change a topic.
@@ -80,6 +86,8 @@ codes! {
     TopicIncomplete = 409 "topic_incomplete" "This topic lacks what an open topic needs";
     /// A reply to a post as deep as threads go.
     ThreadTooDeep = 409 "thread_too_deep" "This thread is as deep as threads go";
+    /// An account has as many personal access tokens as it may have.
+    TooManyTokens = 409 "too_many_tokens" "You have as many tokens as you may have";
     /// The first request with this key is still at work.
     IdempotencyKeyInUse = 409 "idempotency_key_in_use" "The first request with this key is still at work";
     /// The resource changed since it was read.

@@ -1,9 +1,11 @@
 //! Who may do what: the whole policy, one act after another. No input or output happens here.
 
 use crate::accounts::rules::{AccountState, Role};
+use crate::auth::rules::Scope;
+use crate::clock::Time;
 use crate::entity::{account, post, topic};
 use crate::error::{Code, Result};
-use crate::ids::{AccountId, SessionId};
+use crate::ids::{AccountId, SessionId, TokenId};
 use crate::posts::rules::PostStatus;
 use crate::topics::rules::TopicStatus;
 
@@ -12,17 +14,36 @@ use crate::topics::rules::TopicStatus;
 pub enum Actor {
     /// Nobody signed in.
     Anonymous,
-    /// Somebody with a session in force.
+    /// Somebody with a session or a personal access token in force.
     Account(SignedIn),
 }
 
-/// Somebody with a session in force, as of this request.
+/// With what somebody proves who they are.
+#[derive(Debug, Clone)]
+pub enum Credential {
+    /// With a session.
+    Session {
+        /// Which one.
+        id: SessionId,
+        /// When its owner last proved who they are.
+        authenticated_at: Time,
+    },
+    /// With a personal access token: a bot or a script.
+    Token {
+        /// Which one.
+        id: TokenId,
+        /// What it is good for.
+        scopes: Vec<Scope>,
+    },
+}
+
+/// Somebody with a session or a token in force, as of this request.
 #[derive(Debug, Clone)]
 pub struct SignedIn {
     /// The account.
     pub id: AccountId,
-    /// The session.
-    pub session_id: SessionId,
+    /// With what they prove it.
+    pub credential: Credential,
     /// What the account may do.
     pub role: Role,
     /// Whether it may do anything.
@@ -52,6 +73,47 @@ impl Actor {
             .ok_or_else(|| Code::Unauthenticated.error("Send Authorization: Bearer with an access token."))
     }
 
+    /// The one who signed in, if what they signed in with is good for this.
+    ///
+    /// # Errors
+    /// 401 where nobody did, 403 where their token is not good for it.
+    pub fn require_scope(&self, scope: Scope) -> Result<&SignedIn> {
+        let account = self.require()?;
+        if account.has_scope(scope) {
+            return Ok(account);
+        }
+        Err(Code::ScopeMissing.error(format!("It needs the scope `{}`.", scope.name())))
+    }
+
+    /// The one who signed in, and their session: for what concerns the safety of the account.
+    ///
+    /// # Errors
+    /// 401 where nobody did, 403 where they did with a token.
+    pub fn require_session(&self) -> Result<(&SignedIn, SessionId)> {
+        let account = self.require()?;
+        match account.credential {
+            Credential::Session { id, .. } => Ok((account, id)),
+            Credential::Token { .. } => {
+                Err(Code::SessionRequired.error("Sign in: no personal access token is good for this."))
+            }
+        }
+    }
+
+    /// As [`Actor::require_session`], with a proof of who they are that is not older than `since`.
+    ///
+    /// # Errors
+    /// As there, and 403 where the last proof is older.
+    pub fn require_fresh_session(&self, since: Time) -> Result<(&SignedIn, SessionId)> {
+        let (account, session) = self.require_session()?;
+        match account.credential {
+            Credential::Session { authenticated_at, .. } if authenticated_at >= since => {
+                Ok((account, session))
+            }
+            _ => Err(Code::StepUpRequired
+                .error("Send your password to POST /sessions/current/reauthentication, then ask again.")),
+        }
+    }
+
     /// Whether this is the account.
     pub fn is(&self, id: Option<AccountId>) -> bool {
         id.is_some() && self.id() == id
@@ -59,7 +121,8 @@ impl Actor {
 
     /// Whether this is a moderator or an administrator.
     pub fn is_staff(&self) -> bool {
-        self.signed_in().is_some_and(|account| account.role != Role::Member)
+        self.signed_in()
+            .is_some_and(|account| account.role != Role::Member && account.has_scope(Scope::Moderate))
     }
 
     /// Asks for the permit to do something: the only way to get one.
@@ -67,7 +130,7 @@ impl Actor {
     /// # Errors
     /// 401 where nobody signed in, else what the policy says.
     pub fn may<A: Action>(&self, act: A) -> Result<Permit<A>> {
-        let account = self.require()?;
+        let account = self.require_scope(A::SCOPE)?;
         if account.state != AccountState::Active {
             return Err(Code::NotAllowed.error("This account is suspended."));
         }
@@ -76,8 +139,29 @@ impl Actor {
     }
 }
 
+impl SignedIn {
+    /// Whether what they signed in with is good for this: a session is good for everything.
+    pub fn has_scope(&self, scope: Scope) -> bool {
+        match &self.credential {
+            Credential::Session { .. } => true,
+            Credential::Token { scopes, .. } => scopes.contains(&scope),
+        }
+    }
+
+    /// The session, where they signed in with one.
+    pub fn session_id(&self) -> Option<SessionId> {
+        match self.credential {
+            Credential::Session { id, .. } => Some(id),
+            Credential::Token { .. } => None,
+        }
+    }
+}
+
 /// Something that can be done.
 pub trait Action {
+    /// What a personal access token must be good for.
+    const SCOPE: Scope;
+
     /// Whether this actor, who is signed in, may do it.
     ///
     /// # Errors
@@ -119,6 +203,8 @@ fn allow_if(allowed: bool, code: Code, detail: &'static str) -> Result<()> {
 pub struct EditAccount<'a>(pub &'a account::Model);
 
 impl Action for EditAccount<'_> {
+    const SCOPE: Scope = Scope::Profile;
+
     fn decide(&self, who: &Actor) -> Result<()> {
         allow_if(who.is(Some(self.0.id)), Code::NotAllowed, "Only its owner changes an account.")
     }
@@ -129,6 +215,8 @@ impl Action for EditAccount<'_> {
 pub struct CreateTopic;
 
 impl Action for CreateTopic {
+    const SCOPE: Scope = Scope::Post;
+
     fn decide(&self, _: &Actor) -> Result<()> {
         Ok(())
     }
@@ -139,6 +227,8 @@ impl Action for CreateTopic {
 pub struct EditTopic<'a>(pub &'a topic::Model);
 
 impl Action for EditTopic<'_> {
+    const SCOPE: Scope = Scope::Post;
+
     fn decide(&self, who: &Actor) -> Result<()> {
         allow_if(
             who.is_staff() || who.is(Some(self.0.author_id)) && self.0.status == TopicStatus::Draft,
@@ -158,6 +248,8 @@ pub struct CreatePost<'a> {
 }
 
 impl Action for CreatePost<'_> {
+    const SCOPE: Scope = Scope::Post;
+
     fn decide(&self, _: &Actor) -> Result<()> {
         allow_if(
             self.topic.status == TopicStatus::Open,
@@ -177,6 +269,8 @@ impl Action for CreatePost<'_> {
 pub struct EditPost<'a>(pub &'a post::Model);
 
 impl Action for EditPost<'_> {
+    const SCOPE: Scope = Scope::Post;
+
     fn decide(&self, who: &Actor) -> Result<()> {
         allow_if(who.is(self.0.author_id), Code::NotYourPost, "Only its author revises a post.")?;
         allow_if(
@@ -192,6 +286,8 @@ impl Action for EditPost<'_> {
 pub struct DeletePost<'a>(pub &'a post::Model);
 
 impl Action for DeletePost<'_> {
+    const SCOPE: Scope = Scope::Post;
+
     fn decide(&self, who: &Actor) -> Result<()> {
         allow_if(who.is(self.0.author_id), Code::NotYourPost, "Only its author deletes a post.")?;
         allow_if(self.0.status == PostStatus::Visible, Code::PostDeleted, "It is gone already.")
@@ -208,6 +304,8 @@ pub struct Vote<'a> {
 }
 
 impl Action for Vote<'_> {
+    const SCOPE: Scope = Scope::Vote;
+
     fn decide(&self, who: &Actor) -> Result<()> {
         allow_if(!who.is(self.post.author_id), Code::OwnPost, "Others judge it.")?;
         allow_if(self.post.status == PostStatus::Visible, Code::PostDeleted, "Nobody votes on a tombstone.")?;

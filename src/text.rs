@@ -273,7 +273,22 @@ macro_rules! text {
     (@kind markdown) => { $crate::text::Kind::Markdown };
 }
 
-pub(crate) use {string_value, text};
+/// Declares an enumeration that is text on the wire and in the database.
+macro_rules! text_enum {
+    ($(#[$doc:meta])* pub enum $name:ident { $($(#[$vdoc:meta])* $variant:ident = $text:tt,)* }) => {
+        $(#[$doc])*
+        #[derive(
+            Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize, utoipa::ToSchema,
+            sea_orm::EnumIter, sea_orm::DeriveActiveEnum,
+        )]
+        #[sea_orm(rs_type = "String", db_type = "Text")]
+        pub enum $name {
+            $($(#[$vdoc])* #[serde(rename = $text)] #[sea_orm(string_value = $text)] $variant,)*
+        }
+    };
+}
+
+pub(crate) use {string_value, text, text_enum};
 
 #[cfg(test)]
 mod tests {

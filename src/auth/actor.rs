@@ -1,10 +1,12 @@
-//! Who asks: the bearer of an access token whose session is still in force.
+//! Who asks: the bearer of an access token whose session is still in force, or of a personal access token.
 
 use axum::extract::FromRequestParts;
+use axum::http::Method;
 use axum::http::header::AUTHORIZATION;
 use axum::http::request::Parts;
 
-use super::{store, token};
+use super::rules::Scope;
+use super::{rules, store, token};
 use crate::app::App;
 use crate::error::{Code, Error, Result};
 use crate::http::ClientAddress;
@@ -20,7 +22,12 @@ impl FromRequestParts<App> for Actor {
         // A bad token counts for the address it comes from.
         let id = actor.as_ref().ok().and_then(Actor::id);
         limits::count(app, parts, id.map_or(Client::Address(address), Client::Account))?;
-        actor
+        let actor = actor?;
+        // What a token may write is the policy's to say; reading has no act that would ask.
+        if matches!(parts.method, Method::GET | Method::HEAD) && actor.id().is_some() {
+            actor.require_scope(Scope::Read)?;
+        }
+        Ok(actor)
     }
 }
 
@@ -38,6 +45,10 @@ async fn read(parts: &Parts, app: &App) -> Result<Actor> {
     if !scheme.eq_ignore_ascii_case("bearer") {
         return Err(refused());
     }
-    let claims = token::verify(app, credentials.trim())?;
+    let credentials = credentials.trim();
+    if credentials.starts_with(rules::PREFIX) {
+        return store::token_owner(app, credentials).await;
+    }
+    let claims = token::verify(app, credentials)?;
     store::actor(app, claims.sid, claims.sub).await
 }

@@ -3,26 +3,28 @@
 use axum::extract::State;
 use axum::http::HeaderMap;
 use axum::http::header::USER_AGENT;
+use chrono::TimeDelta;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
+use super::rules::{Scope, TokenName};
 use super::store::{self, RefreshToken, Refreshed};
 use super::token;
 use crate::accounts::rules::{AccountKind, AccountState, PasswordAttempt};
 use crate::accounts::{self, OwnAccount};
 use crate::app::App;
-use crate::clock::Timestamp;
+use crate::clock::{Time, Timestamp};
 use crate::db::keyset;
-use crate::entity::session;
-use crate::error::{Code, Result};
+use crate::entity::{personal_access_token, session};
+use crate::error::{Code, Error, Field, Result};
 use crate::events::{self, Event};
 use crate::hashing::Verdict;
 use crate::http::limits::{Client, Guest};
 use crate::http::page::{Limit, Page};
 use crate::http::{Answer, Body, Cache, Claimed, Create, Path, Query};
-use crate::ids::{AccountId, SessionId};
+use crate::ids::{AccountId, SessionId, TokenId};
 use crate::keys::sha256;
 use crate::policy::Actor;
 
@@ -202,14 +204,14 @@ async fn list_sessions(
     actor: Actor,
     Query(query): Query<SessionsQuery>,
 ) -> Result<Answer> {
-    let own = actor.require()?;
+    let (own, current) = actor.require_session()?;
     let name = format!("sessions/{}", own.id);
     let before = query.after.as_deref().map(|after| keyset::decode(&app, &name, after)).transpose()?;
     let sessions = store::list(&app.db, own.id, before, query.limit, app.now()).await?;
     let page = Page::cut(sessions, query.limit, |last| keyset::encode(&app, &name, &last.id));
     let view = |session: session::Model| SessionView {
         id: session.id,
-        current: session.id == own.session_id,
+        current: session.id == current,
         user_agent: session.user_agent,
         client_address: session.client_address,
         created_at: session.created_at.into(),
@@ -220,7 +222,7 @@ async fn list_sessions(
 }
 
 async fn end(app: &App, actor: &Actor, id: SessionId) -> Result<Answer> {
-    let own = actor.require()?;
+    let (own, _) = actor.require_session()?;
     let tx = app.begin().await?;
     let session = store::find_own(tx.conn(), own.id, id).await?;
     store::end(&tx, &[session.id], "signed_out", app.now()).await?;
@@ -235,7 +237,7 @@ async fn end(app: &App, actor: &Actor, id: SessionId) -> Result<Answer> {
 /// Ends the session that asks. Its access token is refused from then on.
 #[utoipa::path(delete, path = "/sessions/current", tag = "sessions", responses((status = 204)), security(("bearer" = [])))]
 async fn end_current_session(State(app): State<App>, actor: Actor) -> Result<Answer> {
-    let id = actor.require()?.session_id;
+    let (_, id) = actor.require_session()?;
     end(&app, &actor, id).await
 }
 
@@ -245,11 +247,212 @@ async fn end_session(State(app): State<App>, actor: Actor, Path(id): Path<Sessio
     end(&app, &actor, id).await
 }
 
-/// Every path about sessions.
+/// Which sessions are ended.
+#[derive(Debug, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+struct EndAllQuery {
+    /// Whether the session that asks goes on.
+    #[serde(default)]
+    keep_current: bool,
+}
+
+/// End all of one's own sessions
+#[utoipa::path(delete, path = "/sessions", tag = "sessions", params(EndAllQuery), responses((status = 204)), security(("bearer" = [])))]
+async fn end_all_sessions(
+    State(app): State<App>,
+    actor: Actor,
+    Query(query): Query<EndAllQuery>,
+) -> Result<Answer> {
+    let (own, current) = actor.require_session()?;
+    let tx = app.begin().await?;
+    let ended = store::end_all(&tx, own.id, query.keep_current.then_some(current), app.now()).await?;
+    let data = serde_json::json!({ "ended": ended });
+    let event = Event { kind: "sessions_ended", subject_id: Some(own.id.0), data, ..actor.event() };
+    events::record(&app, &tx, event).await?;
+    tx.commit().await?;
+    Ok(Answer::none())
+}
+
+/// A proof of who asks.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+struct Reauthentication {
+    #[schema(value_type = String, format = "password")]
+    password: PasswordAttempt,
+}
+
+/// Prove again who one is
+///
+/// What is dear to lose, such as making a personal access token, asks for a proof that is not older than ten
+/// minutes; signing in is one.
+#[utoipa::path(post, path = "/sessions/current/reauthentication", tag = "sessions", request_body = Reauthentication, responses((status = 204)), security(("bearer" = [])))]
+async fn reauthenticate(
+    State(app): State<App>,
+    actor: Actor,
+    guest: Guest,
+    Body(proof): Body<Reauthentication>,
+) -> Result<Answer> {
+    let (own, session) = actor.require_session()?;
+    let account = accounts::require(&app.db, own.id).await?;
+    guest.signs_in_to(&app, Client::Login(sha256(accounts::login_key(&account.username).as_bytes())))?;
+    let verdict = app.hasher.verify(proof.password.expose().clone(), account.password_hash).await?;
+    if verdict == Verdict::Wrong {
+        return Err(Code::WrongCredentials.error("Mind capitals in the password."));
+    }
+    let tx = app.begin().await?;
+    store::note_authentication(&tx, session, app.now()).await?;
+    let event = Event { kind: "session_reauthenticated", subject_id: Some(session.0), ..actor.event() };
+    events::record(&app, &tx, event).await?;
+    tx.commit().await?;
+    Ok(Answer::none())
+}
+
+/// A personal access token to be made.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+struct NewToken {
+    name: TokenName,
+    /// What it is good for.
+    #[schema(min_items = 1, max_items = 5)]
+    scopes: Vec<Scope>,
+    /// Until when it is good: a year from now at most.
+    expires_at: Timestamp,
+}
+
+/// A personal access token, without its secret.
+#[derive(Debug, Serialize, ToSchema)]
+struct TokenView {
+    id: TokenId,
+    name: String,
+    scopes: Vec<Scope>,
+    created_at: Timestamp,
+    expires_at: Timestamp,
+    /// Give or take an hour; null if never.
+    last_used_at: Option<Timestamp>,
+}
+
+/// A personal access token that was just made.
+#[derive(Debug, Serialize, ToSchema)]
+struct MadeToken {
+    #[serde(flatten)]
+    about: TokenView,
+    /// Send it as `Authorization: Bearer`. It is shown this once.
+    token: String,
+}
+
+impl From<personal_access_token::Model> for TokenView {
+    fn from(token: personal_access_token::Model) -> Self {
+        Self {
+            id: token.id,
+            name: token.name,
+            scopes: token.scopes.iter().filter_map(|name| Scope::named(name)).collect(),
+            created_at: token.created_at.into(),
+            expires_at: token.expires_at.into(),
+            last_used_at: token.last_used_at.map(Into::into),
+        }
+    }
+}
+
+/// The longest life of a personal access token.
+const LONGEST: TimeDelta = TimeDelta::days(366);
+
+impl NewToken {
+    fn check(&self, now: Time) -> Result<()> {
+        let mut wrong = Vec::new();
+        if self.scopes.is_empty() {
+            wrong.push(Field::new("scopes", "too_few", "A token is good for something."));
+        }
+        for (i, scope) in self.scopes.iter().enumerate() {
+            if self.scopes[..i].contains(scope) {
+                wrong.push(Field::new(format!("scopes[{i}]"), "duplicate", "This scope is there already."));
+            }
+        }
+        let expires_at = Time::from(self.expires_at);
+        if expires_at <= now || expires_at > now + LONGEST {
+            wrong.push(Field::new("expires_at", "out_of_range", "From now to a year from now."));
+        }
+        if wrong.is_empty() { Ok(()) } else { Err(Error::fields(wrong)) }
+    }
+}
+
+/// Make a personal access token
+///
+/// For a bot or a script. Asks for a proof of who asks that is not older than ten minutes.
+#[utoipa::path(post, path = "/me/tokens", tag = "sessions", request_body = NewToken, responses((status = 201, body = MadeToken)), security(("bearer" = [])))]
+async fn create_token(State(app): State<App>, actor: Actor, create: Create<NewToken>) -> Result<Answer> {
+    let since = app.now() - TimeDelta::seconds(app.config.auth.fresh_secs.into());
+    let (own, _) = actor.require_fresh_session(since)?;
+    create.input.check(app.now())?;
+    let tx = app.begin().await?;
+    let (new, claimed) = create.claim(&app, &tx, &actor).await?;
+    let once = match claimed {
+        Claimed::Before(answer) => return Ok(answer),
+        Claimed::Now(once) => once,
+    };
+    let (made, token) =
+        store::make_token(&app, &tx, own.id, &new.name, &new.scopes, new.expires_at.into()).await?;
+    let data = serde_json::json!({ "scopes": new.scopes });
+    let event = Event { kind: "token_created", subject_id: Some(made.id.0), data, ..actor.event() };
+    events::record(&app, &tx, event).await?;
+    let view = MadeToken { about: made.into(), token };
+    let answer = Answer::created(format!("/api/v1/me/tokens/{}", view.about.id), &view, Cache::No)?;
+    let answer = once.record(&app, &tx, answer).await?;
+    tx.commit().await?;
+    Ok(answer)
+}
+
+/// What a list of tokens is asked for.
+#[derive(Debug, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+struct TokensQuery {
+    /// `next` of the page before.
+    after: Option<String>,
+    /// Tokens a page, 1 to 100.
+    #[serde(default)]
+    #[param(value_type = Option<u8>, minimum = 1, maximum = 100, default = 25)]
+    limit: Limit,
+}
+
+/// List one's own personal access tokens
+///
+/// Those in force, newest first.
+#[utoipa::path(get, path = "/me/tokens", tag = "sessions", params(TokensQuery), responses((status = 200, body = Page<TokenView>)), security(("bearer" = [])))]
+async fn list_tokens(
+    State(app): State<App>,
+    actor: Actor,
+    Query(query): Query<TokensQuery>,
+) -> Result<Answer> {
+    let (own, _) = actor.require_session()?;
+    let name = format!("tokens/{}", own.id);
+    let before = query.after.as_deref().map(|after| keyset::decode(&app, &name, after)).transpose()?;
+    let tokens = store::list_tokens(&app.db, own.id, before, query.limit, app.now()).await?;
+    let page = Page::cut(tokens, query.limit, |last| keyset::encode(&app, &name, &last.id));
+    let items = page.items.into_iter().map(TokenView::from).collect();
+    Answer::ok(&Page::<TokenView> { items, next: page.next }, Cache::No)
+}
+
+/// Revoke a personal access token
+#[utoipa::path(delete, path = "/me/tokens/{id}", tag = "sessions", params(("id" = TokenId, Path)), responses((status = 204)), security(("bearer" = [])))]
+async fn revoke_token(State(app): State<App>, actor: Actor, Path(id): Path<TokenId>) -> Result<Answer> {
+    let (own, _) = actor.require_session()?;
+    let tx = app.begin().await?;
+    store::revoke_token(&tx, own.id, id, app.now()).await?;
+    let event = Event { kind: "token_revoked", subject_id: Some(id.0), ..actor.event() };
+    events::record(&app, &tx, event).await?;
+    tx.commit().await?;
+    Ok(Answer::none())
+}
+
+/// Every path about sessions and tokens.
 pub fn router() -> OpenApiRouter<App> {
     OpenApiRouter::new()
-        .routes(routes!(list_sessions, create_session))
+        .routes(routes!(list_sessions, create_session, end_all_sessions))
         .routes(routes!(refresh_session))
         .routes(routes!(end_current_session))
+        .routes(routes!(reauthenticate))
         .routes(routes!(end_session))
+        .routes(routes!(list_tokens, create_token))
+        .routes(routes!(revoke_token))
 }

@@ -7,21 +7,23 @@ use sea_orm::{
     ColumnTrait, ConnectionTrait, EntityTrait, FromQueryResult, QueryFilter, QueryOrder, QuerySelect,
 };
 
+use super::rules::{Scope, TokenName, read_token, write_token};
 use crate::accounts::rules::{AccountState, Role};
 use crate::app::App;
 use crate::clock::Time;
 use crate::db::{Tx, insert, one, sql};
-use crate::entity::{account, refresh_token, session};
+use crate::entity::{account, personal_access_token, refresh_token, session};
 use crate::error::{Code, Error, Result};
 use crate::http::page::Limit;
-use crate::ids::{AccountId, SessionId};
+use crate::ids::{AccountId, SessionId, TokenId};
 use crate::keys::{random, sha256};
-use crate::policy::{Actor, SignedIn};
+use crate::policy::{Actor, Credential, SignedIn};
 
 #[derive(FromQueryResult)]
 struct Standing {
     role: Role,
     state: AccountState,
+    authenticated_at: Time,
 }
 
 /// The bearer of a verified token, if the session is in force: one read by primary key.
@@ -32,18 +34,174 @@ pub(super) async fn actor(app: &App, session_id: SessionId, account_id: AccountI
     let standing: Option<Standing> = one(
         &app.db,
         sql(
-            "SELECT a.role, a.state FROM session s JOIN account a ON a.id = s.account_id
+            "SELECT a.role, a.state, s.authenticated_at FROM session s JOIN account a ON a.id = s.account_id
              WHERE s.id = $1 AND s.account_id = $2 AND s.ended_at IS NULL AND s.expires_at > $3",
             [session_id.into(), account_id.into(), app.now().into()],
         ),
     )
     .await?;
     match standing {
-        Some(Standing { role, state }) if state != AccountState::Deleted => {
-            Ok(Actor::Account(SignedIn { id: account_id, session_id, role, state }))
+        Some(Standing { role, state, authenticated_at }) if state != AccountState::Deleted => {
+            let credential = Credential::Session { id: session_id, authenticated_at };
+            Ok(Actor::Account(SignedIn { id: account_id, credential, role, state }))
         }
         _ => Err(Code::InvalidToken.error("This session has ended; sign in again.")),
     }
+}
+
+#[derive(FromQueryResult)]
+struct TokenStanding {
+    id: TokenId,
+    account_id: AccountId,
+    scopes: Vec<String>,
+    last_used_at: Option<Time>,
+    role: Role,
+    state: AccountState,
+}
+
+/// How exactly it is kept when a token was last used: a write at every read would be dear.
+const LAST_USED: TimeDelta = TimeDelta::hours(1);
+
+/// The owner of a personal access token that is in force: one read by the token's hash.
+///
+/// # Errors
+/// 401 for what is no token of ours, or none any more.
+pub(super) async fn token_owner(app: &App, text: &str) -> Result<Actor> {
+    let refused = || Code::InvalidToken.error("Make a new personal access token.");
+    // The checksum tells most of what is no token without a question to the database.
+    let secret = read_token(text).ok_or_else(refused)?;
+    let now = app.now();
+    let found: Option<TokenStanding> = one(
+        &app.db,
+        sql(
+            "SELECT t.id, t.account_id, t.scopes, t.last_used_at, a.role, a.state
+             FROM personal_access_token t JOIN account a ON a.id = t.account_id
+             WHERE t.token_hash = $1 AND t.revoked_at IS NULL AND t.expires_at > $2",
+            [sha256(&secret).to_vec().into(), now.into()],
+        ),
+    )
+    .await?;
+    let found = found.filter(|found| found.state != AccountState::Deleted).ok_or_else(refused)?;
+    if found.last_used_at.is_none_or(|used| now - used >= LAST_USED) {
+        let tx = app.begin().await?;
+        let statement = "UPDATE personal_access_token SET last_used_at = $2 WHERE id = $1";
+        tx.conn().execute_raw(sql(statement, [found.id.into(), now.into()])).await?;
+        tx.commit().await?;
+    }
+    let scopes = found.scopes.iter().filter_map(|name| Scope::named(name)).collect();
+    Ok(Actor::Account(SignedIn {
+        id: found.account_id,
+        credential: Credential::Token { id: found.id, scopes },
+        role: found.role,
+        state: found.state,
+    }))
+}
+
+/// How many personal access tokens an account may have at a time.
+const MAX_TOKENS: i64 = 50;
+
+#[derive(FromQueryResult)]
+struct Count {
+    count: i64,
+}
+
+/// Makes a personal access token, and gives it with its secret, which nobody sees again.
+///
+/// # Errors
+/// 409 where there are too many.
+pub(super) async fn make_token(
+    app: &App,
+    tx: &Tx,
+    account_id: AccountId,
+    name: &TokenName,
+    scopes: &[Scope],
+    expires_at: Time,
+) -> Result<(personal_access_token::Model, String)> {
+    let now = app.now();
+    // The account is locked, so that the count stays true.
+    account::Entity::find_by_id(account_id)
+        .lock_exclusive()
+        .one(tx.conn())
+        .await?
+        .ok_or_else(Error::not_found)?;
+    let in_force = "SELECT count(*) AS count FROM personal_access_token
+                    WHERE account_id = $1 AND revoked_at IS NULL AND expires_at > $2";
+    let in_force: Option<Count> = one(tx.conn(), sql(in_force, [account_id.into(), now.into()])).await?;
+    if in_force.is_some_and(|in_force| in_force.count >= MAX_TOKENS) {
+        return Err(Code::TooManyTokens.error(format!("At most {MAX_TOKENS} at a time: revoke one first.")));
+    }
+    let secret: [u8; 32] = random()?;
+    let token = personal_access_token::Model {
+        id: app.ids.next(),
+        account_id,
+        name: name.to_string(),
+        token_hash: sha256(&secret).to_vec(),
+        scopes: scopes.iter().map(|scope| scope.name().to_owned()).collect(),
+        created_at: now,
+        expires_at,
+        last_used_at: None,
+        revoked_at: None,
+    };
+    insert(tx, token.clone()).await?;
+    Ok((token, write_token(&secret)))
+}
+
+/// The personal access tokens of an account that are in force, newest first, one more than asked for.
+///
+/// # Errors
+/// The database is away.
+pub(super) async fn list_tokens(
+    db: &impl ConnectionTrait,
+    account_id: AccountId,
+    before: Option<TokenId>,
+    limit: Limit,
+    now: Time,
+) -> Result<Vec<personal_access_token::Model>> {
+    let tokens = personal_access_token::Entity::find()
+        .filter(personal_access_token::Column::AccountId.eq(account_id))
+        .filter(personal_access_token::Column::RevokedAt.is_null())
+        .filter(personal_access_token::Column::ExpiresAt.gt(now))
+        .filter(personal_access_token::Column::Id.lt(before.unwrap_or(TokenId(uuid::Uuid::max()))))
+        .order_by_desc(personal_access_token::Column::Id)
+        .limit(u64::try_from(limit.and_one()).unwrap_or_default());
+    Ok(tokens.all(db).await?)
+}
+
+/// Revokes a personal access token of this account.
+///
+/// # Errors
+/// 404 where there is none in force.
+pub(super) async fn revoke_token(tx: &Tx, account_id: AccountId, id: TokenId, now: Time) -> Result<()> {
+    let statement = "UPDATE personal_access_token SET revoked_at = $3
+                     WHERE id = $1 AND account_id = $2 AND revoked_at IS NULL AND expires_at > $3";
+    let revoked = tx.conn().execute_raw(sql(statement, [id.into(), account_id.into(), now.into()])).await?;
+    if revoked.rows_affected() == 0 { Err(Error::not_found()) } else { Ok(()) }
+}
+
+/// Notes that the owner of a session proved again who they are.
+///
+/// # Errors
+/// The database is away.
+pub(super) async fn note_authentication(tx: &Tx, id: SessionId, now: Time) -> Result<()> {
+    let statement = "UPDATE session SET authenticated_at = $2 WHERE id = $1";
+    tx.conn().execute_raw(sql(statement, [id.into(), now.into()])).await?;
+    Ok(())
+}
+
+/// Ends every session of an account, but perhaps one.
+///
+/// # Errors
+/// The database is away.
+pub(super) async fn end_all(
+    tx: &Tx,
+    account_id: AccountId,
+    but: Option<SessionId>,
+    now: Time,
+) -> Result<u64> {
+    let statement = "UPDATE session SET ended_at = $3, ended_because = 'signed_out'
+                     WHERE account_id = $1 AND id IS DISTINCT FROM $2 AND ended_at IS NULL AND expires_at > $3";
+    let values = [account_id.into(), but.into(), now.into()];
+    Ok(tx.conn().execute_raw(sql(statement, values)).await?.rows_affected())
 }
 
 /// A refresh token on its way to the client: 256 random bits, in base64url behind a prefix that secret
@@ -51,7 +209,8 @@ pub(super) async fn actor(app: &App, session_id: SessionId, account_id: AccountI
 #[derive(Clone)]
 pub(super) struct RefreshToken([u8; 32]);
 
-const PREFIX: &str = "otw_rt_";
+/// By this a refresh token is known.
+const REFRESH_PREFIX: &str = "otw_rt_";
 
 impl RefreshToken {
     fn new() -> Result<Self> {
@@ -60,13 +219,13 @@ impl RefreshToken {
 
     /// Reads what a client sent.
     pub(super) fn parse(text: &str) -> Option<Self> {
-        let bytes = BASE64_URL_SAFE_NO_PAD.decode(text.strip_prefix(PREFIX)?).ok()?;
+        let bytes = BASE64_URL_SAFE_NO_PAD.decode(text.strip_prefix(REFRESH_PREFIX)?).ok()?;
         bytes.try_into().ok().map(Self)
     }
 
     /// The token as the client gets it.
     pub(super) fn expose(&self) -> String {
-        format!("{PREFIX}{}", BASE64_URL_SAFE_NO_PAD.encode(self.0))
+        format!("{REFRESH_PREFIX}{}", BASE64_URL_SAFE_NO_PAD.encode(self.0))
     }
 
     fn hash(&self) -> Vec<u8> {
@@ -105,6 +264,7 @@ pub(super) async fn begin(
         user_agent,
         client_address,
         created_at: now,
+        authenticated_at: now,
         last_used_at: now,
         idle_expires_at: now + idle,
         expires_at: now + absolute,

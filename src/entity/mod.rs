@@ -10,6 +10,7 @@ pub mod citation;
 pub mod debate_import;
 pub mod event;
 pub mod historical_event;
+pub mod personal_access_token;
 pub mod post;
 pub mod post_revision;
 pub mod post_tally;

@@ -21,6 +21,8 @@ pub struct Model {
     pub client_address: String,
     /// When it began.
     pub created_at: Time,
+    /// When its owner last proved who they are.
+    pub authenticated_at: Time,
     /// When it was last refreshed.
     pub last_used_at: Time,
     /// When it ends unless it is refreshed.

@@ -8,7 +8,7 @@ use crate::app::App;
 use crate::db::{Tx, sql};
 use crate::error::Result;
 use crate::ids::{AccountId, SessionId, TopicId};
-use crate::policy::Actor;
+use crate::policy::{Actor, SignedIn};
 
 /// What happened.
 #[derive(Debug, Clone, Default)]
@@ -33,7 +33,7 @@ impl Actor {
         let signed_in = self.signed_in();
         Event {
             actor_id: signed_in.map(|account| account.id),
-            session_id: signed_in.map(|account| account.session_id),
+            session_id: signed_in.and_then(SignedIn::session_id),
             ..Event::default()
         }
     }

@@ -6,8 +6,7 @@ use uuid::Uuid;
 
 use crate::error::Field;
 use crate::invalid::Invalid;
-use crate::sources::rules::text_enum;
-use crate::text::text;
+use crate::text::{text, text_enum};
 
 text_enum! {
     /// Whether a post is there.

@@ -5,8 +5,8 @@ use utoipa::ToSchema;
 
 use crate::error::Field;
 use crate::historic_date::HistoricDate;
-use crate::sources::rules::{CitationByKey, Key, NewQuotation, NewSource, check_keyed_citations, text_enum};
-use crate::text::text;
+use crate::sources::rules::{CitationByKey, Key, NewQuotation, NewSource, check_keyed_citations};
+use crate::text::{text, text_enum};
 
 text_enum! {
     /// What the counterfactual world does by the horizon, set beside what really happened. The causal

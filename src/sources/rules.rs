@@ -7,23 +7,7 @@ use crate::error::Field;
 use crate::historic_date::HistoricDate;
 use crate::ids::{QuotationId, SourceId};
 use crate::invalid::Invalid;
-use crate::text::text;
-
-/// Declares an enumeration that is text on the wire and in the database.
-macro_rules! text_enum {
-    ($(#[$doc:meta])* pub enum $name:ident { $($(#[$vdoc:meta])* $variant:ident = $text:tt,)* }) => {
-        $(#[$doc])*
-        #[derive(
-            Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize, utoipa::ToSchema,
-            sea_orm::EnumIter, sea_orm::DeriveActiveEnum,
-        )]
-        #[sea_orm(rs_type = "String", db_type = "Text")]
-        pub enum $name {
-            $($(#[$vdoc])* #[serde(rename = $text)] #[sea_orm(string_value = $text)] $variant,)*
-        }
-    };
-}
-pub(crate) use text_enum;
+use crate::text::{text, text_enum};
 
 text_enum! {
     /// How close a source is to what it tells of.

@@ -9,9 +9,9 @@ use crate::historic_date::HistoricDate;
 use crate::invalid::Invalid;
 use crate::scenarios::rules::{NewScenario, check_scenarios};
 use crate::sources::rules::{
-    CitationByKey, Key, NewQuotation, NewSource, check_bibliography, check_keyed_citations, text_enum,
+    CitationByKey, Key, NewQuotation, NewSource, check_bibliography, check_keyed_citations,
 };
-use crate::text::text;
+use crate::text::{text, text_enum};
 
 text_enum! {
     /// Where a topic is in its life.

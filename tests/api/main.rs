@@ -39,5 +39,6 @@ mod posts;
 mod schema;
 mod sessions;
 mod threads;
+mod tokens;
 mod topics;
 mod votes;

@@ -15,6 +15,7 @@ use utoipa_axum::routes;
 use uuid::Uuid;
 
 use crate::app::App;
+use crate::auth::rules::Scope;
 use crate::db::ConnectionTrait;
 use crate::db::keyset::{self, RankPosition, Walk};
 use crate::entity::topic;
@@ -279,7 +280,8 @@ async fn create_post(
     Path(name): Path<String>,
     create: Create<NewPost>,
 ) -> Result<Answer> {
-    actor.require()?;
+    // Before the key is looked up: what was answered to a session is not for a token without the scope.
+    actor.require_scope(Scope::Post)?;
     let tx = app.begin().await?;
     let (new, claimed) = create.claim(&app, &tx, &actor).await?;
     let once = match claimed {

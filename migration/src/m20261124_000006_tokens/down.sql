@@ -1,0 +1,2 @@
+DROP TABLE personal_access_token;
+ALTER TABLE session DROP COLUMN authenticated_at;
