@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use crate::app::App;
-use crate::db::idempotency;
+use crate::db::{idempotency, rate_limit};
 use crate::error::Result;
-use crate::ranking;
+use crate::{auth, ranking};
 
 /// How long it rests between two rounds.
 const REST: Duration = Duration::from_mins(5);
@@ -25,7 +25,8 @@ pub async fn run(app: App) {
     }
 }
 
-/// Drops what nobody can ask for any more: kept answers, and old places in lists.
+/// Drops what nobody can ask for any more: kept answers, old places in lists, and counts of limits that
+/// would refuse nobody.
 ///
 /// # Errors
 /// The database is away.
@@ -33,6 +34,8 @@ pub async fn tidy(app: &App) -> Result<u64> {
     let tx = app.begin().await?;
     let answers = idempotency::forget_old(app, &tx).await?;
     let places = ranking::forget_closed(app, &tx).await?;
+    let buckets = rate_limit::forget_full(&tx, app.now()).await?;
+    let failures = auth::forget_unknown(app, &tx).await?;
     tx.commit().await?;
-    Ok(answers + places)
+    Ok(answers + places + buckets + failures)
 }

@@ -19,7 +19,7 @@ impl FromRequestParts<App> for Actor {
         let ClientAddress(address) = ClientAddress::from_request_parts(parts, app).await?;
         // A bad token counts for the address it comes from.
         let id = actor.as_ref().ok().and_then(Actor::id);
-        limits::count(app, parts, id.map_or(Client::Address(address), Client::Account))?;
+        limits::count(app, parts, id.map_or(Client::Address(address), Client::Account)).await?;
         actor
     }
 }

@@ -9,6 +9,7 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::store::{self, RefreshToken, Refreshed};
+use super::throttle::{self, Subject};
 use super::token;
 use crate::accounts::rules::{AccountKind, AccountState, PasswordAttempt};
 use crate::accounts::{self, OwnAccount};
@@ -19,11 +20,10 @@ use crate::entity::session;
 use crate::error::{Code, Result};
 use crate::events::{self, Event};
 use crate::hashing::Verdict;
-use crate::http::limits::{Client, Guest};
+use crate::http::limits::Guest;
 use crate::http::page::{Limit, Page};
 use crate::http::{Answer, Body, Cache, Claimed, Create, Path, Query};
 use crate::ids::{AccountId, SessionId};
-use crate::keys::sha256;
 use crate::policy::Actor;
 
 /// Who signs in.
@@ -95,11 +95,8 @@ async fn create_session(
     create: Create<Credentials>,
 ) -> Result<Answer> {
     let account = accounts::find_by_login(&app.db, &create.input.login).await?;
-    let client = match &account {
-        Some(account) => Client::Account(account.id),
-        None => Client::Login(sha256(accounts::login_key(&create.input.login).as_bytes())),
-    };
-    guest.signs_in_to(&app, client)?;
+    let subject = Subject::new(account.as_ref().map(|account| account.id), &create.input.login);
+    throttle::attempt(&app, &subject).await?;
     let stored = account.as_ref().and_then(|account| account.password_hash.clone());
     let verdict = app.hasher.verify(create.input.password.expose().clone(), stored.clone()).await?;
     let signs_in = |account: &crate::entity::account::Model| {
@@ -115,9 +112,13 @@ async fn create_session(
         _ => None,
     };
     let tx = app.begin().await?;
+    throttle::succeeded(&app, &tx, &subject).await?;
     let (_, claimed) = create.claim(&app, &tx, &Actor::Anonymous).await?;
     let once = match claimed {
-        Claimed::Before(answer) => return Ok(answer),
+        Claimed::Before(answer) => {
+            tx.commit().await?;
+            return Ok(answer);
+        }
         Claimed::Now(once) => once,
     };
     if let (Some(old), Some(new)) = (&stored, &dearer) {

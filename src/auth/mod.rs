@@ -7,6 +7,8 @@
 mod actor;
 mod api;
 mod store;
+mod throttle;
 pub mod token;
 
 pub use api::router;
+pub use throttle::{clear_failures, forget_unknown};

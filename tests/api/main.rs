@@ -33,6 +33,7 @@ mod accounts;
 mod architecture;
 mod conventions;
 mod exchange;
+mod limits;
 mod openapi;
 mod policy;
 mod posts;
