@@ -12,6 +12,7 @@ use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 use serde_json::error::Category;
 
+use super::timing::was_too_slow;
 use crate::app::App;
 use crate::error::{Code, Error, Field, Result};
 use crate::invalid::Invalid;
@@ -48,6 +49,9 @@ pub(super) async fn read_json(headers: &HeaderMap, body: axum::body::Body, app: 
         Ok(body) => Ok(body.to_bytes()),
         Err(error) if error.is::<http_body_util::LengthLimitError>() => {
             Err(Code::TooLarge.error(format!("The limit is {limit} bytes.")))
+        }
+        Err(error) if was_too_slow(&*error) => {
+            Err(Code::Timeout.error("The body did not arrive in time; nothing was changed."))
         }
         Err(_) => Err(Code::MalformedRequest.error("The body did not arrive whole.")),
     }
