@@ -20,6 +20,9 @@ use crate::invalid::Invalid;
 /// How deep JSON may nest.
 const MAX_DEPTH: usize = 32;
 
+/// How many items a list may have; most kinds of list have a lower limit of their own.
+const MAX_ITEMS: usize = 1000;
+
 /// A JSON body.
 pub struct Body<T>(pub T);
 
@@ -62,8 +65,12 @@ pub(super) async fn read_json(headers: &HeaderMap, body: axum::body::Body, app: 
 /// # Errors
 /// 400 for what is not JSON, 422 with the field for what is not acceptable.
 pub fn parse_json<T: DeserializeOwned>(bytes: &[u8]) -> Result<T> {
-    if depth(bytes) > MAX_DEPTH {
+    let extent = extent(bytes);
+    if extent.depth > MAX_DEPTH {
         return Err(Code::MalformedJson.error(format!("It nests deeper than {MAX_DEPTH} levels.")));
+    }
+    if extent.items > MAX_ITEMS {
+        return Err(Error::field("(body)", "too_many", format!("A list has at most {MAX_ITEMS} items.")));
     }
     let mut json = serde_json::Deserializer::from_slice(bytes);
     let value = serde_path_to_error::deserialize(&mut json).map_err(|error| {
@@ -71,6 +78,10 @@ pub fn parse_json<T: DeserializeOwned>(bytes: &[u8]) -> Result<T> {
         let error = error.into_inner();
         match error.classify() {
             Category::Data => data_error(path, &error.to_string()),
+            // The library calls it bad syntax when there is no name where one of several is expected.
+            Category::Syntax if serde_json::from_slice::<Value>(bytes).is_ok() => {
+                data_error(path, "Not of the type that is expected here")
+            }
             _ => Code::MalformedJson.error(format!("{error}.")),
         }
     })?;
@@ -82,9 +93,21 @@ pub fn parse_json<T: DeserializeOwned>(bytes: &[u8]) -> Result<T> {
     Ok(value)
 }
 
-/// The deepest nesting, found without parsing: a parser that recurses must not be the one to find out.
-fn depth(bytes: &[u8]) -> usize {
-    let (mut depth, mut deepest, mut in_string, mut escaped) = (0_usize, 0, false, false);
+/// How far JSON reaches.
+#[derive(Debug, Default, PartialEq, Eq)]
+struct Extent {
+    /// The deepest nesting.
+    depth: usize,
+    /// The most items of one list, or fields of one object.
+    items: usize,
+}
+
+/// Measures without parsing: a parser that recurses and collects must not be the one to find out.
+fn extent(bytes: &[u8]) -> Extent {
+    let mut extent = Extent::default();
+    // Deeper than allowed it does not matter how many there are.
+    let mut commas = [0_usize; MAX_DEPTH + 1];
+    let (mut depth, mut in_string, mut escaped) = (0_usize, false, false);
     for byte in bytes {
         match byte {
             _ if escaped => escaped = false,
@@ -92,13 +115,22 @@ fn depth(bytes: &[u8]) -> usize {
             b'"' => in_string = !in_string,
             b'[' | b'{' if !in_string => {
                 depth += 1;
-                deepest = deepest.max(depth);
+                extent.depth = extent.depth.max(depth);
+                if let Some(commas) = commas.get_mut(depth) {
+                    *commas = 0;
+                }
             }
             b']' | b'}' if !in_string => depth = depth.saturating_sub(1),
+            b',' if !in_string => {
+                if let Some(commas) = commas.get_mut(depth) {
+                    *commas += 1;
+                    extent.items = extent.items.max(*commas + 1);
+                }
+            }
             _ => {}
         }
     }
-    deepest
+    extent
 }
 
 /// Makes a field error of serde's message: its first words say what kind of refusal it is.
@@ -241,6 +273,14 @@ mod tests {
     struct Input {
         name: String,
         list: Option<Vec<u8>>,
+        choice: Option<Choice>,
+    }
+
+    #[derive(Debug, Deserialize)]
+    #[serde(rename_all = "snake_case")]
+    enum Choice {
+        One,
+        Other,
     }
 
     fn refusal(json: &str) -> (u16, String) {
@@ -257,6 +297,8 @@ mod tests {
         assert_eq!(refusal(r#"{"name":"a","name":"b"}"#), invalid("name duplicate_field"));
         assert_eq!(refusal(r#"{"name":1}"#), invalid("name wrong_type"));
         assert_eq!(refusal(r#"{"name":"a","list":[1,256]}"#), invalid("list[1] wrong_type"));
+        assert_eq!(refusal(r#"{"name":"a","choice":[]}"#), invalid("choice wrong_type"));
+        assert_eq!(refusal(r#"{"name":"a","choice":1}"#), invalid("choice wrong_type"));
         assert_eq!(refusal("[]"), invalid("(body) wrong_type"));
     }
 
@@ -281,7 +323,13 @@ mod tests {
 
     #[test]
     fn brackets_in_strings_do_not_nest() {
-        assert_eq!(depth(br#"{"a":"[[[[\"[["}"#), 1);
-        assert_eq!(depth(b"[[]]"), 2);
+        let measured = |json: &str| {
+            let Extent { depth, items } = extent(json.as_bytes());
+            (depth, items)
+        };
+        assert_eq!(measured(r#"{"a":"[[[[\"[[,,,"}"#), (1, 0));
+        assert_eq!(measured("[[]]"), (2, 0));
+        assert_eq!(measured("[[1,2,3],[4,5],{}]"), (2, 3));
+        assert_eq!(measured(r#"[[1,2],{"a":1,"b":[1,2,3,4],"c":2}]"#), (3, 4));
     }
 }

@@ -114,6 +114,14 @@ async fn l1_json_nests_at_most_32_levels() {
 }
 
 #[tokio::test]
+async fn l1_a_list_has_at_most_1000_items() {
+    let app = TestApp::new().await;
+    let list = |items: usize| format!(r#"{{"username":[{}]}}"#, vec!["0"; items].join(","));
+    post_bytes(&app.guest(), "/accounts", list(1000)).await.refuses(&[("username", "wrong_type")]);
+    post_bytes(&app.guest(), "/accounts", list(1001)).await.refuses(&[("(body)", "too_many")]);
+}
+
+#[tokio::test]
 async fn b4_bodies_are_json_and_say_so() {
     let app = TestApp::new().await;
     for media_type in [
@@ -393,7 +401,7 @@ async fn b3_over_https_clients_are_told_to_stay_there() {
 }
 
 /// A server with something behind every path that can be read, and those paths.
-async fn everything_readable() -> (TestApp, Client, Vec<String>) {
+pub async fn everything_readable() -> (TestApp, Client, Vec<String>) {
     let app = TestApp::new().await;
     let alice = app.member("alice").await;
     let topic = alice.opens_topic("Had the Armada landed in Kent").await;
