@@ -190,7 +190,10 @@ async fn l3_a_connection_is_not_kept_for_ever_for_another_request() {
 #[tokio::test]
 async fn l3_one_address_has_only_so_many_connections() {
     let folder = Folder::new();
-    let server = folder.serve_with(&[("OTHERWISE__SERVER__MAX_CONNECTIONS_PER_ADDRESS", "3")]);
+    let server = folder.serve_with(&[
+        ("OTHERWISE__SERVER__MAX_CONNECTIONS_PER_ADDRESS", "3"),
+        ("OTHERWISE__SERVER__FIRST_BYTE_TIMEOUT_SECS", "100000"),
+    ]);
     let mut held: Vec<_> = (0..3).map(|_| connect(&server)).collect();
     assert_eq!(read_to_end(&mut connect(&server)), "", "the fourth is closed at once");
     for stream in &mut held {
@@ -222,11 +225,23 @@ async fn l3_one_address_has_only_so_many_connections() {
 async fn l3_further_connections_wait_for_a_place() {
     let folder = Folder::new();
     let server = folder.serve_with(&[("OTHERWISE__SERVER__MAX_CONNECTIONS", "2")]);
-    let held: Vec<_> = (0..2).map(|_| connect(&server)).collect();
+    let ask = |stream: &mut TcpStream, name: &str| {
+        write!(
+            stream,
+            "GET /healthz HTTP/1.1\r\nHost: x\r\nX-Request-Id: {name}\r\nConnection: close\r\n\r\n"
+        )
+        .unwrap();
+    };
+    let mut held: Vec<_> = (0..2).map(|_| connect(&server)).collect();
     let mut waiting = connect(&server);
-    waiting.write_all(b"GET /healthz HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n").unwrap();
-    drop(held);
+    ask(&mut waiting, "who-waits");
+    for (stream, name) in held.iter_mut().zip(["first", "second"]) {
+        ask(stream, name);
+        assert_eq!(parts(&read_to_end(stream)).0, 200);
+    }
     assert_eq!(parts(&read_to_end(&mut waiting)).0, 200);
+    let log = server.log();
+    assert!(log.find("\"first\"").unwrap() < log.find("\"who-waits\"").unwrap(), "{log}");
     server.stop();
 }
 
