@@ -46,14 +46,26 @@ pub struct Server {
     pub public_url: String,
     /// Proxies whose `X-Forwarded-For` is believed.
     pub trusted_proxies: Vec<Network>,
+    /// Web pages of other origins that may call the API.
+    pub allowed_origins: Vec<Origin>,
     /// The largest request body, in bytes.
     pub body_limit_bytes: usize,
-    /// How long the head of a request may take, in seconds.
+    /// How long a new connection may stay silent, in seconds.
+    pub first_byte_timeout_secs: u64,
+    /// How long the head of a request may take from its first byte, in seconds.
     pub header_timeout_secs: u64,
-    /// How long a request may take, in seconds.
+    /// How long the body of a request may take, in seconds.
+    pub body_timeout_secs: u64,
+    /// How long the work on a request may take once it has arrived, in seconds.
     pub request_timeout_secs: u64,
+    /// How long an answer may wait for a client that takes nothing of it, in seconds.
+    pub write_timeout_secs: u64,
+    /// How long a connection is kept open for the next request, in seconds.
+    pub idle_timeout_secs: u64,
     /// Connections served at a time.
     pub max_connections: usize,
+    /// Connections served at a time for one address.
+    pub max_connections_per_address: usize,
     /// How long running requests are waited for at the end, in seconds.
     pub drain_timeout_secs: u64,
 }
@@ -154,8 +166,20 @@ pub struct RateLimits {
     pub sign_in_per_address: u32,
     /// Sign-ins in 15 minutes into one account.
     pub sign_in_per_account: u32,
+    /// Sign-ins a minute of everybody together.
+    pub sign_in_per_minute: u32,
+    /// Wrong passwords in a row by one login after which it signs nobody in.
+    pub sign_in_failures: u32,
     /// New accounts an hour from one address.
     pub register_per_hour: u32,
+    /// Mails an hour to one mail address, for each route that sends any.
+    pub mail_per_recipient: u32,
+    /// Mails an hour that one account causes, for each route that sends any.
+    pub mail_per_account: u32,
+    /// Mails an hour caused from one address, for each route that sends any.
+    pub mail_per_address: u32,
+    /// How many addresses an IPv6 network of 48 bits counts for.
+    pub network_factor: u32,
 }
 
 /// What is logged, and how.
@@ -222,6 +246,64 @@ impl TryFrom<String> for Network {
     }
 }
 
+/// An origin as browsers write it: scheme, host and, unless it is the usual one, port.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(try_from = "String")]
+pub struct Origin(String);
+
+impl Origin {
+    /// As it stands in the `Origin` header.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl TryFrom<String> for Origin {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        let wrong = |why: &str| {
+            Err(format!(
+                "`{text}` is no origin such as https://debates.example or http://localhost:3000: {why}"
+            ))
+        };
+        let (Some((_, rest)), usual) = (match text.split_once("://") {
+            Some((scheme @ "http", rest)) => (Some((scheme, rest)), 80),
+            Some((scheme @ "https", rest)) => (Some((scheme, rest)), 443),
+            _ => (None, 0),
+        }) else {
+            return wrong("it starts with http:// or https://, and neither * nor null is allowed");
+        };
+        // The colons of an IPv6 address stand in brackets.
+        let (host, port) = match rest.rsplit_once(':') {
+            Some((host, port)) if !port.ends_with(']') => (host, Some(port)),
+            _ => (rest, None),
+        };
+        let named = !host.is_empty()
+            && host.split('.').all(|label| {
+                !label.is_empty()
+                    && label
+                        .bytes()
+                        .all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-')
+            });
+        let numbered = host
+            .strip_prefix('[')
+            .and_then(|host| host.strip_suffix(']'))
+            .is_some_and(|host| host.parse::<std::net::Ipv6Addr>().is_ok_and(|ip| ip.to_string() == host));
+        if !named && !numbered {
+            return wrong(
+                "the host is written in lower case (Punycode for other letters), with nothing behind it",
+            );
+        }
+        match port.map(str::parse::<u16>) {
+            None => {}
+            Some(Ok(port)) if port != usual && rest.ends_with(&format!(":{port}")) => {}
+            Some(_) => return wrong("the port is a number and is left out where it is the usual one"),
+        }
+        Ok(Self(text))
+    }
+}
+
 impl Config {
     /// Reads the defaults, the file named by `OTHERWISE_CONFIG`, and the environment.
     ///
@@ -239,7 +321,8 @@ impl Config {
             .try_parsing(true)
             .list_separator(",")
             .with_list_parse_key("server.trusted_proxies")
-            .with_list_parse_key("auth.retired_signing_key_files");
+            .with_list_parse_key("auth.retired_signing_key_files")
+            .with_list_parse_key("server.allowed_origins");
         Self::finish(builder.add_source(environment))
     }
 
@@ -288,9 +371,14 @@ impl Config {
         let limits = &self.rate_limits;
         for (name, value) in [
             ("server.body_limit_bytes", self.server.body_limit_bytes as u64),
+            ("server.first_byte_timeout_secs", self.server.first_byte_timeout_secs),
             ("server.header_timeout_secs", self.server.header_timeout_secs),
+            ("server.body_timeout_secs", self.server.body_timeout_secs),
             ("server.request_timeout_secs", self.server.request_timeout_secs),
+            ("server.write_timeout_secs", self.server.write_timeout_secs),
+            ("server.idle_timeout_secs", self.server.idle_timeout_secs),
             ("server.max_connections", self.server.max_connections as u64),
+            ("server.max_connections_per_address", self.server.max_connections_per_address as u64),
             ("database.max_connections", self.database.max_connections.into()),
             ("database.acquire_timeout_ms", self.database.acquire_timeout_ms),
             ("database.statement_timeout_ms", self.database.statement_timeout_ms),
@@ -303,7 +391,13 @@ impl Config {
             ("rate_limits.vote_per_minute", limits.vote_per_minute.into()),
             ("rate_limits.sign_in_per_address", limits.sign_in_per_address.into()),
             ("rate_limits.sign_in_per_account", limits.sign_in_per_account.into()),
+            ("rate_limits.sign_in_per_minute", limits.sign_in_per_minute.into()),
+            ("rate_limits.sign_in_failures", limits.sign_in_failures.into()),
             ("rate_limits.register_per_hour", limits.register_per_hour.into()),
+            ("rate_limits.mail_per_recipient", limits.mail_per_recipient.into()),
+            ("rate_limits.mail_per_account", limits.mail_per_account.into()),
+            ("rate_limits.mail_per_address", limits.mail_per_address.into()),
+            ("rate_limits.network_factor", limits.network_factor.into()),
         ] {
             ensure!(value > 0, "{name} must be more than 0");
         }
@@ -319,6 +413,11 @@ impl Config {
             password.parallelism,
             password.iterations,
             password.memory_kib
+        );
+        ensure!(
+            limits.sign_in_failures <= 50,
+            "rate_limits.sign_in_failures must be at most 50; it is {}",
+            limits.sign_in_failures
         );
         tracing_subscriber::EnvFilter::try_new(&self.log.filter).context("log.filter cannot be read")?;
         Ok(())
@@ -368,6 +467,44 @@ mod tests {
     fn unknown_settings_are_refused() {
         let error = Config::with_overrides("[server]\nadress = '127.0.0.1:1'").unwrap_err();
         assert!(format!("{error:#}").contains("adress"), "{error:#}");
+    }
+
+    #[test]
+    fn b2_only_whole_origins_are_allowed() {
+        for origin in [
+            "https://debates.example",
+            "http://localhost:3000",
+            "http://127.0.0.1:8080",
+            "https://[2001:db8::1]:8443",
+        ] {
+            Config::with_overrides(&format!("[server]\nallowed_origins = ['{origin}']")).expect(origin);
+        }
+        for wrong in [
+            "",
+            "*",
+            "null",
+            "debates.example",
+            "https://",
+            "https://*.example",
+            "https://debates.example/",
+            "https://debates.example/app",
+            "https://debates.example:443",
+            "http://debates.example:80",
+            "https://debates.example:0443",
+            "https://debates.example:",
+            "https://Debates.example",
+            "https://débats.example",
+            "https://user@debates.example",
+            "https://debates..example",
+            "https://[2001:db8:0::1]",
+            "HTTPS://debates.example",
+            "ftp://debates.example",
+            "https://a.example https://b.example",
+        ] {
+            let error =
+                Config::with_overrides(&format!("[server]\nallowed_origins = ['{wrong}']")).unwrap_err();
+            assert!(format!("{error:#}").contains("is no origin such as"), "{wrong}: {error:#}");
+        }
     }
 
     #[test]

@@ -54,6 +54,8 @@ codes! {
     InvalidRefreshToken = 401 "invalid_refresh_token" "The refresh token is not valid";
     /// Unknown account or wrong password; which of them is not said.
     WrongCredentials = 401 "wrong_credentials" "Wrong username, address or password";
+    /// So many wrong passwords in a row that it signs nobody in any more.
+    PasswordLocked = 403 "password_locked" "This password no longer signs anybody in";
     /// Known to exist, and not for this account to do.
     NotAllowed = 403 "not_allowed" "You may not do this";
     /// Whatever concerns the safety of an account asks for a session, not a token.
@@ -122,6 +124,7 @@ impl Code {
             detail: detail.into(),
             fields: Vec::new(),
             retry_after: None,
+            limit: None,
             contended: false,
             lock_timeout: false,
             source: None,
@@ -147,6 +150,21 @@ impl Field {
     }
 }
 
+/// How a limit stands for one client.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LimitState {
+    /// The limit.
+    pub name: Cow<'static, str>,
+    /// So much is allowed in a window.
+    pub quota: u32,
+    /// The window, in seconds.
+    pub window: u32,
+    /// So much is left.
+    pub remaining: u32,
+    /// In so many seconds there is more.
+    pub reset: u32,
+}
+
 /// A refusal or a fault.
 #[derive(Debug)]
 pub struct Error {
@@ -158,6 +176,8 @@ pub struct Error {
     pub fields: Vec<Field>,
     /// After how many seconds another attempt makes sense.
     pub retry_after: Option<u32>,
+    /// The limit that was reached.
+    pub limit: Option<Box<LimitState>>,
     /// Whether the database gave this up for another transaction, so that trying again is right.
     pub contended: bool,
     /// Whether the wait for a lock was too long.

@@ -109,6 +109,7 @@ pub struct Keys {
     signing: RwLock<Arc<SigningKeys>>,
     cursor: hmac::Key,
     fingerprint: hmac::Key,
+    pseudonym: hmac::Key,
     refresh: hmac::Key,
     seal: LessSafeKey,
 }
@@ -194,6 +195,7 @@ impl Keys {
             signing: RwLock::new(Arc::new(signing)),
             cursor: keyed("otherwise cursor"),
             fingerprint: keyed("otherwise fingerprint"),
+            pseudonym: keyed("otherwise pseudonym"),
             refresh: keyed("otherwise refresh"),
             seal: LessSafeKey::new(seal),
         })
@@ -283,6 +285,18 @@ impl Keys {
         context.update(&[0]);
         context.update(body);
         context.sign().as_ref().to_vec()
+    }
+
+    /// Stands for somebody whom a table counts without naming them: the same in one context, different in
+    /// another, and no use to whoever has the table alone.
+    pub fn pseudonym(&self, context: &str, value: &[u8]) -> [u8; 32] {
+        let mut mac = hmac::Context::with_key(&self.pseudonym);
+        mac.update(context.as_bytes());
+        mac.update(&[0]);
+        mac.update(value);
+        let mut pseudonym = [0; 32];
+        pseudonym.copy_from_slice(mac.sign().as_ref());
+        pseudonym
     }
 
     /// The refresh token that follows another one: always the same, so that a client whose answer was

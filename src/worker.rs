@@ -3,9 +3,12 @@
 use std::time::Duration;
 
 use crate::app::App;
-use crate::db::idempotency;
+use crate::db::{idempotency, rate_limit};
 use crate::error::Result;
-use crate::ranking;
+use crate::{auth, ranking};
+
+/// A statement drops so many rows at the most: fewer in all means that nothing is left.
+const LOT: u64 = 10_000;
 
 /// How long it rests between two rounds.
 const REST: Duration = Duration::from_mins(5);
@@ -25,7 +28,8 @@ pub async fn run(app: App) {
     }
 }
 
-/// Drops what nobody can ask for any more: kept answers, and old places in lists.
+/// Drops what nobody can ask for any more: kept answers, old places in lists, and counts of limits that
+/// would refuse nobody.
 ///
 /// # Errors
 /// The database is away.
@@ -34,10 +38,13 @@ pub async fn tidy(app: &App) -> Result<u64> {
     loop {
         // So many at a time, each lot for good: however much has gathered, no statement takes long.
         let tx = app.begin().await?;
-        let lot = idempotency::forget_old(app, &tx).await? + ranking::forget_closed(app, &tx).await?;
+        let lot = idempotency::forget_old(app, &tx).await?
+            + ranking::forget_closed(app, &tx).await?
+            + rate_limit::forget_full(&tx, app.now()).await?
+            + auth::forget_unknown(app, &tx).await?;
         tx.commit().await?;
         forgotten += lot;
-        if lot == 0 {
+        if lot < LOT {
             return Ok(forgotten);
         }
     }

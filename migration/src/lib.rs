@@ -8,6 +8,7 @@ use sea_orm_migration::prelude::*;
 
 mod m20261123_000001_model;
 mod m20261123_000002_tighter_model;
+mod m20261124_000002_rate_limits;
 mod m20261124_000006_tokens;
 
 /// Applies and reverts the changes in order.
@@ -20,6 +21,7 @@ impl MigratorTrait for Migrator {
         vec![
             Box::new(m20261123_000001_model::Migration),
             Box::new(m20261123_000002_tighter_model::Migration),
+            Box::new(m20261124_000002_rate_limits::Migration),
             Box::new(m20261124_000006_tokens::Migration),
         ]
     }

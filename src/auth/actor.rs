@@ -21,7 +21,7 @@ impl FromRequestParts<App> for Actor {
         let ClientAddress(address) = ClientAddress::from_request_parts(parts, app).await?;
         // A bad token counts for the address it comes from.
         let id = actor.as_ref().ok().and_then(Actor::id);
-        limits::count(app, parts, id.map_or(Client::Address(address), Client::Account))?;
+        limits::count(app, parts, id.map_or(Client::Address(address), Client::Account)).await?;
         let actor = actor?;
         // What a token may write is the policy's to say; reading has no act that would ask.
         if matches!(parts.method, Method::GET | Method::HEAD) && actor.id().is_some() {

@@ -11,6 +11,7 @@ use utoipa_axum::routes;
 
 use super::rules::{Scope, TokenName};
 use super::store::{self, RefreshToken, Refreshed};
+use super::throttle::{self, Subject};
 use super::token;
 use crate::accounts::rules::{AccountKind, AccountState, PasswordAttempt};
 use crate::accounts::{self, OwnAccount};
@@ -21,11 +22,10 @@ use crate::entity::{personal_access_token, session};
 use crate::error::{Code, Error, Field, Result};
 use crate::events::{self, Event};
 use crate::hashing::Verdict;
-use crate::http::limits::{Client, Guest};
+use crate::http::limits::Guest;
 use crate::http::page::{Limit, Page};
 use crate::http::{Answer, Body, Cache, Claimed, Create, Path, Query};
 use crate::ids::{AccountId, SessionId, TokenId};
-use crate::keys::sha256;
 use crate::policy::Actor;
 
 /// Who signs in.
@@ -97,11 +97,8 @@ async fn create_session(
     create: Create<Credentials>,
 ) -> Result<Answer> {
     let account = accounts::find_by_login(&app.db, &create.input.login).await?;
-    let client = match &account {
-        Some(account) => Client::Account(account.id),
-        None => Client::Login(sha256(accounts::login_key(&create.input.login).as_bytes())),
-    };
-    guest.signs_in_to(&app, client)?;
+    let subject = Subject::new(account.as_ref().map(|account| account.id), &create.input.login);
+    throttle::attempt(&app, &subject).await?;
     let stored = account.as_ref().and_then(|account| account.password_hash.clone());
     let verdict = app.hasher.verify(create.input.password.expose().clone(), stored.clone()).await?;
     let signs_in = |account: &crate::entity::account::Model| {
@@ -117,9 +114,13 @@ async fn create_session(
         _ => None,
     };
     let tx = app.begin().await?;
+    throttle::succeeded(&app, &tx, &subject).await?;
     let (_, claimed) = create.claim(&app, &tx, &Actor::Anonymous).await?;
     let once = match claimed {
-        Claimed::Before(answer) => return Ok(answer),
+        Claimed::Before(answer) => {
+            tx.commit().await?;
+            return Ok(answer);
+        }
         Claimed::Now(once) => once,
     };
     if let (Some(old), Some(new)) = (&stored, &dearer) {
@@ -290,17 +291,18 @@ struct Reauthentication {
 async fn reauthenticate(
     State(app): State<App>,
     actor: Actor,
-    guest: Guest,
     Body(proof): Body<Reauthentication>,
 ) -> Result<Answer> {
     let (own, session) = actor.require_session()?;
     let account = accounts::require(&app.db, own.id).await?;
-    guest.signs_in_to(&app, Client::Login(sha256(accounts::login_key(&account.username).as_bytes())))?;
+    let subject = Subject::new(Some(own.id), &account.username);
+    throttle::attempt(&app, &subject).await?;
     let verdict = app.hasher.verify(proof.password.expose().clone(), account.password_hash).await?;
     if verdict == Verdict::Wrong {
         return Err(Code::WrongCredentials.error("Mind capitals in the password."));
     }
     let tx = app.begin().await?;
+    throttle::succeeded(&app, &tx, &subject).await?;
     store::note_authentication(&tx, session, app.now()).await?;
     let event = Event { kind: "session_reauthenticated", subject_id: Some(session.0), ..actor.event() };
     events::record(&app, &tx, event).await?;

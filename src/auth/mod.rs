@@ -12,6 +12,8 @@ mod actor;
 mod api;
 pub mod rules;
 mod store;
+mod throttle;
 pub mod token;
 
 pub use api::router;
+pub use throttle::{clear_failures, forget_unknown};

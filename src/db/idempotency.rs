@@ -112,7 +112,11 @@ pub async fn forget_old(app: &App, tx: &Tx) -> Result<u64> {
     let before = app.now() - chrono::TimeDelta::hours(KEPT_HOURS.into());
     let forgotten = tx
         .conn()
-        .execute_raw(sql("DELETE FROM idempotency_key WHERE created_at < $1", [before.into()]))
+        .execute_raw(sql(
+            "DELETE FROM idempotency_key WHERE ctid = ANY(ARRAY(
+                 SELECT ctid FROM idempotency_key WHERE created_at < $1 LIMIT 10000))",
+            [before.into()],
+        ))
         .await?;
     Ok(forgotten.rows_affected())
 }

@@ -5,6 +5,7 @@ pub mod embedded;
 mod errors;
 pub mod idempotency;
 pub mod keyset;
+pub mod rate_limit;
 mod tx;
 
 pub use connect::{connect, migrate, migrations_are_current, renumber_ranks};

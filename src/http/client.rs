@@ -1,6 +1,6 @@
 //! Who is at the other end of a connection.
 
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 use axum::extract::{ConnectInfo, FromRequestParts};
 use axum::http::HeaderMap;
@@ -23,6 +23,18 @@ impl FromRequestParts<App> for ClientAddress {
             .get::<ConnectInfo<SocketAddr>>()
             .map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |ConnectInfo(peer)| peer.ip());
         Ok(Self(client_address(peer, &parts.headers, &app.config.server.trusted_proxies)))
+    }
+}
+
+/// The IPv6 network of so many bits that an address is in; an IPv4 address is taken whole. A household has
+/// one IPv4 address, or an IPv6 network of 64 bits, and a business or an attacker often one of 48.
+pub(super) fn network(address: IpAddr, bits: u32) -> IpAddr {
+    match address.to_canonical() {
+        IpAddr::V6(ip) => {
+            let mask = u128::MAX.checked_shl(128_u32.saturating_sub(bits)).unwrap_or(0);
+            Ipv6Addr::from_bits(ip.to_bits() & mask).into()
+        }
+        ip @ IpAddr::V4(_) => ip,
     }
 }
 
@@ -54,6 +66,15 @@ mod tests {
         let trusted: Vec<_> =
             trusted.iter().map(|text| Network::try_from((*text).to_owned()).unwrap()).collect();
         client_address(peer.parse().unwrap(), &headers, &trusted).to_string()
+    }
+
+    #[test]
+    fn l4_addresses_of_one_network_are_one() {
+        let network = |address: &str, bits| super::network(address.parse().unwrap(), bits).to_string();
+        assert_eq!(network("2001:db8:1:2:3:4:5:6", 64), "2001:db8:1:2::");
+        assert_eq!(network("2001:db8:1:2:3:4:5:6", 48), "2001:db8:1::");
+        assert_eq!(network("203.0.113.9", 48), "203.0.113.9");
+        assert_eq!(network("::ffff:203.0.113.9", 64), "203.0.113.9");
     }
 
     #[test]

@@ -13,12 +13,16 @@ use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 use serde_json::error::Category;
 
+use super::timing::was_too_slow;
 use crate::app::App;
 use crate::error::{Code, Error, Field, Result};
 use crate::invalid::Invalid;
 
 /// How deep JSON may nest.
 const MAX_DEPTH: usize = 32;
+
+/// How many items a list may have; most kinds of list have a lower limit of their own.
+const MAX_ITEMS: usize = 1000;
 
 /// A JSON body.
 pub struct Body<T>(pub T);
@@ -50,6 +54,9 @@ pub(super) async fn read_json(headers: &HeaderMap, body: axum::body::Body, app: 
         Err(error) if error.is::<http_body_util::LengthLimitError>() => {
             Err(Code::TooLarge.error(format!("The limit is {limit} bytes.")))
         }
+        Err(error) if was_too_slow(&*error) => {
+            Err(Code::Timeout.error("The body did not arrive in time; nothing was changed."))
+        }
         Err(_) => Err(Code::MalformedRequest.error("The body did not arrive whole.")),
     }
 }
@@ -59,14 +66,22 @@ pub(super) async fn read_json(headers: &HeaderMap, body: axum::body::Body, app: 
 /// # Errors
 /// 400 for what is not JSON, 422 with the field for what is not acceptable.
 pub fn parse_json<T: DeserializeOwned>(bytes: &[u8]) -> Result<T> {
-    if depth(bytes) > MAX_DEPTH {
+    let extent = extent(bytes);
+    if extent.depth > MAX_DEPTH {
         return Err(Code::MalformedJson.error(format!("It nests deeper than {MAX_DEPTH} levels.")));
+    }
+    if extent.items > MAX_ITEMS {
+        return Err(Error::field("(body)", "too_many", format!("A list has at most {MAX_ITEMS} items.")));
     }
     let refused = |error: serde_path_to_error::Error<serde_json::Error>| {
         let path = error.path().to_string();
         let error = error.into_inner();
         match error.classify() {
             Category::Data => data_error(path, &error.to_string()),
+            // The library calls it bad syntax when there is no name where one of several is expected.
+            Category::Syntax if serde_json::from_slice::<Value>(bytes).is_ok() => {
+                data_error(path, "Not of the type that is expected here")
+            }
             _ => Code::MalformedJson.error(format!("{error}.")),
         }
     };
@@ -76,9 +91,21 @@ pub fn parse_json<T: DeserializeOwned>(bytes: &[u8]) -> Result<T> {
     serde_path_to_error::deserialize(Strict(value)).map_err(refused)
 }
 
-/// The deepest nesting, found without parsing: a parser that recurses must not be the one to find out.
-fn depth(bytes: &[u8]) -> usize {
-    let (mut depth, mut deepest, mut in_string, mut escaped) = (0_usize, 0, false, false);
+/// How far JSON reaches.
+#[derive(Debug, Default, PartialEq, Eq)]
+struct Extent {
+    /// The deepest nesting.
+    depth: usize,
+    /// The most items of one list, or fields of one object.
+    items: usize,
+}
+
+/// Measures without parsing: a parser that recurses and collects must not be the one to find out.
+fn extent(bytes: &[u8]) -> Extent {
+    let mut extent = Extent::default();
+    // Deeper than allowed it does not matter how many there are.
+    let mut commas = [0_usize; MAX_DEPTH + 1];
+    let (mut depth, mut in_string, mut escaped) = (0_usize, false, false);
     for byte in bytes {
         match byte {
             _ if escaped => escaped = false,
@@ -86,13 +113,22 @@ fn depth(bytes: &[u8]) -> usize {
             b'"' => in_string = !in_string,
             b'[' | b'{' if !in_string => {
                 depth += 1;
-                deepest = deepest.max(depth);
+                extent.depth = extent.depth.max(depth);
+                if let Some(commas) = commas.get_mut(depth) {
+                    *commas = 0;
+                }
             }
             b']' | b'}' if !in_string => depth = depth.saturating_sub(1),
+            b',' if !in_string => {
+                if let Some(commas) = commas.get_mut(depth) {
+                    *commas += 1;
+                    extent.items = extent.items.max(*commas + 1);
+                }
+            }
             _ => {}
         }
     }
-    deepest
+    extent
 }
 
 /// Makes a field error of serde's message: its first words say what kind of refusal it is.
@@ -303,6 +339,14 @@ mod tests {
         name: String,
         list: Option<Vec<u8>>,
         inner: Option<Box<Input>>,
+        choice: Option<Choice>,
+    }
+
+    #[derive(Debug, Deserialize)]
+    #[serde(rename_all = "snake_case")]
+    enum Choice {
+        One,
+        Other,
     }
 
     fn refusal(json: &str) -> (u16, String) {
@@ -319,6 +363,8 @@ mod tests {
         assert_eq!(refusal(r#"{"name":"a","name":"b"}"#), invalid("name duplicate_field"));
         assert_eq!(refusal(r#"{"name":1}"#), invalid("name wrong_type"));
         assert_eq!(refusal(r#"{"name":"a","list":[1,256]}"#), invalid("list[1] wrong_type"));
+        assert_eq!(refusal(r#"{"name":"a","choice":[]}"#), invalid("choice wrong_type"));
+        assert_eq!(refusal(r#"{"name":"a","choice":1}"#), invalid("choice wrong_type"));
         assert_eq!(refusal("[]"), invalid("(body) wrong_type"));
         assert_eq!(refusal(r#"["a",[1]]"#), invalid("(body) wrong_type"));
         assert_eq!(refusal(r#"{"name":"a","inner":["b",null,null]}"#), invalid("inner wrong_type"));
@@ -353,7 +399,13 @@ mod tests {
 
     #[test]
     fn brackets_in_strings_do_not_nest() {
-        assert_eq!(depth(br#"{"a":"[[[[\"[["}"#), 1);
-        assert_eq!(depth(b"[[]]"), 2);
+        let measured = |json: &str| {
+            let Extent { depth, items } = extent(json.as_bytes());
+            (depth, items)
+        };
+        assert_eq!(measured(r#"{"a":"[[[[\"[[,,,"}"#), (1, 0));
+        assert_eq!(measured("[[]]"), (2, 0));
+        assert_eq!(measured("[[1,2,3],[4,5],{}]"), (2, 3));
+        assert_eq!(measured(r#"[[1,2],{"a":1,"b":[1,2,3,4],"c":2}]"#), (3, 4));
     }
 }

@@ -2,7 +2,7 @@
 
 use std::any::Any;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use axum::Router;
 use axum::body::Body;
@@ -18,35 +18,49 @@ use tracing::Instrument;
 
 use super::client::client_address;
 use super::limits::Counted;
-use super::problem;
+use super::timing::Times;
+use super::{cross_origin, problem};
 use crate::app::App;
 use crate::error::{Code, Error};
 
 /// Names a request in answers and logs.
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
-/// Who may embed what is answered: pages of the same origin.
+/// Who may embed what is answered: pages of the same origin. It says nothing about calls under CORS, since
+/// browsers ask it only for what is loaded without (Fetch standard), so allowed origins are not in conflict with it.
 const CORP: HeaderName = HeaderName::from_static("cross-origin-resource-policy");
 
 /// The longest path and query, in bytes.
 const MAX_URI: usize = 8 * 1024;
 
+/// The headers of a request all together, with the four bytes between and after each, in bytes.
+const MAX_HEADERS: usize = 16 * 1024;
+
 /// Puts the layers around the routes: the last one added sees a request first.
 pub fn wrap(router: Router, app: &App) -> Router {
-    let timeout = Duration::from_secs(app.config.server.request_timeout_secs);
-    router
+    let times = Times::new(&app.config.server);
+    let router = router
         .layer(axum::middleware::from_fn(conditional))
         .layer(CompressionLayer::new())
-        .layer(axum::middleware::from_fn(move |request: Request, next: Next| async move {
-            match tokio::time::timeout(timeout, next.run(request)).await {
-                Ok(response) => response,
-                Err(_) => {
-                    Code::Timeout.error("Ask again to see whether anything was changed.").into_response()
-                }
-            }
-        }))
+        .layer(axum::middleware::from_fn(move |request, next| times.keep(request, next)))
         .layer(CatchPanicLayer::custom(panicked))
+        .layer(axum::middleware::from_fn(head_limits));
+    cross_origin::wrap(router, &app.config.server.allowed_origins)
         .layer(axum::middleware::from_fn_with_state(app.clone(), observe))
+}
+
+/// Refuses heads that are over the limits.
+async fn head_limits(request: Request, next: Next) -> Response {
+    let uri = request.uri().path_and_query().map_or(0, |uri| uri.as_str().len());
+    let headers: usize =
+        request.headers().iter().map(|(name, value)| name.as_str().len() + value.len() + 4).sum();
+    if uri > MAX_URI {
+        Code::UriTooLong.error(format!("The limit is {MAX_URI} bytes.")).into_response()
+    } else if headers > MAX_HEADERS {
+        Code::HeadersTooLarge.error(format!("The limit is {MAX_HEADERS} bytes.")).into_response()
+    } else {
+        next.run(request).await
+    }
 }
 
 #[expect(clippy::needless_pass_by_value, reason = "the layer hands it over")]
@@ -86,13 +100,7 @@ async fn observe(State(app): State<App>, mut request: Request, next: Next) -> Re
     // The route, not the path: a path may hold what its sender should have kept to themselves.
     let span = tracing::info_span!("request", id, %method, route = route.as_deref().unwrap_or("-"), %client);
     async move {
-        let too_long = request.uri().path_and_query().is_some_and(|uri| uri.as_str().len() > MAX_URI);
-        let response = if too_long {
-            Code::UriTooLong.error(format!("The limit is {MAX_URI} bytes.")).into_response()
-        } else {
-            next.run(request).await
-        };
-        let mut response = problem::finish(response, &id);
+        let mut response = problem::finish(next.run(request).await, &id);
         let headers = response.headers_mut();
         counted.write(headers);
         if let Ok(id) = HeaderValue::try_from(&id) {

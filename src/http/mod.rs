@@ -2,7 +2,9 @@
 
 mod answer;
 mod client;
+mod connection;
 mod create;
+mod cross_origin;
 mod input;
 pub mod limits;
 pub mod middleware;
@@ -11,6 +13,7 @@ pub mod page;
 mod precondition;
 mod problem;
 pub mod serve;
+mod timing;
 
 pub use answer::{Answer, Cache};
 pub use client::ClientAddress;

@@ -5,6 +5,7 @@ use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 use utoipa::ToSchema;
 
+use super::limits;
 use crate::error::{Code, Error, Field};
 
 /// A failure.
@@ -87,7 +88,13 @@ pub(crate) fn finish(response: Response, request_id: &str) -> Response {
         errors: error.fields.iter().map(FieldProblem::from).collect(),
     };
     let mut headers = HeaderMap::new();
-    for kept in [header::ALLOW, header::WWW_AUTHENTICATE] {
+    for kept in [
+        header::ALLOW,
+        header::WWW_AUTHENTICATE,
+        header::VARY,
+        header::ACCESS_CONTROL_ALLOW_ORIGIN,
+        header::ACCESS_CONTROL_EXPOSE_HEADERS,
+    ] {
         if let Some(value) = parts.headers.get(&kept) {
             headers.insert(kept, value.clone());
         }
@@ -96,6 +103,13 @@ pub(crate) fn finish(response: Response, request_id: &str) -> Response {
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
     if let Some(seconds) = error.retry_after {
         headers.insert(header::RETRY_AFTER, seconds.into());
+    }
+    if let Some(limit) = &error.limit {
+        limits::write(limit, &mut headers);
+    }
+    if error.code == Code::Timeout {
+        // What is left of a slow body is not waited for.
+        headers.insert(header::CONNECTION, HeaderValue::from_static("close"));
     }
     if error.code.status() == 401 {
         let challenge = match error.code {

@@ -1,24 +1,30 @@
-//! The accept loop: HTTP/1.1 with a timer for slow heads, a cap on connections, and a drain at the end.
+//! The accept loop: HTTP/1.1 with a timer for everything a client can be slow at, caps on connections, and
+//! a drain at the end.
 
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::convert::Infallible;
 use std::future::Future;
-use std::net::SocketAddr;
-use std::sync::Arc;
+use std::net::{IpAddr, SocketAddr};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use axum::Router;
 use axum::extract::{ConnectInfo, Request};
 use hyper::server::conn::http1;
-use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::rt::TokioIo;
 use hyper_util::server::graceful::GracefulShutdown;
-use tokio::net::TcpListener;
-use tokio::sync::Semaphore;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tower::ServiceExt;
 
+use super::client::network;
+use super::connection::{Patience, PatientStream};
 use crate::config;
 
-/// Headers of a request, all together, in bytes.
-const MAX_HEADERS: usize = 16 * 1024;
+/// What is read of a request before it is understood, in bytes: the longest path and query and the largest
+/// headers that are accepted, and as much again as it takes to refuse somewhat longer ones in our words.
+const MAX_HEAD: usize = 40 * 1024;
 
 /// Serves until `stop` resolves; then takes no more connections, waits for running requests as long as
 /// the settings say, and returns.
@@ -29,13 +35,12 @@ pub async fn serve(
     stop: impl Future<Output = ()>,
 ) {
     let mut connection = http1::Builder::new();
-    connection
-        .timer(TokioTimer::new())
-        .header_read_timeout(Duration::from_secs(settings.header_timeout_secs))
-        .max_buf_size(MAX_HEADERS)
-        .keep_alive(true);
+    // The stream keeps the timers.
+    connection.header_read_timeout(None).max_buf_size(MAX_HEAD).keep_alive(true);
+    let patience = Patience::new(settings);
     let graceful = GracefulShutdown::new();
     let places = Arc::new(Semaphore::new(settings.max_connections));
+    let guests = Arc::new(Guests { most: settings.max_connections_per_address, now: Mutex::default() });
     let mut stop = std::pin::pin!(stop);
     loop {
         let accepted = tokio::select! {
@@ -45,13 +50,25 @@ pub async fn serve(
         let Some((stream, peer, place)) = accepted else {
             continue;
         };
+        let proxy = settings.trusted_proxies.iter().any(|network| network.contains(peer.ip()));
+        let guest = if proxy { None } else { Some(guests.enter(peer.ip())) };
+        let Ok(guest) = guest.transpose() else {
+            // Closed and not answered: an answer would have to wait for a request, and so take the place
+            // that is refused.
+            metrics::counter!("connections_refused_total").increment(1);
+            tracing::debug!(%peer, "closed at once: its address has as many connections as it may have");
+            continue;
+        };
+        let (stream, progress) = PatientStream::new(stream, patience);
         let router = router.clone();
         let service = hyper::service::service_fn(move |request: hyper::Request<hyper::body::Incoming>| {
-            let router = router.clone();
+            progress.begins();
+            let (router, progress) = (router.clone(), progress.clone());
             async move {
                 let mut request: Request = request.map(axum::body::Body::new);
                 request.extensions_mut().insert(ConnectInfo(peer));
-                router.oneshot(request).await.map_err(|never: Infallible| never)
+                let answered = router.oneshot(request).await;
+                answered.map(|response| progress.ends_with(response)).map_err(|never: Infallible| never)
             }
         });
         let served = graceful.watch(connection.serve_connection(TokioIo::new(stream), service));
@@ -59,7 +76,7 @@ pub async fn serve(
             if let Err(error) = served.await {
                 tracing::debug!(%peer, %error, "a connection ended early");
             }
-            drop(place);
+            drop((place, guest));
         });
     }
     drop(listener);
@@ -73,7 +90,7 @@ pub async fn serve(
 async fn accept(
     listener: &TcpListener,
     places: &Arc<Semaphore>,
-) -> Option<(tokio::net::TcpStream, SocketAddr, tokio::sync::OwnedSemaphorePermit)> {
+) -> Option<(TcpStream, SocketAddr, OwnedSemaphorePermit)> {
     let place = places.clone().acquire_owned().await.ok()?;
     match listener.accept().await {
         Ok((stream, peer)) => {
@@ -88,6 +105,46 @@ async fn accept(
             tracing::warn!(%error, "accepting a connection");
             tokio::time::sleep(Duration::from_millis(100)).await;
             None
+        }
+    }
+}
+
+/// How many connections each address has.
+struct Guests {
+    most: usize,
+    now: Mutex<HashMap<IpAddr, usize>>,
+}
+
+/// Too many connections of one address.
+struct Full;
+
+impl Guests {
+    fn enter(self: &Arc<Self>, address: IpAddr) -> Result<Guest, Full> {
+        let address = network(address, 64);
+        let mut now = self.now.lock().unwrap_or_else(PoisonError::into_inner);
+        let count = now.entry(address).or_insert(0);
+        if *count >= self.most {
+            return Err(Full);
+        }
+        *count += 1;
+        Ok(Guest { address, guests: self.clone() })
+    }
+}
+
+/// One connection of an address, counted until it is dropped.
+struct Guest {
+    address: IpAddr,
+    guests: Arc<Guests>,
+}
+
+impl Drop for Guest {
+    fn drop(&mut self) {
+        let mut now = self.guests.now.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Entry::Occupied(mut count) = now.entry(self.address) {
+            *count.get_mut() -= 1;
+            if *count.get() == 0 {
+                count.remove();
+            }
         }
     }
 }

@@ -11,7 +11,7 @@ const KINDS: [&[&str]; 11] = [
     &["policy"],
     &["db", "http", "keys", "hashing"],
     &["app"],
-    &["store", "thread", "token", "exchange"],
+    &["store", "thread", "throttle", "token", "exchange"],
     &["api", "actor", "worker"],
     &["router"],
     &["serve"],
@@ -29,7 +29,10 @@ const KNOT: (&[&str], &str) = (&["db", "http"], "app");
 const HOMES: [(&str, &[&str]); 5] = [
     ("axum::", &["api", "http", "router", "actor", "serve"]),
     ("utoipa_axum::", &["api", "http", "router", "actor", "serve"]),
-    ("sea_orm::", &["store", "thread", "entity", "db", "app", "exchange", "text", "historic_date", "ids"]),
+    (
+        "sea_orm::",
+        &["store", "thread", "throttle", "entity", "db", "app", "exchange", "text", "historic_date", "ids"],
+    ),
     ("jsonwebtoken::", &["token"]),
     ("argon2::", &["hashing"]),
 ];

@@ -12,12 +12,12 @@ const ID: &str = "0198c5f0-0000-7000-8000-00000000dead";
 
 const METHODS: [&str; 8] = ["get", "put", "post", "delete", "options", "head", "patch", "trace"];
 
-fn document() -> Value {
+pub fn document() -> Value {
     serde_json::to_value(otherwise::router::document()).unwrap()
 }
 
 /// Every operation with its path and method.
-fn operations(document: &Value) -> Vec<(String, Method, Value)> {
+pub fn operations(document: &Value) -> Vec<(String, Method, Value)> {
     let mut operations = Vec::new();
     for (path, item) in document["paths"].as_object().unwrap() {
         for (name, operation) in item.as_object().unwrap() {

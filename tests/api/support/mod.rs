@@ -204,7 +204,11 @@ impl Client {
         Reply {
             status: parts.status.as_u16(),
             headers: parts.headers,
-            body: if is_json { serde_json::from_slice(&bytes).unwrap() } else { Value::Null },
+            body: if is_json && !bytes.is_empty() {
+                serde_json::from_slice(&bytes).unwrap()
+            } else {
+                Value::Null
+            },
             bytes: bytes.to_vec(),
             asked: uri,
         }
