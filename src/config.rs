@@ -24,6 +24,8 @@ pub struct Config {
     pub database: Database,
     /// Tokens and sessions.
     pub auth: Auth,
+    /// The audit log.
+    pub audit: Audit,
     /// The cost of password hashing.
     pub password: Password,
     /// Paging.
@@ -108,6 +110,16 @@ pub struct Auth {
     pub staff_session_absolute_hours: u32,
     /// For how long a lost refresh may be repeated, in seconds.
     pub refresh_grace_secs: u32,
+}
+
+/// The audit log.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Audit {
+    /// Where signed checkpoints are written; empty means a file in the data folder.
+    pub checkpoint_file: PathBuf,
+    /// The time between two checkpoints, in seconds.
+    pub checkpoint_interval_secs: u32,
 }
 
 /// The cost of password hashing (Argon2id).
@@ -291,6 +303,7 @@ impl Config {
             ("database.statement_timeout_ms", self.database.statement_timeout_ms),
             ("database.lock_timeout_ms", self.database.lock_timeout_ms),
             ("password.queue", self.password.queue as u64),
+            ("audit.checkpoint_interval_secs", self.audit.checkpoint_interval_secs.into()),
             ("lists.cursor_lifetime_secs", self.lists.cursor_lifetime_secs.into()),
             ("rate_limits.read_per_minute", limits.read_per_minute.into()),
             ("rate_limits.write_per_minute", limits.write_per_minute.into()),

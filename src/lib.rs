@@ -26,6 +26,7 @@ pub mod keys;
 pub mod app;
 
 pub mod accounts;
+pub mod audit;
 pub mod auth;
 pub mod events;
 pub mod exchange;

@@ -11,7 +11,7 @@ use otherwise::clock::Clock;
 use otherwise::config::{Config, LogFormat};
 use otherwise::ids::Ids;
 use otherwise::keys::Keys;
-use otherwise::{accounts, db, exchange, router, serve};
+use otherwise::{accounts, audit, db, exchange, router, serve};
 
 /// A debate server for counterfactual questions.
 ///
@@ -52,6 +52,9 @@ enum Command {
     /// Manage administrators
     #[command(subcommand)]
     Admin(Admin),
+    /// Look at the audit log
+    #[command(subcommand)]
+    Audit(Audit),
     /// Print the OpenAPI document
     Openapi,
     /// Print the JSON Schema of debate files
@@ -67,6 +70,19 @@ enum Command {
 enum Admin {
     /// Make an administrator
     Create(NewAdmin),
+}
+
+#[derive(Subcommand)]
+enum Audit {
+    /// Check that no entry was changed, removed, moved or forged
+    ///
+    /// Walks the chain of hashes and compares it with the signed checkpoints. Names the first entry that
+    /// is not right, and exits with 1 then.
+    Verify {
+        /// The file of checkpoints, such as a copy kept elsewhere; the one of the configuration if not given
+        #[arg(long)]
+        checkpoints: Option<PathBuf>,
+    },
 }
 
 #[derive(Args)]
@@ -133,6 +149,14 @@ async fn run(command: Command) -> anyhow::Result<()> {
                     .await
                     .with_context(|| format!("exporting {slug}"))?;
                 print!("{text}");
+                Ok(())
+            })
+            .await
+        }
+        Command::Audit(Audit::Verify { checkpoints }) => {
+            with_app(async |app| {
+                let file = checkpoints.unwrap_or_else(|| audit::checkpoint_file(&app.config));
+                println!("{}", audit::verify(app, &file).await?);
                 Ok(())
             })
             .await

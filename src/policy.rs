@@ -1,5 +1,7 @@
 //! Who may do what: the whole policy, one act after another. No input or output happens here.
 
+use std::net::IpAddr;
+
 use crate::accounts::rules::{AccountState, Role};
 use crate::entity::{account, post, topic};
 use crate::error::{Code, Result};
@@ -27,6 +29,8 @@ pub struct SignedIn {
     pub role: Role,
     /// Whether it may do anything.
     pub state: AccountState,
+    /// Where the request comes from.
+    pub client: IpAddr,
 }
 
 impl Actor {

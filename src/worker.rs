@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use crate::app::App;
+use crate::audit;
 use crate::db::idempotency;
 use crate::error::Result;
 use crate::ranking;
@@ -19,6 +20,10 @@ pub async fn run(app: App) {
             }
             Ok(_) => {}
             Err(error) => tracing::warn!(%error, "tidying up; will try again in {REST:?}"),
+        }
+        if let Err(error) = audit::checkpoint(&app).await {
+            let cause = error.source.as_ref().map(|cause| format!("{cause:#}"));
+            tracing::error!(%error, cause, "signing where the audit log stands; will try again in {REST:?}");
         }
         app.limits.forget_idle();
         tokio::time::sleep(REST).await;

@@ -2,6 +2,7 @@
 
 use axum::extract::State;
 use serde::{Deserialize, Serialize};
+use serde_json::json;
 use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
@@ -9,6 +10,7 @@ use utoipa_axum::routes;
 use super::rules::{AccountKind, AccountState, Bio, DisplayName, Email, NewPassword, Role, Username};
 use super::store::{self, NewAccount};
 use crate::app::App;
+use crate::audit::{self, Entry, Object};
 use crate::clock::Timestamp;
 use crate::entity::account;
 use crate::error::{Error, Result};
@@ -82,7 +84,11 @@ struct Registration {
 ///
 /// An address that somebody else used is accepted like any other: it belongs to whoever proves it.
 #[utoipa::path(post, path = "/accounts", tag = "accounts", request_body = Registration, responses((status = 201, body = OwnAccount)), security(()))]
-async fn create_account(State(app): State<App>, _: Guest, create: Create<Registration>) -> Result<Answer> {
+async fn create_account(
+    State(app): State<App>,
+    guest: Guest,
+    create: Create<Registration>,
+) -> Result<Answer> {
     let password_hash = app.hasher.hash(create.input.password.expose().clone()).await?;
     let tx = app.begin().await?;
     let (new, claimed) = create.claim(&app, &tx, &Actor::Anonymous).await?;
@@ -111,6 +117,13 @@ async fn create_account(State(app): State<App>, _: Guest, create: Create<Registr
     let location = format!("/api/v1/accounts/{}", account.username);
     let answer = Answer::created(location, &OwnAccount::from(&account), Cache::No)?;
     let answer = once.record(&app, &tx, answer).await?;
+    let entry = Entry {
+        actor_id: Some(id),
+        client: Some(guest.address()),
+        object: Some(Object::account(id)),
+        ..Entry::of("register")
+    };
+    audit::record(&app, &tx, entry).await?;
     tx.commit().await?;
     Ok(answer)
 }
@@ -161,11 +174,19 @@ async fn edit_own_account(
     let account = store::find_for_update(&tx, id).await?;
     let permit = actor.may(EditAccount(&account))?;
     if_match.check(account.version)?;
+    let fields = [("display_name", edit.display_name.is_some()), ("bio", edit.bio.is_some())];
+    let fields: Vec<_> = fields.into_iter().filter_map(|(name, there)| there.then_some(name)).collect();
     let display_name = edit.display_name.map(|name| name.map(String::from));
     let bio = edit.bio.map(|bio| bio.map(String::from));
     let account = store::edit(&tx, &permit, display_name, bio, app.now()).await?;
     let event = Event { kind: "account_edited", subject_id: Some(id.0), ..actor.event() };
     events::record(&app, &tx, event).await?;
+    let entry = Entry {
+        object: Some(Object::account(id)),
+        data: json!({ "fields": fields }),
+        ..actor.entry("edit_account")
+    };
+    audit::record(&app, &tx, entry).await?;
     tx.commit().await?;
     Ok(Answer::ok(&OwnAccount::from(&account), Cache::No)?.version(account.version))
 }

@@ -8,6 +8,7 @@ use utoipa::ToSchema;
 
 use super::rules::{AccountKind, AccountState, Email, NewPassword, Role, Username};
 use crate::app::App;
+use crate::audit::{self, Entry, Object};
 use crate::clock::Time;
 use crate::db::{OnConstraint, Tx, insert as insert_row, sql, update};
 use crate::entity::account;
@@ -197,6 +198,8 @@ pub async fn create_administrator(
     let event = Event { kind: "administrator_created", subject_id: Some(id.0), ..Event::default() };
     events::record(app, &tx, event).await?;
     let account = require(tx.conn(), id).await?;
+    let entry = Entry { object: Some(Object::account(id)), ..Entry::of("create_administrator") };
+    audit::record(app, &tx, entry).await?;
     tx.commit().await?;
     Ok(account)
 }

@@ -13,6 +13,8 @@ use super::token;
 use crate::accounts::rules::{AccountKind, AccountState, PasswordAttempt};
 use crate::accounts::{self, OwnAccount};
 use crate::app::App;
+use crate::audit::rules::Outcome;
+use crate::audit::{self, Entry, Object};
 use crate::clock::Timestamp;
 use crate::db::keyset;
 use crate::entity::session;
@@ -107,7 +109,16 @@ async fn create_session(
             && account.kind == AccountKind::Person
             && account.state != AccountState::Deleted
     };
+    let tried = account.as_ref().map(|account| account.id);
     let Some(account) = account.filter(signs_in) else {
+        // Whether or not there is such an account, so that both take the same time.
+        let entry = Entry {
+            client: Some(guest.address()),
+            object: tried.map(Object::account),
+            outcome: Outcome::Refused,
+            ..Entry::of("sign_in")
+        };
+        audit::record_alone(&app, entry).await?;
         return Err(Code::WrongCredentials.error("Check both, and mind capitals in the password."));
     };
     let dearer = match verdict {
@@ -138,6 +149,14 @@ async fn create_session(
     let view = tokens(&app, tx.conn(), account.id, session.id, &refresh_token).await?;
     let answer = Answer::created(format!("/api/v1/sessions/{}", session.id), &view, Cache::No)?;
     let answer = once.record(&app, &tx, answer).await?;
+    let entry = Entry {
+        actor_id: Some(account.id),
+        session_id: Some(session.id),
+        client: Some(guest.address()),
+        object: Some(Object::session(session.id)),
+        ..Entry::of("sign_in")
+    };
+    audit::record(&app, &tx, entry).await?;
     tx.commit().await?;
     Ok(answer)
 }
@@ -154,7 +173,11 @@ struct Refresh {
 /// A refresh token is good once. Repeat the request if its answer was lost: within ten seconds the answer
 /// has the same refresh token. Later, a token used twice ends the session.
 #[utoipa::path(post, path = "/sessions/refresh", tag = "sessions", request_body = Refresh, responses((status = 200, body = SignedInView)), security(()))]
-async fn refresh_session(State(app): State<App>, _: Guest, Body(refresh): Body<Refresh>) -> Result<Answer> {
+async fn refresh_session(
+    State(app): State<App>,
+    guest: Guest,
+    Body(refresh): Body<Refresh>,
+) -> Result<Answer> {
     let refused = || Code::InvalidRefreshToken.error("Sign in again.");
     let used = RefreshToken::parse(&refresh.refresh_token).ok_or_else(refused)?;
     let tx = app.begin().await?;
@@ -173,6 +196,14 @@ async fn refresh_session(State(app): State<App>, _: Guest, Body(refresh): Body<R
                 ..Event::default()
             };
             events::record(&app, &tx, event).await?;
+            let entry = Entry {
+                actor_id: Some(account_id),
+                client: Some(guest.address()),
+                object: Some(Object::session(session_id)),
+                outcome: Outcome::Refused,
+                ..Entry::of("reuse_refresh_token")
+            };
+            audit::record(&app, &tx, entry).await?;
             tx.commit().await?;
             tracing::warn!(%session_id, "a refresh token was used twice: its session was ended");
             Err(refused())
@@ -226,6 +257,8 @@ async fn end(app: &App, actor: &Actor, id: SessionId) -> Result<Answer> {
     store::end(&tx, &[session.id], "signed_out", app.now()).await?;
     let event = Event { kind: "session_ended", subject_id: Some(id.0), ..actor.event() };
     events::record(app, &tx, event).await?;
+    let entry = Entry { object: Some(Object::session(id)), ..actor.entry("sign_out") };
+    audit::record(app, &tx, entry).await?;
     tx.commit().await?;
     Ok(Answer::none())
 }

@@ -1,5 +1,7 @@
 //! Sessions and refresh tokens.
 
+use std::net::IpAddr;
+
 use base64::Engine;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use chrono::TimeDelta;
@@ -28,7 +30,12 @@ struct Standing {
 ///
 /// # Errors
 /// 401 where the session ended or the account is gone.
-pub(super) async fn actor(app: &App, session_id: SessionId, account_id: AccountId) -> Result<Actor> {
+pub(super) async fn actor(
+    app: &App,
+    session_id: SessionId,
+    account_id: AccountId,
+    client: IpAddr,
+) -> Result<Actor> {
     let standing: Option<Standing> = one(
         &app.db,
         sql(
@@ -40,7 +47,7 @@ pub(super) async fn actor(app: &App, session_id: SessionId, account_id: AccountI
     .await?;
     match standing {
         Some(Standing { role, state }) if state != AccountState::Deleted => {
-            Ok(Actor::Account(SignedIn { id: account_id, session_id, role, state }))
+            Ok(Actor::Account(SignedIn { id: account_id, session_id, role, state, client }))
         }
         _ => Err(Code::InvalidToken.error("This session has ended; sign in again.")),
     }

@@ -3,6 +3,7 @@
 
 pub mod account;
 pub mod antecedent_variant;
+pub mod audit_log;
 pub mod background_fact;
 pub mod chain_step;
 pub mod checkpoint;

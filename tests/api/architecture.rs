@@ -11,7 +11,7 @@ const KINDS: [&[&str]; 11] = [
     &["policy"],
     &["db", "http", "keys", "hashing"],
     &["app"],
-    &["store", "thread", "token", "exchange"],
+    &["store", "checkpoint", "verify", "thread", "token", "exchange"],
     &["api", "actor", "worker"],
     &["router"],
     &["serve"],
@@ -19,8 +19,19 @@ const KINDS: [&[&str]; 11] = [
 ];
 
 /// Features, from left to right.
-const FEATURES: [&str; 10] =
-    ["events", "ranking", "accounts", "auth", "sources", "scenarios", "topics", "posts", "votes", "exchange"];
+const FEATURES: [&str; 11] = [
+    "events",
+    "audit",
+    "ranking",
+    "accounts",
+    "auth",
+    "sources",
+    "scenarios",
+    "topics",
+    "posts",
+    "votes",
+    "exchange",
+];
 
 /// The one exception: the state holds the parts that `db` and `http` make of it, and these are given it.
 const KNOT: (&[&str], &str) = (&["db", "http"], "app");
@@ -29,7 +40,10 @@ const KNOT: (&[&str], &str) = (&["db", "http"], "app");
 const HOMES: [(&str, &[&str]); 5] = [
     ("axum::", &["api", "http", "router", "actor", "serve"]),
     ("utoipa_axum::", &["api", "http", "router", "actor", "serve"]),
-    ("sea_orm::", &["store", "thread", "entity", "db", "app", "exchange", "text", "historic_date", "ids"]),
+    (
+        "sea_orm::",
+        &["store", "verify", "thread", "entity", "db", "app", "exchange", "text", "historic_date", "ids"],
+    ),
     ("jsonwebtoken::", &["token"]),
     ("argon2::", &["hashing"]),
 ];
