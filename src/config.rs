@@ -74,6 +74,8 @@ pub struct Metrics {
 pub struct Database {
     /// Where PostgreSQL is; empty means a private cluster.
     pub url: SecretString,
+    /// The same database as the owner of its tables; empty means that `url` names the owner.
+    pub migration_url: SecretString,
     /// The folder of PostgreSQL's programs; empty means to search.
     pub postgres_bin: PathBuf,
     /// Connections in the pool.
@@ -275,12 +277,17 @@ impl Config {
             "server.public_url must start with http:// or https:// and not end with a slash; it is `{url}`"
         );
         self.metrics_address()?;
-        let database = self.database.url.expose_secret();
+        let (database, owner) =
+            (self.database.url.expose_secret(), self.database.migration_url.expose_secret());
+        for (name, url) in [("database.url", database), ("database.migration_url", owner)] {
+            ensure!(
+                url.is_empty() || url.starts_with("postgres://") || url.starts_with("postgresql://"),
+                "{name} must start with postgres:// (its value is not shown, since it may hold a password)"
+            );
+        }
         ensure!(
-            database.is_empty()
-                || database.starts_with("postgres://")
-                || database.starts_with("postgresql://"),
-            "database.url must start with postgres:// (its value is not shown, since it may hold a password)"
+            owner.is_empty() || !database.is_empty(),
+            "database.migration_url is set and database.url is not: the two name one database"
         );
         ensure!(
             (1..=600).contains(&self.auth.access_token_ttl_secs),

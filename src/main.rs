@@ -1,5 +1,6 @@
 //! The command line of Otherwise: each command is handed to the part that does it.
 
+use std::fmt;
 use std::io::{IsTerminal, Read};
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -12,6 +13,9 @@ use otherwise::config::{Config, LogFormat};
 use otherwise::ids::Ids;
 use otherwise::keys::Keys;
 use otherwise::{accounts, audit, db, exchange, router, serve};
+use tracing::field::Field;
+use tracing_subscriber::field::MakeExt;
+use tracing_subscriber::fmt::format::{self, Writer};
 
 /// A debate server for counterfactual questions.
 ///
@@ -184,9 +188,27 @@ fn log_to_stderr(config: &Config) -> anyhow::Result<()> {
     let started = if json {
         builder.json().flatten_event(true).try_init()
     } else {
-        builder.with_target(false).with_ansi(std::io::stderr().is_terminal()).try_init()
+        let colours = std::io::stderr().is_terminal();
+        let fields = format::debug_fn(on_one_line).delimited(" ");
+        builder.with_target(false).with_ansi(colours).fmt_fields(fields).try_init()
     };
     started.map_err(|error| anyhow::anyhow!("starting the log: {error}"))
+}
+
+/// Writes a part of a log line. What came from outside must not pass for the next line, nor command the
+/// terminal on which it is read.
+fn on_one_line(writer: &mut Writer<'_>, field: &Field, value: &dyn fmt::Debug) -> fmt::Result {
+    if field.name() != "message" {
+        write!(writer, "{}=", field.name())?;
+    }
+    for c in format!("{value:?}").chars() {
+        if c.is_control() || matches!(c, '\u{2028}' | '\u{2029}') {
+            write!(writer, "{}", c.escape_default())?;
+        } else {
+            writer.write_char(c)?;
+        }
+    }
+    Ok(())
 }
 
 /// Does something with the database of the configuration. Where no URL is given that is the private
@@ -196,8 +218,8 @@ async fn with_app(work: impl AsyncFnOnce(&App) -> anyhow::Result<()>) -> anyhow:
     log_to_stderr(&config)?;
     let database = serve::Database::start_or_share(&config).await?;
     let done = async {
+        database.migrate().await?;
         let pool = db::connect(&database.url(), &config.database).await?;
-        db::migrate(&pool).await?;
         let keys = Keys::load(&config)?;
         let app = App::new(pool, config, Clock::System, Ids::System, keys);
         let done = work(&app).await;

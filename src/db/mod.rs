@@ -7,7 +7,7 @@ pub mod idempotency;
 pub mod keyset;
 mod tx;
 
-pub use connect::{connect, migrate, migrations_are_current, renumber_ranks};
+pub use connect::{AppRole, connect, migrate, migrations_are_current, renumber_ranks, role_of};
 pub use errors::OnConstraint;
 pub use tx::{Tx, retry};
 

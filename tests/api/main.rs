@@ -31,6 +31,7 @@ mod support;
 
 mod accounts;
 mod architecture;
+mod audit;
 mod conventions;
 mod exchange;
 mod openapi;

@@ -5,6 +5,7 @@ use std::fs;
 use std::path::Path;
 
 use migration::Migrator;
+use otherwise::db::AppRole;
 use otherwise::entity;
 use sea_orm::sqlx::{self, AssertSqlSafe, Connection, PgConnection};
 use sea_orm::{ColumnTrait, DatabaseConnection, EntityTrait, IdenStatic, Iterable, QuerySelect};
@@ -49,7 +50,7 @@ async fn pool(database: &Database) -> DatabaseConnection {
 async fn the_schema_goes_up_and_down_and_up_again() {
     let database = Database::empty().await;
     let db = pool(&database).await;
-    otherwise::db::migrate(&db).await.unwrap();
+    otherwise::db::migrate(database.url(), None).await.unwrap();
     let first = dump(&database).await;
     for kind in ["column ", "view ", "constraint ", "index ", "trigger ", "function ", "type "] {
         assert!(first.iter().any(|line| line.starts_with(kind)), "no {kind}in the dump");
@@ -58,18 +59,19 @@ async fn the_schema_goes_up_and_down_and_up_again() {
     let left: Vec<String> =
         dump(&database).await.into_iter().filter(|line| !line.contains("seaql_migrations")).collect();
     assert!(left.is_empty(), "{left:#?}");
-    otherwise::db::migrate(&db).await.unwrap();
+    otherwise::db::migrate(database.url(), None).await.unwrap();
     assert_eq!(dump(&database).await, first);
 }
 
 #[tokio::test]
 async fn two_servers_may_migrate_at_once() {
     let database = Database::empty().await;
-    let (one, other) = (pool(&database).await, pool(&database).await);
-    let (first, second) = tokio::join!(otherwise::db::migrate(&one), otherwise::db::migrate(&other));
+    let role = AppRole { name: "otherwise_app".to_owned(), make: true };
+    let migrate = || otherwise::db::migrate(database.url(), Some(&role));
+    let (first, second) = tokio::join!(migrate(), migrate());
     first.unwrap();
     second.unwrap();
-    assert!(otherwise::db::migrations_are_current(&one).await.unwrap());
+    assert!(otherwise::db::migrations_are_current(&pool(&database).await).await.unwrap());
     let alone = Database::clone_template().await;
     assert_eq!(dump(&database).await, dump(&alone).await);
 }
@@ -78,7 +80,7 @@ async fn two_servers_may_migrate_at_once() {
 async fn migrating_again_changes_nothing() {
     let database = Database::clone_template().await;
     let before = dump(&database).await;
-    otherwise::db::migrate(&pool(&database).await).await.unwrap();
+    otherwise::db::migrate(database.url(), None).await.unwrap();
     assert_eq!(dump(&database).await, before);
 }
 
