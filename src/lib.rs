@@ -32,6 +32,7 @@ pub mod events;
 pub mod exchange;
 pub mod posts;
 pub mod ranking;
+pub mod roles;
 pub mod scenarios;
 pub mod sources;
 pub mod topics;

@@ -12,7 +12,7 @@ use otherwise::clock::Clock;
 use otherwise::config::{Config, LogFormat};
 use otherwise::ids::Ids;
 use otherwise::keys::Keys;
-use otherwise::{accounts, audit, db, exchange, router, serve};
+use otherwise::{audit, db, exchange, roles, router, serve};
 use tracing::field::Field;
 use tracing_subscriber::field::MakeExt;
 use tracing_subscriber::fmt::format::{self, Writer};
@@ -254,7 +254,7 @@ async fn create_admin(app: &App, new: NewAdmin) -> anyhow::Result<()> {
     if password.is_empty() {
         bail!("no password came on standard input");
     }
-    let account = accounts::create_administrator(app, &new.username, &new.email, password).await?;
+    let account = roles::create_administrator(app, &new.username, &new.email, password).await?;
     println!("{} is an administrator and can sign in.", account.username);
     Ok(())
 }

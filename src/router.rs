@@ -20,7 +20,7 @@ use crate::audit::rules::Outcome;
 use crate::audit::{self, Entry};
 use crate::error::{Code, Error, Result};
 use crate::http::{Answer, AskedBy, Cache, Path, code_of, middleware, openapi};
-use crate::{accounts, auth, db, posts, topics, votes};
+use crate::{accounts, auth, db, posts, roles, topics, votes};
 
 #[derive(utoipa::OpenApi)]
 #[openapi(
@@ -31,6 +31,7 @@ use crate::{accounts, auth, db, posts, topics, votes};
     ),
     tags(
         (name = "accounts", description = "People"),
+        (name = "roles", description = "Who may do more than take part"),
         (name = "sessions", description = "Signing in and out"),
         (name = "topics", description = "The questions under debate"),
         (name = "posts", description = "Arguments, their threads and relations"),
@@ -43,6 +44,7 @@ struct Document;
 fn api() -> (Router<App>, OpenApi) {
     let versioned = OpenApiRouter::new()
         .merge(accounts::router())
+        .merge(roles::router())
         .merge(auth::router())
         .merge(topics::router())
         .merge(posts::router())

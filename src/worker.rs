@@ -7,6 +7,7 @@ use crate::audit;
 use crate::db::idempotency;
 use crate::error::Result;
 use crate::ranking;
+use crate::roles;
 
 /// How long it rests between two rounds.
 const REST: Duration = Duration::from_mins(5);
@@ -30,7 +31,8 @@ pub async fn run(app: App) {
     }
 }
 
-/// Drops what nobody can ask for any more: kept answers, and old places in lists.
+/// Drops what nobody can ask for any more: kept answers, old places in lists, and roles shown beside names after
+/// they expired.
 ///
 /// # Errors
 /// The database is away.
@@ -38,6 +40,7 @@ pub async fn tidy(app: &App) -> Result<u64> {
     let tx = app.begin().await?;
     let answers = idempotency::forget_old(app, &tx).await?;
     let places = ranking::forget_closed(app, &tx).await?;
+    let roles = roles::forget_expired(app, &tx).await?;
     tx.commit().await?;
-    Ok(answers + places)
+    Ok(answers + places + roles)
 }

@@ -8,6 +8,7 @@ use sea_orm_migration::prelude::*;
 
 mod m20261123_000001_model;
 mod m20261124_000003_audit;
+mod m20261124_000004_roles;
 
 /// Applies and reverts the changes in order.
 #[derive(Debug)]
@@ -16,6 +17,10 @@ pub struct Migrator;
 #[async_trait::async_trait]
 impl MigratorTrait for Migrator {
     fn migrations() -> Vec<Box<dyn MigrationTrait>> {
-        vec![Box::new(m20261123_000001_model::Migration), Box::new(m20261124_000003_audit::Migration)]
+        vec![
+            Box::new(m20261123_000001_model::Migration),
+            Box::new(m20261124_000003_audit::Migration),
+            Box::new(m20261124_000004_roles::Migration),
+        ]
     }
 }

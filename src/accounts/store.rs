@@ -2,18 +2,16 @@
 
 use std::collections::HashMap;
 
+use sea_orm::sea_query::LockType;
 use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::rules::{AccountKind, AccountState, Email, NewPassword, Role, Username};
-use crate::app::App;
-use crate::audit::{self, Entry, Object};
+use super::rules::{AccountKind, AccountState, Email, Role, Username};
 use crate::clock::Time;
 use crate::db::{OnConstraint, Tx, insert as insert_row, sql, update};
 use crate::entity::account;
 use crate::error::{Code, Error, Result};
-use crate::events::{self, Event};
 use crate::ids::AccountId;
 use crate::policy::{EditAccount, Permit};
 
@@ -24,7 +22,7 @@ pub struct Author {
     pub id: AccountId,
     /// Its name.
     pub username: String,
-    /// What it may do.
+    /// The highest role it has for the whole site.
     pub role: Role,
 }
 
@@ -43,7 +41,7 @@ pub struct NewAccount {
     pub password_hash: Option<String>,
     /// How it wants to be called.
     pub display_name: Option<String>,
-    /// What it may do.
+    /// The role that readers see; what it may do is a matter of its grants.
     pub role: Role,
 }
 
@@ -116,8 +114,13 @@ pub fn login_key(login: &str) -> String {
 ///
 /// # Errors
 /// 404 where it is gone.
-pub(super) async fn find_for_update(tx: &Tx, id: AccountId) -> Result<account::Model> {
-    account::Entity::find_by_id(id).lock_exclusive().one(tx.conn()).await?.ok_or_else(Error::not_found)
+pub async fn find_for_update(tx: &Tx, id: AccountId) -> Result<account::Model> {
+    // Rows that name the account as theirs can be written meanwhile.
+    account::Entity::find_by_id(id)
+        .lock(LockType::NoKeyUpdate)
+        .one(tx.conn())
+        .await?
+        .ok_or_else(Error::not_found)
 }
 
 /// Finds an account that is known to be there.
@@ -170,36 +173,12 @@ pub async fn authors(db: &impl ConnectionTrait, ids: Vec<AccountId>) -> Result<H
     Ok(found.into_iter().map(author).collect())
 }
 
-/// Makes an administrator: from the command line only, never over HTTP.
+/// Changes the role that readers see; what the account may do is a matter of its grants.
 ///
 /// # Errors
-/// A field is not valid, or somebody has the name.
-pub async fn create_administrator(
-    app: &App,
-    username: &str,
-    email: &str,
-    password: &str,
-) -> Result<account::Model> {
-    let username = Username::new(username).map_err(|refused| Error::invalid("username", refused))?;
-    let email = Email::new(email).map_err(|refused| Error::invalid("email", refused))?;
-    let password = NewPassword::new(password).map_err(|refused| Error::invalid("password", refused))?;
-    let new = NewAccount {
-        id: app.ids.next(),
-        username,
-        kind: AccountKind::Person,
-        email: Some(email),
-        password_hash: Some(app.hasher.hash(password.expose().clone()).await?),
-        display_name: None,
-        role: Role::Administrator,
-    };
-    let id = new.id;
-    let tx = app.begin().await?;
-    insert(&tx, new, app.now()).await?;
-    let event = Event { kind: "administrator_created", subject_id: Some(id.0), ..Event::default() };
-    events::record(app, &tx, event).await?;
-    let account = require(tx.conn(), id).await?;
-    let entry = Entry { object: Some(Object::account(id)), ..Entry::of("create_administrator") };
-    audit::record(app, &tx, entry).await?;
-    tx.commit().await?;
-    Ok(account)
+/// The database is away.
+pub async fn show_role(tx: &Tx, id: AccountId, role: Role) -> Result<()> {
+    let statement = "UPDATE account SET role = $2 WHERE id = $1 AND role <> $2";
+    tx.conn().execute_raw(sql(statement, [id.into(), role.into()])).await?;
+    Ok(())
 }

@@ -12,21 +12,29 @@ use sea_orm::{
 use crate::accounts::rules::{AccountState, Role};
 use crate::app::App;
 use crate::clock::Time;
-use crate::db::{Tx, insert, one, sql};
+use crate::db::{Tx, all, insert, sql};
 use crate::entity::{account, refresh_token, session};
 use crate::error::{Code, Error, Result};
 use crate::http::page::Limit;
-use crate::ids::{AccountId, SessionId};
+use crate::ids::{AccountId, SessionId, TopicId};
 use crate::keys::{random, sha256};
 use crate::policy::{Actor, SignedIn};
+use crate::roles;
+use crate::roles::rules::{Power, Powers};
 
+/// An account and one of its grants in force, or none.
 #[derive(FromQueryResult)]
 struct Standing {
-    role: Role,
     state: AccountState,
+    granted: bool,
+    role: Option<Role>,
+    permissions: Option<Vec<String>>,
+    topic_id: Option<TopicId>,
+    tag: Option<String>,
 }
 
-/// The bearer of a verified token, if the session is in force: one read by primary key.
+/// The bearer of a verified token, if the session is in force: one read, of the session, the account and its
+/// grants, by keys.
 ///
 /// # Errors
 /// 401 where the session ended or the account is gone.
@@ -36,21 +44,26 @@ pub(super) async fn actor(
     account_id: AccountId,
     client: IpAddr,
 ) -> Result<Actor> {
-    let standing: Option<Standing> = one(
+    let rows: Vec<Standing> = all(
         &app.db,
         sql(
-            "SELECT a.role, a.state FROM session s JOIN account a ON a.id = s.account_id
+            "SELECT a.state, g.id IS NOT NULL AS granted, g.role, g.permissions, g.topic_id, g.tag
+             FROM session s JOIN account a ON a.id = s.account_id
+             LEFT JOIN role_grant g ON g.account_id = a.id AND g.revoked_at IS NULL
+                                   AND (g.expires_at IS NULL OR g.expires_at > $3)
              WHERE s.id = $1 AND s.account_id = $2 AND s.ended_at IS NULL AND s.expires_at > $3",
             [session_id.into(), account_id.into(), app.now().into()],
         ),
     )
     .await?;
-    match standing {
-        Some(Standing { role, state }) if state != AccountState::Deleted => {
-            Ok(Actor::Account(SignedIn { id: account_id, session_id, role, state, client }))
-        }
-        _ => Err(Code::InvalidToken.error("This session has ended; sign in again.")),
-    }
+    let state = rows.first().map(|row| row.state).filter(|state| *state != AccountState::Deleted);
+    let state = state.ok_or_else(|| Code::InvalidToken.error("This session has ended; sign in again."))?;
+    // Who is suspended keeps their grants and has no use of them.
+    let granted = rows.into_iter().filter(|row| row.granted && state == AccountState::Active);
+    let powers: Powers = granted
+        .map(|row| Power::read(row.role, &row.permissions.unwrap_or_default(), row.topic_id, row.tag))
+        .collect();
+    Ok(Actor::Account(SignedIn { id: account_id, session_id, role: powers.role(), powers, state, client }))
 }
 
 /// A refresh token on its way to the client: 256 random bits, in base64url behind a prefix that secret
@@ -81,16 +94,15 @@ impl RefreshToken {
     }
 }
 
-/// How long a session may stay idle, and how long it may last.
-fn lifetimes(app: &App, role: Role) -> (TimeDelta, TimeDelta) {
+/// How long a session may stay idle, and how long it may last: less for whoever has any grant.
+async fn lifetimes(app: &App, tx: &Tx, account_id: AccountId) -> Result<(TimeDelta, TimeDelta)> {
     let auth = &app.config.auth;
-    let (idle, absolute) = match role {
-        Role::Member => (auth.session_idle_hours, auth.session_absolute_hours),
-        Role::Moderator | Role::Administrator => {
-            (auth.staff_session_idle_hours, auth.staff_session_absolute_hours)
-        }
+    let (idle, absolute) = if roles::powers(tx.conn(), account_id, app.now()).await?.is_empty() {
+        (auth.session_idle_hours, auth.session_absolute_hours)
+    } else {
+        (auth.staff_session_idle_hours, auth.staff_session_absolute_hours)
     };
-    (TimeDelta::hours(idle.into()), TimeDelta::hours(absolute.into()))
+    Ok((TimeDelta::hours(idle.into()), TimeDelta::hours(absolute.into())))
 }
 
 /// Begins a session, and gives its first refresh token.
@@ -105,7 +117,7 @@ pub(super) async fn begin(
     client_address: String,
 ) -> Result<(session::Model, RefreshToken)> {
     let now = app.now();
-    let (idle, absolute) = lifetimes(app, account.role);
+    let (idle, absolute) = lifetimes(app, tx, account.id).await?;
     let session = session::Model {
         id: app.ids.next(),
         account_id: account.id,
@@ -159,7 +171,11 @@ pub(super) async fn refresh(app: &App, tx: &Tx, token: &RefreshToken) -> Result<
     let account =
         account::Entity::find_by_id(session.account_id).one(tx.conn()).await?.ok_or_else(refused)?;
     let now = app.now();
-    let over = session.ended_at.is_some() || session.expires_at <= now || session.idle_expires_at <= now;
+    let (idle, absolute) = lifetimes(app, tx, account.id).await?;
+    // A session that began before its account was granted anything ends when one that begins now would.
+    let expires_at = session.expires_at.min(session.created_at + absolute);
+    let idle_expires_at = session.idle_expires_at.min(session.last_used_at + idle);
+    let over = session.ended_at.is_some() || expires_at <= now || idle_expires_at <= now;
     if over || account.state == AccountState::Deleted {
         return Err(refused());
     }
@@ -177,7 +193,6 @@ pub(super) async fn refresh(app: &App, tx: &Tx, token: &RefreshToken) -> Result<
     let statement = "UPDATE refresh_token SET rotated_at = $2 WHERE token_hash = $1";
     tx.conn().execute_raw(sql(statement, [used.token_hash.into(), now.into()])).await?;
     give_out(tx, session.id, &successor, now).await?;
-    let (idle, _) = lifetimes(app, account.role);
     let statement = "UPDATE session SET last_used_at = $2, idle_expires_at = $3 WHERE id = $1";
     tx.conn().execute_raw(sql(statement, [session.id.into(), now.into(), (now + idle).into()])).await?;
     Ok(Refreshed::Next(session.id, account.id, successor))

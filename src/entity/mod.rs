@@ -17,6 +17,7 @@ pub mod post_tally;
 pub mod quotation;
 pub mod refresh_token;
 pub mod relation;
+pub mod role_grant;
 pub mod scenario;
 pub mod session;
 pub mod source;

@@ -454,7 +454,8 @@ async fn revise_topic(
     let tx = app.begin().await?;
     let id = store::find(tx.conn(), &actor, &name).await?.id;
     let topic = store::find_for_update(&tx, &actor, id).await?;
-    let permit = actor.may(EditTopic(&topic))?;
+    let tags = store::tags(tx.conn(), id).await?;
+    let permit = actor.may(EditTopic { topic: &topic, tags: &tags })?;
     if_match.check(topic.version)?;
     let before = store::read(tx.conn(), topic.clone(), false).await?;
     let content = merged(&before, patch)?;

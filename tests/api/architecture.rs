@@ -19,11 +19,12 @@ const KINDS: [&[&str]; 11] = [
 ];
 
 /// Features, from left to right.
-const FEATURES: [&str; 11] = [
+const FEATURES: [&str; 12] = [
     "events",
     "audit",
     "ranking",
     "accounts",
+    "roles",
     "auth",
     "sources",
     "scenarios",

@@ -37,6 +37,7 @@ mod exchange;
 mod openapi;
 mod policy;
 mod posts;
+mod roles;
 mod schema;
 mod sessions;
 mod threads;

@@ -137,7 +137,7 @@ async fn every_entity_has_the_columns_of_its_table() {
     let db = pool(&database).await;
     let described = described!(&db,
         account antecedent_variant audit_log background_fact chain_step checkpoint citation debate_import event
-        historical_event post post_revision post_tally quotation refresh_token relation scenario session source
+        historical_event post post_revision post_tally quotation refresh_token relation role_grant scenario session source
         stance_effect topic topic_activity topic_participant topic_tag variant_step vote);
     let files: BTreeSet<String> = fs::read_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join("src/entity"))
         .unwrap()
@@ -210,4 +210,30 @@ async fn stamps_from_the_future_are_renumbered_and_lists_are_whole_again() {
         .await
         .unwrap();
     assert_eq!(kept, 4);
+}
+
+#[tokio::test]
+async fn who_had_a_role_before_grants_were_recorded_has_it_by_a_grant() {
+    let database = Database::empty().await;
+    let db = pool(&database).await;
+    let before =
+        Migrator::migrations().iter().position(|migration| migration.name().ends_with("_roles")).unwrap();
+    Migrator::up(&db, Some(before.try_into().unwrap())).await.unwrap();
+    let mut connection = PgConnection::connect(database.url()).await.unwrap();
+    sqlx::raw_sql(
+        "INSERT INTO account (id, username, username_skeleton, kind, role, trust_level, state, version, created_at, updated_at)
+         SELECT gen_random_uuid(), name, name, 'person', role, 0, 'active', 1, now(), now()
+         FROM (VALUES ('alice', 'member'), ('bob', 'moderator'), ('carol', 'administrator')) AS given (name, role)",
+    )
+    .execute(&mut connection)
+    .await
+    .unwrap();
+    Migrator::up(&db, None).await.unwrap();
+    let granted: Vec<String> = sqlx::query_scalar(
+        "SELECT format('%s %s', a.username, g.role) FROM role_grant g JOIN account a ON a.id = g.account_id ORDER BY 1",
+    )
+    .fetch_all(&mut connection)
+    .await
+    .unwrap();
+    assert_eq!(granted, ["bob moderator", "carol administrator"]);
 }

@@ -84,7 +84,7 @@ impl TestApp {
     /// Makes an administrator, as the command line does, and signs them in.
     pub async fn administrator(&self, username: &str) -> Client {
         let email = format!("{username}@example.org");
-        otherwise::accounts::create_administrator(&self.app, username, &email, PASSWORD).await.unwrap();
+        otherwise::roles::create_administrator(&self.app, username, &email, PASSWORD).await.unwrap();
         self.sign_in(username).await
     }
 
