@@ -22,6 +22,10 @@ pub struct Config {
     pub metrics: Metrics,
     /// The database and its pool.
     pub database: Database,
+    /// People and their names.
+    pub accounts: Accounts,
+    /// What trust levels take.
+    pub trust: Trust,
     /// Tokens and sessions.
     pub auth: Auth,
     /// The audit log.
@@ -88,6 +92,30 @@ pub struct Database {
     pub lock_timeout_ms: u64,
     /// Statements slower than this are logged, in milliseconds.
     pub slow_statement_ms: u64,
+}
+
+/// People and their names.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Accounts {
+    /// The time between two changes of a username, in days.
+    pub rename_interval_days: u32,
+}
+
+/// What trust levels take: the age of an account in days, accepted posts, and praised ones; see `trust::rules`.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[expect(missing_docs, reason = "each name says which part of which level it is")]
+pub struct Trust {
+    pub level_1_days: u32,
+    pub level_1_accepted: u32,
+    pub level_1_praised: u32,
+    pub level_2_days: u32,
+    pub level_2_accepted: u32,
+    pub level_2_praised: u32,
+    pub level_3_days: u32,
+    pub level_3_accepted: u32,
+    pub level_3_praised: u32,
 }
 
 /// Tokens and sessions.
@@ -310,6 +338,9 @@ impl Config {
             ("database.statement_timeout_ms", self.database.statement_timeout_ms),
             ("database.lock_timeout_ms", self.database.lock_timeout_ms),
             ("password.queue", self.password.queue as u64),
+            ("trust.level_1_accepted", self.trust.level_1_accepted.into()),
+            ("trust.level_2_accepted", self.trust.level_2_accepted.into()),
+            ("trust.level_3_accepted", self.trust.level_3_accepted.into()),
             ("audit.checkpoint_interval_secs", self.audit.checkpoint_interval_secs.into()),
             ("lists.cursor_lifetime_secs", self.lists.cursor_lifetime_secs.into()),
             ("rate_limits.read_per_minute", limits.read_per_minute.into()),

@@ -72,8 +72,10 @@ codes! {
     MethodNotAllowed = 405 "method_not_allowed" "This path does not answer to that method";
     /// The request took too long to arrive or to answer.
     Timeout = 408 "timeout" "The request took too long";
-    /// Somebody has the name already, or one that looks like it.
+    /// Somebody has the name, or had it within a year, or one that looks like it.
     UsernameTaken = 409 "username_taken" "This username is taken";
+    /// Usernames change only so often.
+    RenamedLately = 409 "renamed_lately" "This username was changed not long ago";
     /// Without the last administrator nobody could make another.
     LastAdministrator = 409 "last_administrator" "The last administrator stays one";
     /// Another topic has the slug.

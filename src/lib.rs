@@ -36,6 +36,7 @@ pub mod roles;
 pub mod scenarios;
 pub mod sources;
 pub mod topics;
+pub mod trust;
 pub mod votes;
 
 pub mod router;

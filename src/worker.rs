@@ -2,18 +2,21 @@
 
 use std::time::Duration;
 
+use crate::accounts;
 use crate::app::App;
 use crate::audit;
 use crate::db::idempotency;
 use crate::error::Result;
 use crate::ranking;
 use crate::roles;
+use crate::trust;
 
 /// How long it rests between two rounds.
 const REST: Duration = Duration::from_mins(5);
 
 /// Does what is due, rests, and starts again, until it is dropped.
 pub async fn run(app: App) {
+    let mut trusted = None;
     loop {
         match tidy(&app).await {
             Ok(forgotten) if forgotten > 0 => {
@@ -21,6 +24,10 @@ pub async fn run(app: App) {
             }
             Ok(_) => {}
             Err(error) => tracing::warn!(%error, "tidying up; will try again in {REST:?}"),
+        }
+        match trust::raise(&app, trusted).await {
+            Ok(next) => trusted = next,
+            Err(error) => tracing::warn!(%error, "raising trust levels; will try again in {REST:?}"),
         }
         if let Err(error) = audit::checkpoint(&app).await {
             let cause = error.source.as_ref().map(|cause| format!("{cause:#}"));
@@ -41,6 +48,7 @@ pub async fn tidy(app: &App) -> Result<u64> {
     let answers = idempotency::forget_old(app, &tx).await?;
     let places = ranking::forget_closed(app, &tx).await?;
     let roles = roles::forget_expired(app, &tx).await?;
+    let names = accounts::forget_released(app, &tx).await?;
     tx.commit().await?;
-    Ok(answers + places + roles)
+    Ok(answers + places + roles + names)
 }

@@ -9,6 +9,7 @@ use sea_orm_migration::prelude::*;
 mod m20261123_000001_model;
 mod m20261124_000003_audit;
 mod m20261124_000004_roles;
+mod m20261124_000005_names;
 
 /// Applies and reverts the changes in order.
 #[derive(Debug)]
@@ -21,6 +22,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261123_000001_model::Migration),
             Box::new(m20261124_000003_audit::Migration),
             Box::new(m20261124_000004_roles::Migration),
+            Box::new(m20261124_000005_names::Migration),
         ]
     }
 }

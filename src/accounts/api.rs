@@ -7,15 +7,19 @@ use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use super::rules::{AccountKind, AccountState, Bio, DisplayName, Email, NewPassword, Role, Username};
+use super::rules::{
+    AccountKind, AccountState, Bio, DisplayName, Email, NewPassword, PasswordAttempt, Role, Username,
+};
 use super::store::{self, NewAccount};
 use crate::app::App;
+use crate::audit::rules::Outcome;
 use crate::audit::{self, Entry, Object};
 use crate::clock::Timestamp;
 use crate::entity::account;
-use crate::error::{Error, Result};
+use crate::error::{Code, Error, Result};
 use crate::events::{self, Event};
-use crate::http::limits::Guest;
+use crate::hashing::Verdict;
+use crate::http::limits::{Client, Guest};
 use crate::http::{Answer, Body, Cache, Claimed, Create, IfMatch, Path, patch};
 use crate::ids::AccountId;
 use crate::policy::{Actor, EditAccount};
@@ -129,13 +133,19 @@ async fn create_account(
 }
 
 /// Read a profile
-#[utoipa::path(get, path = "/accounts/{username}", tag = "accounts", params(("username" = String, Path)), responses((status = 200, body = Profile)), security((), ("bearer" = [])))]
+///
+/// For a year after somebody was renamed, their old name leads to the new one.
+#[utoipa::path(get, path = "/accounts/{username}", tag = "accounts", params(("username" = String, Path)), responses((status = 200, body = Profile), (status = 301, description = "The account has another name: see Location")), security((), ("bearer" = [])))]
 async fn read_profile(State(app): State<App>, actor: Actor, Path(username): Path<String>) -> Result<Answer> {
     let username = Username::try_from(username).map_err(|_| Error::not_found())?;
-    let account = store::find_by_username(&app.db, username.as_str()).await?;
-    let account =
-        account.filter(|account| account.state != AccountState::Deleted).ok_or_else(Error::not_found)?;
-    Answer::ok(&Profile::from(&account), Cache::for_reader(&actor))
+    let there = |account: &account::Model| account.state != AccountState::Deleted;
+    let cache = Cache::for_reader(&actor);
+    if let Some(account) = store::find_by_username(&app.db, username.as_str()).await?.filter(there) {
+        return Answer::ok(&Profile::from(&account), cache);
+    }
+    let renamed = store::find_by_old_username(&app.db, username.as_str(), app.now()).await?;
+    let account = renamed.filter(there).ok_or_else(Error::not_found)?;
+    Ok(Answer::moved(format!("/api/v1/accounts/{}", account.username), cache))
 }
 
 /// Read one's own account
@@ -191,10 +201,55 @@ async fn edit_own_account(
     Ok(Answer::ok(&OwnAccount::from(&account), Cache::No)?.version(account.version))
 }
 
+/// A new name for one's own account.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+struct Renaming {
+    username: Username,
+    /// The password of the account.
+    #[schema(value_type = String, format = "password")]
+    password: PasswordAttempt,
+}
+
+/// Change one's username
+///
+/// Every 30 days, unless the server says otherwise. The old name is nobody else's for a year.
+#[utoipa::path(put, path = "/me/username", tag = "accounts", request_body = Renaming, responses((status = 200, body = OwnAccount)), security(("bearer" = [])))]
+async fn rename_own_account(
+    State(app): State<App>,
+    actor: Actor,
+    guest: Guest,
+    Body(renaming): Body<Renaming>,
+) -> Result<Answer> {
+    let id = actor.require()?.id;
+    // Guessing a password here is guessing it at sign-in.
+    guest.signs_in_to(&app, Client::Account(id))?;
+    let stored = store::require(&app.db, id).await?.password_hash;
+    let object = Some(Object::account(id));
+    if app.hasher.verify(renaming.password.expose().clone(), stored).await? == Verdict::Wrong {
+        let entry = Entry { object, outcome: Outcome::Refused, ..actor.entry("rename") };
+        audit::record_alone(&app, entry).await?;
+        return Err(Code::WrongCredentials.error("Mind capitals in the password."));
+    }
+    let tx = app.begin().await?;
+    let account = store::find_for_update(&tx, id).await?;
+    let permit = actor.may(EditAccount(&account))?;
+    if account.username == renaming.username.as_str() {
+        return Err(Error::field("username", "unchanged", "This is the username already."));
+    }
+    let account = store::rename(&app, &tx, &permit, &renaming.username).await?;
+    let event = Event { kind: "account_renamed", subject_id: Some(id.0), ..actor.event() };
+    events::record(&app, &tx, event).await?;
+    audit::record(&app, &tx, Entry { object, ..actor.entry("rename") }).await?;
+    tx.commit().await?;
+    Ok(Answer::ok(&OwnAccount::from(&account), Cache::No)?.version(account.version))
+}
+
 /// Every path about accounts.
 pub fn router() -> OpenApiRouter<App> {
     OpenApiRouter::new()
         .routes(routes!(create_account))
         .routes(routes!(read_profile))
         .routes(routes!(read_own_account, edit_own_account))
+        .routes(routes!(rename_own_account))
 }

@@ -2,14 +2,18 @@
 
 use std::collections::HashMap;
 
+use chrono::TimeDelta;
 use sea_orm::sea_query::LockType;
-use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
+use sea_orm::{
+    ColumnTrait, ConnectionTrait, EntityTrait, FromQueryResult, QueryFilter, QueryOrder, QuerySelect,
+};
 use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::rules::{AccountKind, AccountState, Email, Role, Username};
+use crate::app::App;
 use crate::clock::Time;
-use crate::db::{OnConstraint, Tx, insert as insert_row, sql, update};
+use crate::db::{OnConstraint, Tx, insert as insert_row, one, sql, update};
 use crate::entity::account;
 use crate::error::{Code, Error, Result};
 use crate::ids::AccountId;
@@ -50,7 +54,6 @@ pub struct NewAccount {
 /// # Errors
 /// 409 where somebody has the name, or one that looks like it.
 pub async fn insert(tx: &Tx, new: NewAccount, now: Time) -> Result<()> {
-    let taken = || Code::UsernameTaken.error("Somebody has this username, or one that looks like it.");
     let row = account::Model {
         id: new.id,
         username_skeleton: new.username.skeleton(),
@@ -68,10 +71,87 @@ pub async fn insert(tx: &Tx, new: NewAccount, now: Time) -> Result<()> {
         created_at: now,
         updated_at: now,
     };
-    insert_row(tx, row)
-        .await
+    unless_taken(insert_row(tx, row).await)
+}
+
+fn unless_taken(written: Result<()>) -> Result<()> {
+    let taken = || Code::UsernameTaken.error("Somebody has this username, or one that looks like it.");
+    let lately = || {
+        Code::UsernameTaken
+            .error("Somebody had this username within the last year, or one that looks like it.")
+    };
+    written
         .on_constraint("account_username_key", taken)
         .on_constraint("account_username_skeleton_key", taken)
+        .on_constraint("account_username_released", lately)
+}
+
+#[derive(FromQueryResult)]
+struct Renamed {
+    at: Option<Time>,
+}
+
+/// Gives an account another name. The old one is kept in the history, by the database itself.
+///
+/// # Errors
+/// 409 where it was renamed not long ago, or somebody has the name or had it within a year.
+pub(super) async fn rename(
+    app: &App,
+    tx: &Tx,
+    permit: &Permit<EditAccount<'_>>,
+    username: &Username,
+) -> Result<account::Model> {
+    let mut row = permit.act().0.clone();
+    let now = app.now();
+    let last = "SELECT max(released_at) AS at FROM username_history WHERE account_id = $1";
+    let last: Option<Renamed> = one(tx.conn(), sql(last, [row.id.into()])).await?;
+    let interval = TimeDelta::days(app.config.accounts.rename_interval_days.into());
+    if let Some(next) = last.and_then(|last| last.at).map(|at| at + interval).filter(|next| *next > now) {
+        let next = next.format("%Y-%m-%d %H:%M");
+        return Err(Code::RenamedLately.error(format!("It can be changed again after {next} UTC.")));
+    }
+    row.username = username.to_string();
+    row.username_skeleton = username.skeleton();
+    row.version += 1;
+    row.updated_at = now;
+    unless_taken(update(tx, row.clone()).await)?;
+    Ok(row)
+}
+
+/// Finds the account that had a name within the last year, the last one that did.
+///
+/// # Errors
+/// The database is away.
+pub(super) async fn find_by_old_username(
+    db: &impl ConnectionTrait,
+    username: &str,
+    now: Time,
+) -> Result<Option<account::Model>> {
+    let had: Option<Had> = one(
+        db,
+        sql(
+            "SELECT account_id FROM username_history WHERE username = $1 AND released_at > $2 - interval '1 year'
+             ORDER BY released_at DESC LIMIT 1",
+            [username.into(), now.into()],
+        ),
+    )
+    .await?;
+    let Some(Had { account_id }) = had else { return Ok(None) };
+    Ok(account::Entity::find_by_id(account_id).one(db).await?)
+}
+
+#[derive(FromQueryResult)]
+struct Had {
+    account_id: AccountId,
+}
+
+/// Forgets names that are free again.
+///
+/// # Errors
+/// The database is away.
+pub async fn forget_released(app: &App, tx: &Tx) -> Result<u64> {
+    let statement = "DELETE FROM username_history WHERE released_at <= $1 - interval '1 year'";
+    Ok(tx.conn().execute_raw(sql(statement, [app.now().into()])).await?.rows_affected())
 }
 
 /// Finds an account by its name.
@@ -171,6 +251,15 @@ pub async fn authors(db: &impl ConnectionTrait, ids: Vec<AccountId>) -> Result<H
         (account.id, Author { id: account.id, username: account.username, role: account.role })
     };
     Ok(found.into_iter().map(author).collect())
+}
+
+/// Raises a trust level, and says whether it was lower.
+///
+/// # Errors
+/// The database is away.
+pub async fn raise_trust_level(tx: &Tx, id: AccountId, level: i16) -> Result<bool> {
+    let statement = "UPDATE account SET trust_level = $2 WHERE id = $1 AND trust_level < $2";
+    Ok(tx.conn().execute_raw(sql(statement, [id.into(), level.into()])).await?.rows_affected() > 0)
 }
 
 /// Changes the role that readers see; what the account may do is a matter of its grants.

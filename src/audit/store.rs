@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 
 use chrono::SecondsFormat;
-use sea_orm::{EntityTrait, QueryOrder};
+use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
@@ -122,6 +122,18 @@ pub(super) fn hex(bytes: &[u8]) -> String {
 /// The database is away.
 pub(super) async fn last(db: &impl ConnectionTrait) -> Result<Option<audit_log::Model>> {
     Ok(audit_log::Entity::find().order_by_desc(audit_log::Column::Seq).one(db).await?)
+}
+
+/// The entries after one, in their order, so many at most.
+///
+/// # Errors
+/// The database is away.
+pub(super) async fn after(db: &impl ConnectionTrait, seq: i64, limit: u64) -> Result<Vec<audit_log::Model>> {
+    let rows = audit_log::Entity::find()
+        .filter(audit_log::Column::Seq.gt(seq))
+        .order_by_asc(audit_log::Column::Seq)
+        .limit(limit);
+    Ok(rows.all(db).await?)
 }
 
 /// Adds an entry, in the transaction that makes it true. It waits for whoever adds another one and makes

@@ -8,11 +8,10 @@ use std::path::Path;
 
 use anyhow::Context;
 use indicatif::{ProgressBar, ProgressStyle};
-use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
 
 use super::checkpoint::Checkpoint;
 use super::rules::Flaw;
-use super::store::{BEFORE_THE_FIRST, hash, hex, last};
+use super::store::{BEFORE_THE_FIRST, after, hash, hex, last};
 use crate::app::App;
 use crate::entity::audit_log;
 
@@ -57,11 +56,7 @@ pub async fn verify(app: &App, checkpoints: &Path) -> anyhow::Result<Verified> {
     };
     let (mut seq, mut prev_hash) = (0, BEFORE_THE_FIRST.to_vec());
     loop {
-        let batch = audit_log::Entity::find()
-            .filter(audit_log::Column::Seq.gt(seq))
-            .order_by_asc(audit_log::Column::Seq)
-            .limit(BATCH);
-        let batch = batch.all(&app.db).await?;
+        let batch = after(&app.db, seq, BATCH).await?;
         if batch.is_empty() {
             break;
         }

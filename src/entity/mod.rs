@@ -26,5 +26,6 @@ pub mod topic;
 pub mod topic_activity;
 pub mod topic_participant;
 pub mod topic_tag;
+pub mod username_history;
 pub mod variant_step;
 pub mod vote;

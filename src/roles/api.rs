@@ -62,7 +62,7 @@ impl ScopeView {
                 wrong.push(Field::new("scope.tag", "missing", "Within which tag?"));
             }
             _ => {
-                wrong.push(Field::new("scope", "ambiguous", "A grant holds in one place, that of its kind."))
+                wrong.push(Field::new("scope", "ambiguous", "A grant holds in one place, that of its kind."));
             }
         }
         Scope::Site

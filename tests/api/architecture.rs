@@ -19,12 +19,13 @@ const KINDS: [&[&str]; 11] = [
 ];
 
 /// Features, from left to right.
-const FEATURES: [&str; 12] = [
+const FEATURES: [&str; 13] = [
     "events",
     "audit",
     "ranking",
     "accounts",
     "roles",
+    "trust",
     "auth",
     "sources",
     "scenarios",
@@ -41,10 +42,7 @@ const KNOT: (&[&str], &str) = (&["db", "http"], "app");
 const HOMES: [(&str, &[&str]); 5] = [
     ("axum::", &["api", "http", "router", "actor", "serve"]),
     ("utoipa_axum::", &["api", "http", "router", "actor", "serve"]),
-    (
-        "sea_orm::",
-        &["store", "verify", "thread", "entity", "db", "app", "exchange", "text", "historic_date", "ids"],
-    ),
+    ("sea_orm::", &["store", "thread", "entity", "db", "app", "exchange", "text", "historic_date", "ids"]),
     ("jsonwebtoken::", &["token"]),
     ("argon2::", &["hashing"]),
 ];

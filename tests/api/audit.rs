@@ -1,7 +1,7 @@
 //! The audit log: what is recorded, that nobody changes it unnoticed, and that only those wait for it who must.
 
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use chrono::TimeDelta;
 use expect_test::expect;
@@ -18,12 +18,12 @@ use crate::support::{PASSWORD, TestApp};
 async fn app_with_checkpoints() -> (TestApp, TempDir, PathBuf) {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("elsewhere/checkpoints.jsonl");
-    let app = TestApp::with(&format!("[audit]\ncheckpoint_file = {file:?}\n")).await;
+    let app = TestApp::with(&format!("[audit]\ncheckpoint_file = '{}'\n", file.display())).await;
     (app, folder, file)
 }
 
 /// The first thing that is wrong with the log.
-async fn flaw(app: &TestApp, checkpoints: &PathBuf) -> Flaw {
+async fn flaw(app: &TestApp, checkpoints: &Path) -> Flaw {
     let error = verify(&app.app, checkpoints).await.expect_err("the log was tampered with");
     error.downcast::<Flaw>().unwrap()
 }
@@ -92,7 +92,7 @@ async fn g2_who_did_what_is_recorded() {
         .rows("SELECT count(*)::text FROM audit_log l JOIN session s ON s.id = l.session_id AND s.account_id = l.actor_id")
         .await;
     assert_eq!(sessions, ["6"], "each entry of somebody signed in names the session");
-    let whole = verify(&app.app, &PathBuf::from("/nowhere")).await.unwrap();
+    let whole = verify(&app.app, Path::new("/nowhere")).await.unwrap();
     assert_eq!(whole.entries, rows.len() as i64);
 }
 
@@ -288,7 +288,7 @@ async fn g1_writers_at_once_keep_the_chain_whole() {
         })
         .collect();
     writers.join_all().await;
-    let whole = verify(&app.app, &PathBuf::from("/nowhere")).await.unwrap();
+    let whole = verify(&app.app, Path::new("/nowhere")).await.unwrap();
     assert_eq!(whole, Verified { entries: 192, checkpoints: 0 });
 }
 

@@ -354,14 +354,16 @@ async fn the_database_holds_what_a_grant_is() {
         ),
         ("role_grant_topic_fkey", "role, topic_id", "'moderator', gen_random_uuid()"),
     ] {
-        let mut all = vec![("permissions", "'{}'"), ("reason", "'Asked for.'")];
-        all.retain(|(name, _)| !columns.contains(name));
-        let (names, given): (Vec<_>, Vec<_>) = all.into_iter().unzip();
+        let (mut names, mut given) = (columns.to_owned(), values.to_owned());
+        for (name, value) in [("permissions", "'{}'"), ("reason", "'Asked for.'")] {
+            if !columns.contains(name) {
+                names = format!("{name}, {names}");
+                given = format!("{value}, {given}");
+            }
+        }
         let insert = format!(
-            "INSERT INTO role_grant (id, account_id, granted_at, {}{columns}) SELECT gen_random_uuid(), id, '2026-01-15T12:00:00Z', {}{values}
-             FROM account WHERE username = 'alice'",
-            names.iter().map(|name| format!("{name}, ")).collect::<String>(),
-            given.iter().map(|value| format!("{value}, ")).collect::<String>(),
+            "INSERT INTO role_grant (id, account_id, granted_at, {names})
+             SELECT gen_random_uuid(), id, '2026-01-15T12:00:00Z', {given} FROM account WHERE username = 'alice'"
         );
         app.refuses_sql(constraint, &insert).await;
     }

@@ -138,7 +138,7 @@ async fn every_entity_has_the_columns_of_its_table() {
     let described = described!(&db,
         account antecedent_variant audit_log background_fact chain_step checkpoint citation debate_import event
         historical_event post post_revision post_tally quotation refresh_token relation role_grant scenario session source
-        stance_effect topic topic_activity topic_participant topic_tag variant_step vote);
+        stance_effect topic topic_activity topic_participant topic_tag username_history variant_step vote);
     let files: BTreeSet<String> = fs::read_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join("src/entity"))
         .unwrap()
         .map(|entry| entry.unwrap().path().file_stem().unwrap().to_str().unwrap().to_owned())
