@@ -200,6 +200,7 @@ async fn a7_nobody_acts_on_themselves_nor_above_their_rank() {
     ] {
         grant(&bob, "mallory", what, scope).await.is_problem(403, "outranked");
     }
+    grant(&bob, "carol", role("moderator"), tag("armada")).await.is_problem(403, "outranked");
     take(&bob, &of("carol").await).await.is_problem(403, "outranked");
     take(&bob, &of("alice").await).await.is_problem(403, "outranked");
     take(&bob, &given).await.is(204);
