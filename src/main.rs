@@ -258,3 +258,45 @@ async fn create_admin(app: &App, new: NewAdmin) -> anyhow::Result<()> {
     println!("{} is an administrator and can sign in.", account.username);
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use std::io;
+    use std::sync::{Arc, Mutex};
+
+    use super::*;
+
+    #[derive(Clone, Default)]
+    struct Kept(Arc<Mutex<Vec<u8>>>);
+
+    impl io::Write for Kept {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            self.0.lock().unwrap().write(bytes)
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn g2_a_value_stays_on_its_line() {
+        let kept = Kept::default();
+        let writer = kept.clone();
+        let subscriber = tracing_subscriber::fmt()
+            .with_ansi(false)
+            .with_target(false)
+            .without_time()
+            .fmt_fields(format::debug_fn(on_one_line).delimited(" "))
+            .with_writer(move || writer.clone())
+            .finish();
+        tracing::subscriber::with_default(subscriber, || {
+            let name = "alice\r\n INFO forged\u{1b}[2J\u{2028}";
+            let span = tracing::info_span!("request", %name);
+            span.in_scope(|| tracing::info!(%name, "said {name}"));
+        });
+        let written = String::from_utf8(kept.0.lock().unwrap().clone()).unwrap();
+        let value = "alice\\r\\n INFO forged\\u{1b}[2J\\u{2028}";
+        assert_eq!(written, format!(" INFO request{{name={value}}}: said {value} name={value}\n"));
+    }
+}
