@@ -8,7 +8,7 @@
 //!
 //! Whoever can write to the table could still write all of it anew, or leave out its end. So the worker
 //! signs where the chain stands, from time to time, in a file that is no part of the database; see
-//! [`checkpoint`]. [`verify`] walks the chain and compares it with what was signed.
+//! [`checkpoint()`]. [`verify()`] walks the chain and compares it with what was signed.
 //!
 //! Entries hold no secrets and nothing that people wrote, the reasons aside that the staff give for what
 //! they do; accounts appear by their identifiers only. An entry is added under the lock of the whole
