@@ -3,6 +3,7 @@
 use std::ops::Deref;
 use std::sync::Arc;
 
+use chrono::TimeDelta;
 use sea_orm::{AccessMode, DatabaseConnection, DatabaseTransaction, IsolationLevel, TransactionTrait};
 
 use crate::clock::{Clock, Time};
@@ -59,6 +60,11 @@ impl App {
     pub async fn snapshot(&self) -> Result<DatabaseTransaction> {
         let (isolation, access) = (IsolationLevel::RepeatableRead, AccessMode::ReadOnly);
         Ok(self.db.begin_with_config(Some(isolation), Some(access)).await?)
+    }
+
+    /// Since when a proof of who asks counts as recent.
+    pub fn fresh_since(&self) -> Time {
+        self.now() - TimeDelta::seconds(self.config.auth.fresh_secs.into())
     }
 
     /// The present moment.

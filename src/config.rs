@@ -22,8 +22,14 @@ pub struct Config {
     pub metrics: Metrics,
     /// The database and its pool.
     pub database: Database,
+    /// People and their names.
+    pub accounts: Accounts,
+    /// What trust levels take.
+    pub trust: Trust,
     /// Tokens and sessions.
     pub auth: Auth,
+    /// The audit log.
+    pub audit: Audit,
     /// The cost of password hashing.
     pub password: Password,
     /// Paging.
@@ -84,6 +90,8 @@ pub struct Metrics {
 pub struct Database {
     /// Where PostgreSQL is; empty means a private cluster.
     pub url: SecretString,
+    /// The same database as the owner of its tables; empty means that `url` names the owner.
+    pub migration_url: SecretString,
     /// The folder of PostgreSQL's programs; empty means to search.
     pub postgres_bin: PathBuf,
     /// Connections in the pool.
@@ -96,6 +104,30 @@ pub struct Database {
     pub lock_timeout_ms: u64,
     /// Statements slower than this are logged, in milliseconds.
     pub slow_statement_ms: u64,
+}
+
+/// People and their names.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Accounts {
+    /// The time between two changes of a username, in days.
+    pub rename_interval_days: u32,
+}
+
+/// What trust levels take: the age of an account in days, accepted posts, and praised ones; see `trust::rules`.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[expect(missing_docs, reason = "each name says which part of which level it is")]
+pub struct Trust {
+    pub level_1_days: u32,
+    pub level_1_accepted: u32,
+    pub level_1_praised: u32,
+    pub level_2_days: u32,
+    pub level_2_accepted: u32,
+    pub level_2_praised: u32,
+    pub level_3_days: u32,
+    pub level_3_accepted: u32,
+    pub level_3_praised: u32,
 }
 
 /// Tokens and sessions.
@@ -124,6 +156,16 @@ pub struct Auth {
     pub refresh_grace_secs: u32,
     /// How old a proof of who asks may be where one is asked for, in seconds.
     pub fresh_secs: u32,
+}
+
+/// The audit log.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Audit {
+    /// Where signed checkpoints are written; empty means a file in the data folder.
+    pub checkpoint_file: PathBuf,
+    /// The time between two checkpoints, in seconds.
+    pub checkpoint_interval_secs: u32,
 }
 
 /// The cost of password hashing (Argon2id).
@@ -351,12 +393,17 @@ impl Config {
             "server.public_url must start with http:// or https:// and not end with a slash; it is `{url}`"
         );
         self.metrics_address()?;
-        let database = self.database.url.expose_secret();
+        let (database, owner) =
+            (self.database.url.expose_secret(), self.database.migration_url.expose_secret());
+        for (name, url) in [("database.url", database), ("database.migration_url", owner)] {
+            ensure!(
+                url.is_empty() || url.starts_with("postgres://") || url.starts_with("postgresql://"),
+                "{name} must start with postgres:// (its value is not shown, since it may hold a password)"
+            );
+        }
         ensure!(
-            database.is_empty()
-                || database.starts_with("postgres://")
-                || database.starts_with("postgresql://"),
-            "database.url must start with postgres:// (its value is not shown, since it may hold a password)"
+            owner.is_empty() || !database.is_empty(),
+            "database.migration_url is set and database.url is not: the two name one database"
         );
         ensure!(
             (1..=600).contains(&self.auth.access_token_ttl_secs),
@@ -385,6 +432,10 @@ impl Config {
             ("database.lock_timeout_ms", self.database.lock_timeout_ms),
             ("auth.fresh_secs", self.auth.fresh_secs.into()),
             ("password.queue", self.password.queue as u64),
+            ("trust.level_1_accepted", self.trust.level_1_accepted.into()),
+            ("trust.level_2_accepted", self.trust.level_2_accepted.into()),
+            ("trust.level_3_accepted", self.trust.level_3_accepted.into()),
+            ("audit.checkpoint_interval_secs", self.audit.checkpoint_interval_secs.into()),
             ("lists.cursor_lifetime_secs", self.lists.cursor_lifetime_secs.into()),
             ("rate_limits.read_per_minute", limits.read_per_minute.into()),
             ("rate_limits.write_per_minute", limits.write_per_minute.into()),

@@ -68,6 +68,10 @@ codes! {
     NotYourPost = 403 "not_your_post" "This post is not yours";
     /// Only its author may change a topic.
     NotYourTopic = 403 "not_your_topic" "This topic is not yours";
+    /// Nobody changes their own role.
+    OwnRole = 403 "own_role" "Nobody changes their own role";
+    /// Only who has all of a role, and no lower rank, gives it or takes it back.
+    Outranked = 403 "outranked" "This is above your own role";
     /// Nobody votes on their own post.
     OwnPost = 403 "own_post" "Nobody votes on their own post";
     /// Nothing there, or nothing that this reader may know of.
@@ -76,8 +80,12 @@ codes! {
     MethodNotAllowed = 405 "method_not_allowed" "This path does not answer to that method";
     /// The request took too long to arrive or to answer.
     Timeout = 408 "timeout" "The request took too long";
-    /// Somebody has the name already, or one that looks like it.
+    /// Somebody has the name, or had it within a year, or one that looks like it.
     UsernameTaken = 409 "username_taken" "This username is taken";
+    /// Usernames change only so often.
+    RenamedLately = 409 "renamed_lately" "This username was changed not long ago";
+    /// Without the last administrator nobody could make another.
+    LastAdministrator = 409 "last_administrator" "The last administrator stays one";
     /// Another topic has the slug.
     SlugTaken = 409 "slug_taken" "This slug is taken";
     /// Nothing more happens to a tombstone.

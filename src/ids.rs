@@ -53,6 +53,8 @@ id! {
     SessionId
     /// A personal access token.
     TokenId
+    /// A grant of a role or of permissions.
+    RoleGrantId
     /// A topic: the debate about one counterfactual question.
     TopicId
     /// What really happened, and when.

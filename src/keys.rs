@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::io::Write;
+use std::net::IpAddr;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, PoisonError, RwLock};
@@ -10,14 +11,18 @@ use std::time::SystemTime;
 use anyhow::{Context, bail, ensure};
 use aws_lc_rs::aead::{AES_256_GCM, Aad, LessSafeKey, NONCE_LEN, Nonce, UnboundKey};
 use aws_lc_rs::digest::{self, SHA256};
-use aws_lc_rs::signature::{Ed25519KeyPair, KeyPair};
+use aws_lc_rs::signature::{ED25519, Ed25519KeyPair, KeyPair, UnparsedPublicKey};
 use aws_lc_rs::{hmac, rand};
 use base64::Engine;
 use base64::prelude::{BASE64_STANDARD, BASE64_URL_SAFE_NO_PAD};
 use secrecy::ExposeSecret;
 
+use crate::clock::Time;
 use crate::config::Config;
 use crate::error::{Error, Result};
+
+/// How long one key hashes clients' addresses, in seconds.
+const CLIENT_KEY_SECS: i64 = 90 * 24 * 60 * 60;
 
 /// The SHA-256 of some bytes.
 pub fn sha256(bytes: &[u8]) -> [u8; 32] {
@@ -111,6 +116,8 @@ pub struct Keys {
     fingerprint: hmac::Key,
     pseudonym: hmac::Key,
     refresh: hmac::Key,
+    client: hmac::Key,
+    checkpoint: Ed25519KeyPair,
     seal: LessSafeKey,
 }
 
@@ -189,6 +196,8 @@ impl Keys {
         let derive = |label: &str| hmac::sign(&root, label.as_bytes());
         let seal = UnboundKey::new(&AES_256_GCM, derive("otherwise seal").as_ref())
             .map_err(|_| anyhow::anyhow!("the sealing key could not be made"))?;
+        let checkpoint = Ed25519KeyPair::from_seed_unchecked(derive("otherwise checkpoint").as_ref())
+            .map_err(|error| anyhow::anyhow!("the key of checkpoints could not be made: {error}"))?;
         let keyed = |label| hmac::Key::new(hmac::HMAC_SHA256, derive(label).as_ref());
         Ok(Self {
             folder,
@@ -197,6 +206,8 @@ impl Keys {
             fingerprint: keyed("otherwise fingerprint"),
             pseudonym: keyed("otherwise pseudonym"),
             refresh: keyed("otherwise refresh"),
+            client: keyed("otherwise client"),
+            checkpoint,
             seal: LessSafeKey::new(seal),
         })
     }
@@ -305,6 +316,31 @@ impl Keys {
         let mut next = [0; 32];
         next.copy_from_slice(hmac::sign(&self.refresh, token).as_ref());
         next
+    }
+
+    /// Tells clients apart without saying where they are. The key changes every 90 days: within them two
+    /// hashes of one address are equal, and longer nobody can follow a client with the database alone.
+    pub fn client_hash(&self, address: IpAddr, at: Time) -> Vec<u8> {
+        let period = at.timestamp().div_euclid(CLIENT_KEY_SECS);
+        let key = hmac::Key::new(hmac::HMAC_SHA256, hmac::sign(&self.client, &period.to_be_bytes()).as_ref());
+        hmac::sign(&key, address.to_canonical().to_string().as_bytes()).as_ref()[..16].to_vec()
+    }
+
+    /// Signs a checkpoint of the audit log (Ed25519). The key is not the one of access tokens: that one is
+    /// replaced from time to time, and old checkpoints must stay good.
+    pub fn sign_checkpoint(&self, statement: &[u8]) -> Vec<u8> {
+        self.checkpoint.sign(statement).as_ref().to_vec()
+    }
+
+    /// Whether this server, or another one with its secret, signed a checkpoint.
+    pub fn signed_checkpoint(&self, statement: &[u8], signature: &[u8]) -> bool {
+        let key = UnparsedPublicKey::new(&ED25519, self.checkpoint.public_key().as_ref());
+        key.verify(statement, signature).is_ok()
+    }
+
+    /// The public half of the key that signs checkpoints, as 32 bytes: whoever has it can check them elsewhere.
+    pub fn checkpoint_public(&self) -> &[u8] {
+        self.checkpoint.public_key().as_ref()
     }
 
     /// Encrypts what must be kept but not be readable in a copy of the database (AES-256-GCM).
@@ -433,7 +469,11 @@ mod tests {
     use super::*;
 
     fn keys() -> Keys {
-        let secret: Vec<u8> = (100..140).collect();
+        keys_of(0)
+    }
+
+    fn keys_of(number: u8) -> Keys {
+        let secret: Vec<u8> = (100 + number..140 + number).collect();
         Keys::new(&new_signing_pem().unwrap(), &BASE64_STANDARD.encode(secret)).unwrap()
     }
 
@@ -509,6 +549,30 @@ mod tests {
         config.auth.retired_signing_key_files = vec![folder.join("missing.pem")];
         assert!(Keys::check(&config).is_err());
         fs::remove_dir_all(folder).unwrap();
+    }
+
+    #[test]
+    fn d3_addresses_are_hashed_with_a_key_that_changes_every_90_days() {
+        let keys = keys();
+        let (day, later): (Time, Time) =
+            ("2026-01-15T12:00:00Z".parse().unwrap(), "2026-04-20T12:00:00Z".parse().unwrap());
+        let address: IpAddr = "203.0.113.7".parse().unwrap();
+        let hash = keys.client_hash(address, day);
+        assert_eq!(hash, keys.client_hash("::ffff:203.0.113.7".parse().unwrap(), day));
+        assert_ne!(hash, keys.client_hash("203.0.113.8".parse().unwrap(), day));
+        assert_ne!(hash, keys.client_hash(address, later));
+        assert_ne!(hash, keys_of(1).client_hash(address, day));
+    }
+
+    #[test]
+    fn checkpoints_are_signed_by_the_holder_of_the_secret() {
+        let keys = keys();
+        let signature = keys.sign_checkpoint(b"one");
+        assert!(keys.signed_checkpoint(b"one", &signature));
+        assert!(!keys.signed_checkpoint(b"two", &signature));
+        assert!(!keys_of(1).signed_checkpoint(b"one", &signature));
+        // A server whose signing key was replaced has the same secret.
+        assert!(keys_of(0).signed_checkpoint(b"one", &signature));
     }
 
     #[test]

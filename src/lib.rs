@@ -26,14 +26,17 @@ pub mod keys;
 pub mod app;
 
 pub mod accounts;
+pub mod audit;
 pub mod auth;
 pub mod events;
 pub mod exchange;
 pub mod posts;
 pub mod ranking;
+pub mod roles;
 pub mod scenarios;
 pub mod sources;
 pub mod topics;
+pub mod trust;
 pub mod votes;
 
 pub mod router;

@@ -1,5 +1,6 @@
 //! The command line of Otherwise: each command is handed to the part that does it.
 
+use std::fmt;
 use std::io::{IsTerminal, Read};
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -12,8 +13,11 @@ use otherwise::config::{Config, LogFormat};
 use otherwise::ids::Ids;
 use otherwise::keys::Keys;
 use otherwise::serve::{Database, Orders};
-use otherwise::{accounts, db, exchange, router, serve};
+use otherwise::{audit, db, exchange, roles, router, serve};
 use secrecy::{ExposeSecret, SecretString};
+use tracing::field::Field;
+use tracing_subscriber::field::MakeExt;
+use tracing_subscriber::fmt::format::{self, Writer};
 
 /// A debate server for counterfactual questions.
 ///
@@ -57,6 +61,9 @@ enum Command {
     /// Manage the key that signs access tokens
     #[command(subcommand)]
     Keys(KeysCommand),
+    /// Look at the audit log
+    #[command(subcommand)]
+    Audit(Audit),
     /// Print the OpenAPI document
     Openapi,
     /// Print the JSON Schema of debate files
@@ -72,6 +79,19 @@ enum Command {
 enum Admin {
     /// Make an administrator
     Create(NewAdmin),
+}
+
+#[derive(Subcommand)]
+enum Audit {
+    /// Check that no entry was changed, removed, moved or forged
+    ///
+    /// Walks the chain of hashes and compares it with the signed checkpoints. Names the first entry that
+    /// is not right, and exits with 1 then.
+    Verify {
+        /// The file of checkpoints, such as a copy kept elsewhere; the one of the configuration if not given
+        #[arg(long)]
+        checkpoints: Option<PathBuf>,
+    },
 }
 
 #[derive(Args)]
@@ -171,6 +191,14 @@ async fn run(command: Command) -> anyhow::Result<()> {
             let password = read_password(&new)?;
             with_app(async |app, _| create_admin(app, &new, &password).await).await
         }
+        Command::Audit(Audit::Verify { checkpoints }) => {
+            with_app(async |app, orders| {
+                let file = checkpoints.unwrap_or_else(|| audit::checkpoint_file(&app.config));
+                println!("{}", orders.unless_stopped(audit::verify(app, &file)).await?);
+                Ok(())
+            })
+            .await
+        }
     }
 }
 
@@ -193,9 +221,27 @@ fn log_to_stderr(config: &Config) -> anyhow::Result<()> {
     let started = if json {
         builder.json().flatten_event(true).try_init()
     } else {
-        builder.with_target(false).with_ansi(std::io::stderr().is_terminal()).try_init()
+        let colours = std::io::stderr().is_terminal();
+        let fields = format::debug_fn(on_one_line).delimited(" ");
+        builder.with_target(false).with_ansi(colours).fmt_fields(fields).try_init()
     };
     started.map_err(|error| anyhow::anyhow!("starting the log: {error}"))
+}
+
+/// Writes a part of a log line. What came from outside must not pass for the next line, nor command the
+/// terminal on which it is read.
+fn on_one_line(writer: &mut Writer<'_>, field: &Field, value: &dyn fmt::Debug) -> fmt::Result {
+    if field.name() != "message" {
+        write!(writer, "{}=", field.name())?;
+    }
+    for c in format!("{value:?}").chars() {
+        if c.is_control() || matches!(c, '\u{2028}' | '\u{2029}') {
+            write!(writer, "{}", c.escape_default())?;
+        } else {
+            writer.write_char(c)?;
+        }
+    }
+    Ok(())
 }
 
 /// Does something with the database of the configuration. Where no URL is given that is the private
@@ -207,11 +253,9 @@ async fn with_app(work: impl AsyncFnOnce(&App, &mut Orders) -> anyhow::Result<()
     let mut orders = Orders::listen()?;
     let database = orders.unless_stopped(Database::start_or_share(&config)).await?;
     let done = async {
-        let url = database.url();
         let pool = orders.unless_stopped(async {
-            let pool = db::connect(&url, &config.database).await?;
-            db::migrate(&pool).await?;
-            Ok(pool)
+            database.migrate().await?;
+            db::connect(&database.url(), &config.database).await
         });
         let pool = pool.await?;
         let keys = Keys::load(&config)?;
@@ -265,7 +309,49 @@ fn read_password(new: &NewAdmin) -> anyhow::Result<SecretString> {
 
 async fn create_admin(app: &App, new: &NewAdmin, password: &SecretString) -> anyhow::Result<()> {
     let password = password.expose_secret();
-    let account = accounts::create_administrator(app, &new.username, &new.email, password).await?;
+    let account = roles::create_administrator(app, &new.username, &new.email, password).await?;
     println!("{} is an administrator and can sign in.", account.username);
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io;
+    use std::sync::{Arc, Mutex};
+
+    use super::*;
+
+    #[derive(Clone, Default)]
+    struct Kept(Arc<Mutex<Vec<u8>>>);
+
+    impl io::Write for Kept {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            self.0.lock().unwrap().write(bytes)
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn g2_a_value_stays_on_its_line() {
+        let kept = Kept::default();
+        let writer = kept.clone();
+        let subscriber = tracing_subscriber::fmt()
+            .with_ansi(false)
+            .with_target(false)
+            .without_time()
+            .fmt_fields(format::debug_fn(on_one_line).delimited(" "))
+            .with_writer(move || writer.clone())
+            .finish();
+        tracing::subscriber::with_default(subscriber, || {
+            let name = "alice\r\n INFO forged\u{1b}[2J\u{2028}";
+            let span = tracing::info_span!("request", %name);
+            span.in_scope(|| tracing::info!(%name, "said {name}"));
+        });
+        let written = String::from_utf8(kept.0.lock().unwrap().clone()).unwrap();
+        let value = "alice\\r\\n INFO forged\\u{1b}[2J\\u{2028}";
+        assert_eq!(written, format!(" INFO request{{name={value}}}: said {value} name={value}\n"));
+    }
 }

@@ -1,12 +1,15 @@
 //! Who may do what: the whole policy, one act after another. No input or output happens here.
 
-use crate::accounts::rules::{AccountState, Role};
+use std::net::IpAddr;
+
+use crate::accounts::rules::{AccountKind, AccountState, Role};
 use crate::auth::rules::Scope;
 use crate::clock::Time;
-use crate::entity::{account, post, topic};
+use crate::entity::{account, post, role_grant, topic};
 use crate::error::{Code, Result};
 use crate::ids::{AccountId, SessionId, TokenId};
 use crate::posts::rules::PostStatus;
+use crate::roles::rules::{Permission, Place, Power, Powers};
 use crate::topics::rules::TopicStatus;
 
 /// Who asks.
@@ -44,10 +47,14 @@ pub struct SignedIn {
     pub id: AccountId,
     /// With what they prove it.
     pub credential: Credential,
-    /// What the account may do.
+    /// The highest role the account has for the whole site.
     pub role: Role,
+    /// What it may do beyond what everybody may.
+    pub powers: Powers,
     /// Whether it may do anything.
     pub state: AccountState,
+    /// Where the request comes from.
+    pub client: IpAddr,
 }
 
 impl Actor {
@@ -119,10 +126,11 @@ impl Actor {
         id.is_some() && self.id() == id
     }
 
-    /// Whether this is a moderator or an administrator.
-    pub fn is_staff(&self) -> bool {
-        self.signed_in()
-            .is_some_and(|account| account.role != Role::Member && account.has_scope(Scope::Moderate))
+    /// Whether this account has a permission in a place, and what it signed in with is good for using it.
+    pub fn has(&self, permission: Permission, place: Place<'_>) -> bool {
+        self.signed_in().is_some_and(|account| {
+            account.has_scope(Scope::Moderate) && account.powers.include(permission, place)
+        })
     }
 
     /// Asks for the permit to do something: the only way to get one.
@@ -145,6 +153,14 @@ impl SignedIn {
         match &self.credential {
             Credential::Session { .. } => true,
             Credential::Token { scopes, .. } => scopes.contains(&scope),
+        }
+    }
+
+    /// By which session or personal access token they are known, for the audit log.
+    pub fn credential_id(&self) -> SessionId {
+        match self.credential {
+            Credential::Session { id, .. } => id,
+            Credential::Token { id, .. } => SessionId(id.0),
         }
     }
 
@@ -210,6 +226,84 @@ impl Action for EditAccount<'_> {
     }
 }
 
+/// See what an account was granted.
+#[derive(Debug)]
+pub struct ReadGrants {
+    /// Which account.
+    pub of: AccountId,
+}
+
+impl Action for ReadGrants {
+    const SCOPE: Scope = Scope::Moderate;
+
+    fn decide(&self, who: &Actor) -> Result<()> {
+        let may_grant = who.require()?.powers.include_somewhere(Permission::RoleGrant);
+        allow_if(
+            who.is(Some(self.of)) || may_grant,
+            Code::NotAllowed,
+            "Whoever has them sees them, and whoever may grant.",
+        )
+    }
+}
+
+/// Give a role or permissions.
+#[derive(Debug)]
+pub struct GrantRole<'a> {
+    /// To whom.
+    pub to: &'a account::Model,
+    /// What they may do already.
+    pub has: &'a Powers,
+    /// What is given.
+    pub given: &'a Power,
+}
+
+impl Action for GrantRole<'_> {
+    const SCOPE: Scope = Scope::Moderate;
+
+    fn decide(&self, who: &Actor) -> Result<()> {
+        hand_on(who, self.to.id, self.has, self.given)?;
+        allow_if(
+            self.to.kind == AccountKind::Person && self.to.state == AccountState::Active,
+            Code::NotAllowed,
+            "Only people whose accounts are in use are given roles.",
+        )
+    }
+}
+
+/// Take a grant back.
+#[derive(Debug)]
+pub struct RevokeGrant<'a> {
+    /// Which.
+    pub grant: &'a role_grant::Model,
+    /// What its owner may do at the moment.
+    pub has: &'a Powers,
+    /// What it gives.
+    pub power: &'a Power,
+}
+
+impl Action for RevokeGrant<'_> {
+    const SCOPE: Scope = Scope::Moderate;
+
+    fn decide(&self, who: &Actor) -> Result<()> {
+        hand_on(who, self.grant.account_id, self.has, self.power)
+    }
+}
+
+fn hand_on(who: &Actor, to: AccountId, has: &Powers, power: &Power) -> Result<()> {
+    let own = &who.require()?.powers;
+    allow_if(
+        own.include_somewhere(Permission::RoleGrant),
+        Code::NotAllowed,
+        "Administrators grant roles, and whoever has role.grant.",
+    )?;
+    allow_if(!who.is(Some(to)), Code::OwnRole, "Ask somebody else who may.")?;
+    allow_if(
+        own.may_hand_on(power) && own.rank() >= has.rank(),
+        Code::Outranked,
+        "Nobody gives or takes what they do not have there, nor acts on somebody of higher rank.",
+    )
+}
+
 /// Start a topic.
 #[derive(Debug)]
 pub struct CreateTopic;
@@ -222,16 +316,22 @@ impl Action for CreateTopic {
     }
 }
 
-/// Change a topic: its author may while it is a draft, the staff at any time.
+/// Change a topic: its author may while it is a draft, whoever may edit topics there at any time.
 #[derive(Debug)]
-pub struct EditTopic<'a>(pub &'a topic::Model);
+pub struct EditTopic<'a> {
+    /// Which.
+    pub topic: &'a topic::Model,
+    /// Its tags.
+    pub tags: &'a [String],
+}
 
 impl Action for EditTopic<'_> {
     const SCOPE: Scope = Scope::Post;
 
     fn decide(&self, who: &Actor) -> Result<()> {
         allow_if(
-            who.is_staff() || who.is(Some(self.0.author_id)) && self.0.status == TopicStatus::Draft,
+            who.has(Permission::TopicEdit, Place::Topic { id: self.topic.id, tags: self.tags })
+                || who.is(Some(self.topic.author_id)) && self.topic.status == TopicStatus::Draft,
             Code::NotYourTopic,
             "Its author changes a topic while it is a draft, moderators at any time.",
         )

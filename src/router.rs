@@ -3,22 +3,27 @@
 use std::sync::OnceLock;
 
 use axum::Router;
-use axum::extract::State;
+use axum::extract::{MatchedPath, Request, State};
 use axum::http::header;
+use axum::middleware::Next;
 use axum::response::{IntoResponse, Redirect, Response};
 use axum::routing::get;
 use serde::Serialize;
+use serde_json::json;
 use utoipa::openapi::OpenApi;
 use utoipa::{OpenApi as _, ToSchema};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 use utoipa_swagger_ui::Config as DocsConfig;
+use uuid::Uuid;
 
 use crate::app::App;
+use crate::audit::rules::Outcome;
+use crate::audit::{self, Entry};
 use crate::error::{Code, Error, Result};
 use crate::http::limits::Guest;
-use crate::http::{Answer, Cache, Path, middleware, openapi};
-use crate::{accounts, auth, db, posts, topics, votes};
+use crate::http::{Answer, AskedBy, Cache, Path, code_of, middleware, openapi};
+use crate::{accounts, auth, db, posts, roles, topics, votes};
 
 #[derive(utoipa::OpenApi)]
 #[openapi(
@@ -29,6 +34,7 @@ use crate::{accounts, auth, db, posts, topics, votes};
     ),
     tags(
         (name = "accounts", description = "People"),
+        (name = "roles", description = "Who may do more than take part"),
         (name = "sessions", description = "Signing in and out"),
         (name = "topics", description = "The questions under debate"),
         (name = "posts", description = "Arguments, their threads and relations"),
@@ -41,6 +47,7 @@ struct Document;
 fn api() -> (Router<App>, OpenApi) {
     let versioned = OpenApiRouter::new()
         .merge(accounts::router())
+        .merge(roles::router())
         .merge(auth::router())
         .merge(topics::router())
         .merge(posts::router())
@@ -70,8 +77,34 @@ pub fn router(app: &App) -> Router {
         .method_not_allowed_fallback(|| async {
             Code::MethodNotAllowed.error("The `Allow` header says which methods do.")
         })
-        .with_state(app.clone());
+        .with_state(app.clone())
+        .layer(axum::middleware::from_fn_with_state(app.clone(), record_denials));
     middleware::wrap(router, app)
+}
+
+/// Records what was denied to people who are signed in. The limits on requests bound how often.
+async fn record_denials(State(app): State<App>, mut request: Request, next: Next) -> Response {
+    let asked = AskedBy::default();
+    request.extensions_mut().insert(asked.clone());
+    let method = request.method().to_string();
+    let route = request.extensions().get::<MatchedPath>().map(|path| path.as_str().to_owned());
+    // The rest of a path may hold what its sender should have kept to themselves.
+    let ids: Vec<Uuid> = request.uri().path().split('/').filter_map(|part| part.parse().ok()).collect();
+    let response = next.run(request).await;
+    let code = code_of(&response).filter(|code| code.status() == 403);
+    if let (Some(code), Some(actor)) = (code, asked.get())
+        && actor.id().is_some()
+    {
+        let entry = Entry {
+            outcome: Outcome::Refused,
+            data: json!({ "code": code.name(), "method": method, "route": route, "ids": ids }),
+            ..actor.entry("request")
+        };
+        if let Err(error) = audit::record_alone(&app, entry).await {
+            tracing::error!(%error, "a denial could not be recorded in the audit log");
+        }
+    }
+    response
 }
 
 /// The document, browsable. Everything it needs is part of this program.

@@ -14,6 +14,7 @@ use tokio::sync::watch;
 use crate::app::App;
 use crate::clock::Clock;
 use crate::config::Config;
+use crate::db::AppRole;
 use crate::db::embedded::{self, Cluster};
 use crate::ids::Ids;
 use crate::keys::Keys;
@@ -23,8 +24,15 @@ use crate::{db, exchange, http, router, worker};
 pub enum Database {
     /// Started by us, and stopped by us.
     Private(Box<Cluster>),
-    /// Somebody else's: what a URL names, or the private cluster of a running server.
-    Given(SecretString),
+    /// Started and stopped by a server that runs: how to connect as its owner.
+    Shared(SecretString),
+    /// Somebody else's.
+    Given {
+        /// How to connect.
+        url: SecretString,
+        /// How to connect as the owner of the tables, where that is another role.
+        owner: Option<SecretString>,
+    },
 }
 
 impl Database {
@@ -35,7 +43,8 @@ impl Database {
     pub async fn start(config: &Config) -> anyhow::Result<Self> {
         let settings = &config.database;
         if !settings.url.expose_secret().is_empty() {
-            return Ok(Self::Given(settings.url.clone()));
+            let owner = Some(settings.migration_url.clone()).filter(|url| !url.expose_secret().is_empty());
+            return Ok(Self::Given { url: settings.url.clone(), owner });
         }
         let bin = &settings.postgres_bin;
         let options = embedded::Options {
@@ -54,7 +63,7 @@ impl Database {
     pub async fn start_or_share(config: &Config) -> anyhow::Result<Self> {
         let given = !config.database.url.expose_secret().is_empty();
         match embedded::running(&config.data_dir).filter(|_| !given) {
-            Some(url) => Ok(Self::Given(url.into())),
+            Some(url) => Ok(Self::Shared(url.into())),
             None => Self::start(config).await,
         }
     }
@@ -62,8 +71,26 @@ impl Database {
     /// Where to connect.
     pub fn url(&self) -> String {
         match self {
-            Self::Private(cluster) => cluster.url(),
-            Self::Given(url) => url.expose_secret().to_owned(),
+            Self::Private(cluster) => cluster.app_url(),
+            Self::Shared(url) => embedded::as_app(url.expose_secret()),
+            Self::Given { url, .. } => url.expose_secret().to_owned(),
+        }
+    }
+
+    /// Brings the schema up to date.
+    ///
+    /// # Errors
+    /// As [`db::migrate`].
+    pub async fn migrate(&self) -> anyhow::Result<()> {
+        let ours = AppRole { name: embedded::APP_ROLE.to_owned(), make: true };
+        match self {
+            Self::Private(cluster) => db::migrate(&cluster.url(), Some(&ours)).await,
+            Self::Shared(url) => db::migrate(url.expose_secret(), Some(&ours)).await,
+            Self::Given { url, owner: None } => db::migrate(url.expose_secret(), None).await,
+            Self::Given { url, owner: Some(owner) } => {
+                let role = AppRole { name: db::role_of(url.expose_secret())?, make: false };
+                db::migrate(owner.expose_secret(), Some(&role)).await
+            }
         }
     }
 
@@ -74,7 +101,7 @@ impl Database {
     pub async fn stop(self) -> anyhow::Result<()> {
         match self {
             Self::Private(cluster) => cluster.stop().await,
-            Self::Given(_) => Ok(()),
+            Self::Shared(_) | Self::Given { .. } => Ok(()),
         }
     }
 
@@ -85,7 +112,7 @@ impl Database {
                 Ok(status) => status.to_string(),
                 Err(error) => error.to_string(),
             },
-            Self::Given(_) => std::future::pending().await,
+            Self::Shared(_) | Self::Given { .. } => std::future::pending().await,
         }
     }
 }
@@ -169,8 +196,8 @@ pub async fn serve(config: Config) -> anyhow::Result<()> {
 /// Connects, brings the schema up to date, and loads the first debate into an empty database.
 async fn prepare(database: &Database, config: Config) -> anyhow::Result<App> {
     let keys = Keys::load(&config)?;
+    database.migrate().await?;
     let pool = db::connect(&database.url(), &config.database).await?;
-    db::migrate(&pool).await?;
     let load_default = config.debates.load_default;
     let app = App::new(pool, config, Clock::System, Ids::System, keys);
     if load_default && exchange::has_no_topics(&app).await? {
@@ -185,7 +212,7 @@ async fn prepare(database: &Database, config: Config) -> anyhow::Result<App> {
 fn announce(app: &App, address: SocketAddr, database: &Database) {
     let data = match database {
         Database::Private(cluster) => format!("{} (a private PostgreSQL)", cluster.location().display()),
-        Database::Given(_) => "in the PostgreSQL of database.url".to_owned(),
+        Database::Shared(_) | Database::Given { .. } => "in the PostgreSQL of database.url".to_owned(),
     };
     println!(
         "Otherwise is ready.\n\

@@ -2,10 +2,15 @@
 
 use std::time::Duration;
 
+use crate::accounts;
 use crate::app::App;
+use crate::audit;
+use crate::auth;
 use crate::db::{idempotency, rate_limit};
 use crate::error::Result;
-use crate::{auth, ranking};
+use crate::ranking;
+use crate::roles;
+use crate::trust;
 
 /// A statement drops so many rows at the most: fewer in all means that nothing is left.
 const LOT: u64 = 10_000;
@@ -15,6 +20,7 @@ const REST: Duration = Duration::from_mins(5);
 
 /// Does what is due, rests, and starts again, until it is dropped.
 pub async fn run(app: App) {
+    let mut trusted = None;
     loop {
         match tidy(&app).await {
             Ok(forgotten) if forgotten > 0 => {
@@ -23,13 +29,21 @@ pub async fn run(app: App) {
             Ok(_) => {}
             Err(error) => tracing::warn!(%error, "tidying up; will try again in {REST:?}"),
         }
+        match trust::raise(&app, trusted).await {
+            Ok(next) => trusted = next,
+            Err(error) => tracing::warn!(%error, "raising trust levels; will try again in {REST:?}"),
+        }
+        if let Err(error) = audit::checkpoint(&app).await {
+            let cause = error.source.as_ref().map(|cause| format!("{cause:#}"));
+            tracing::error!(%error, cause, "signing where the audit log stands; will try again in {REST:?}");
+        }
         app.limits.forget_idle();
         tokio::time::sleep(REST).await;
     }
 }
 
-/// Drops what nobody can ask for any more: kept answers, old places in lists, and counts of limits that
-/// would refuse nobody.
+/// Drops what nobody can ask for any more: kept answers, old places in lists, counts of limits that would
+/// refuse nobody, and roles shown beside names after they expired.
 ///
 /// # Errors
 /// The database is away.
@@ -41,7 +55,9 @@ pub async fn tidy(app: &App) -> Result<u64> {
         let lot = idempotency::forget_old(app, &tx).await?
             + ranking::forget_closed(app, &tx).await?
             + rate_limit::forget_full(&tx, app.now()).await?
-            + auth::forget_unknown(app, &tx).await?;
+            + auth::forget_unknown(app, &tx).await?
+            + roles::forget_expired(app, &tx).await?
+            + accounts::forget_released(app, &tx).await?;
         tx.commit().await?;
         forgotten += lot;
         if lot < LOT {

@@ -9,6 +9,9 @@ use sea_orm_migration::prelude::*;
 mod m20261123_000001_model;
 mod m20261123_000002_tighter_model;
 mod m20261124_000002_rate_limits;
+mod m20261124_000003_audit;
+mod m20261124_000004_roles;
+mod m20261124_000005_names;
 mod m20261124_000006_tokens;
 
 /// Applies and reverts the changes in order.
@@ -22,6 +25,9 @@ impl MigratorTrait for Migrator {
             Box::new(m20261123_000001_model::Migration),
             Box::new(m20261123_000002_tighter_model::Migration),
             Box::new(m20261124_000002_rate_limits::Migration),
+            Box::new(m20261124_000003_audit::Migration),
+            Box::new(m20261124_000004_roles::Migration),
+            Box::new(m20261124_000005_names::Migration),
             Box::new(m20261124_000006_tokens::Migration),
         ]
     }

@@ -2,6 +2,7 @@
 
 use axum::extract::State;
 use serde::{Deserialize, Serialize};
+use serde_json::json;
 use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
@@ -11,6 +12,7 @@ use super::rules::{
 };
 use super::store::{self, NewAccount};
 use crate::app::App;
+use crate::audit::{self, Entry, Object};
 use crate::clock::Timestamp;
 use crate::entity::account;
 use crate::error::{Error, Result};
@@ -84,7 +86,11 @@ struct Registration {
 ///
 /// An address that somebody else used is accepted like any other: it belongs to whoever proves it.
 #[utoipa::path(post, path = "/accounts", tag = "accounts", request_body = Registration, responses((status = 201, body = OwnAccount)), security(()))]
-async fn create_account(State(app): State<App>, _: Guest, create: Create<Registration>) -> Result<Answer> {
+async fn create_account(
+    State(app): State<App>,
+    guest: Guest,
+    create: Create<Registration>,
+) -> Result<Answer> {
     let Registration { username, email, password } = &create.input;
     refuse_guessable(password, username, email).map_err(|refused| Error::invalid("password", refused))?;
     let password_hash = app.hasher.hash(password.expose().clone()).await?;
@@ -112,18 +118,31 @@ async fn create_account(State(app): State<App>, _: Guest, create: Create<Registr
     let location = format!("/api/v1/accounts/{}", account.username);
     let answer = Answer::created(location, &OwnAccount::from(&account), Cache::No)?;
     let answer = once.record(&app, &tx, answer).await?;
+    let entry = Entry {
+        actor_id: Some(id),
+        client: Some(guest.address()),
+        object: Some(Object::account(id)),
+        ..Entry::of("register")
+    };
+    audit::record(&app, &tx, entry).await?;
     tx.commit().await?;
     Ok(answer)
 }
 
 /// Read a profile
-#[utoipa::path(get, path = "/accounts/{username}", tag = "accounts", params(("username" = String, Path)), responses((status = 200, body = Profile)), security((), ("bearer" = [])))]
+///
+/// For a year after somebody was renamed, their old name leads to the new one.
+#[utoipa::path(get, path = "/accounts/{username}", tag = "accounts", params(("username" = String, Path)), responses((status = 200, body = Profile), (status = 301, description = "The account has another name: see Location")), security((), ("bearer" = [])))]
 async fn read_profile(State(app): State<App>, actor: Actor, Path(username): Path<String>) -> Result<Answer> {
     let username = Username::try_from(username).map_err(|_| Error::not_found())?;
-    let account = store::find_by_username(&app.db, username.as_str()).await?;
-    let account =
-        account.filter(|account| account.state != AccountState::Deleted).ok_or_else(Error::not_found)?;
-    Answer::ok(&Profile::from(&account), Cache::for_reader(&actor))
+    let there = |account: &account::Model| account.state != AccountState::Deleted;
+    let cache = Cache::for_reader(&actor);
+    if let Some(account) = store::find_by_username(&app.db, username.as_str()).await?.filter(there) {
+        return Answer::ok(&Profile::from(&account), cache);
+    }
+    let renamed = store::find_by_old_username(&app.db, username.as_str(), app.now()).await?;
+    let account = renamed.filter(there).ok_or_else(Error::not_found)?;
+    Ok(Answer::moved(format!("/api/v1/accounts/{}", account.username), cache))
 }
 
 /// Read one's own account
@@ -162,11 +181,52 @@ async fn edit_own_account(
     let account = store::find_for_update(&tx, id).await?;
     let permit = actor.may(EditAccount(&account))?;
     if_match.check(account.version)?;
+    let fields = [("display_name", edit.display_name.is_some()), ("bio", edit.bio.is_some())];
+    let fields: Vec<_> = fields.into_iter().filter_map(|(name, there)| there.then_some(name)).collect();
     let display_name = edit.display_name.map(|name| name.map(String::from));
     let bio = edit.bio.map(|bio| bio.map(String::from));
     let account = store::edit(&tx, &permit, display_name, bio, app.now()).await?;
     let event = Event { kind: "account_edited", subject_id: Some(id.0), ..actor.event() };
     events::record(&app, &tx, event).await?;
+    let entry = Entry {
+        object: Some(Object::account(id)),
+        data: json!({ "fields": fields }),
+        ..actor.entry("edit_account")
+    };
+    audit::record(&app, &tx, entry).await?;
+    tx.commit().await?;
+    Ok(Answer::ok(&OwnAccount::from(&account), Cache::No)?.version(account.version))
+}
+
+/// A new name for one's own account.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+struct Renaming {
+    username: Username,
+}
+
+/// Change one's username
+///
+/// Every 30 days, unless the server says otherwise. The old name is nobody else's for a year. Asks for a
+/// proof of who asks that is not older than ten minutes.
+#[utoipa::path(put, path = "/me/username", tag = "accounts", request_body = Renaming, responses((status = 200, body = OwnAccount)), security(("bearer" = [])))]
+async fn rename_own_account(
+    State(app): State<App>,
+    actor: Actor,
+    Body(renaming): Body<Renaming>,
+) -> Result<Answer> {
+    let id = actor.require_fresh_session(app.fresh_since())?.0.id;
+    let object = Some(Object::account(id));
+    let tx = app.begin().await?;
+    let account = store::find_for_update(&tx, id).await?;
+    let permit = actor.may(EditAccount(&account))?;
+    if account.username == renaming.username.as_str() {
+        return Err(Error::field("username", "unchanged", "This is the username already."));
+    }
+    let account = store::rename(&app, &tx, &permit, &renaming.username).await?;
+    let event = Event { kind: "account_renamed", subject_id: Some(id.0), ..actor.event() };
+    events::record(&app, &tx, event).await?;
+    audit::record(&app, &tx, Entry { object, ..actor.entry("rename") }).await?;
     tx.commit().await?;
     Ok(Answer::ok(&OwnAccount::from(&account), Cache::No)?.version(account.version))
 }
@@ -177,4 +237,5 @@ pub fn router() -> OpenApiRouter<App> {
         .routes(routes!(create_account))
         .routes(routes!(read_profile))
         .routes(routes!(read_own_account, edit_own_account))
+        .routes(routes!(rename_own_account))
 }

@@ -10,6 +10,6 @@ mod store;
 
 pub use api::{OwnAccount, router};
 pub use store::{
-    Author, NewAccount, authors, create_administrator, find_by_login, find_by_username, insert, login_key,
-    require, store_password_hash,
+    Author, NewAccount, authors, find_by_login, find_by_username, find_for_update, forget_released, insert,
+    login_key, raise_trust_level, require, show_role, store_password_hash,
 };

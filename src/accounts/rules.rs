@@ -436,7 +436,7 @@ fn password_schema() -> ObjectBuilder {
         .write_only(true)
 }
 
-/// What an account may do. Each role may do what those before it may.
+/// What an account is called by what it may do for the whole site. Each role may do what those before it may.
 #[derive(
     Debug,
     Clone,

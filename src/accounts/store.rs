@@ -2,17 +2,20 @@
 
 use std::collections::HashMap;
 
-use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
+use chrono::TimeDelta;
+use sea_orm::sea_query::LockType;
+use sea_orm::{
+    ColumnTrait, ConnectionTrait, EntityTrait, FromQueryResult, QueryFilter, QueryOrder, QuerySelect,
+};
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::rules::{AccountKind, AccountState, Email, NewPassword, Role, Username, refuse_guessable};
+use super::rules::{AccountKind, AccountState, Email, Role, Username};
 use crate::app::App;
 use crate::clock::Time;
-use crate::db::{OnConstraint, Tx, insert as insert_row, sql, update};
+use crate::db::{OnConstraint, Tx, insert as insert_row, one, sql, update};
 use crate::entity::account;
 use crate::error::{Code, Error, Result};
-use crate::events::{self, Event};
 use crate::ids::AccountId;
 use crate::policy::{EditAccount, Permit};
 
@@ -23,7 +26,7 @@ pub struct Author {
     pub id: AccountId,
     /// Its name.
     pub username: String,
-    /// What it may do.
+    /// The highest role it has for the whole site.
     pub role: Role,
 }
 
@@ -42,7 +45,7 @@ pub struct NewAccount {
     pub password_hash: Option<String>,
     /// How it wants to be called.
     pub display_name: Option<String>,
-    /// What it may do.
+    /// The role that readers see; what it may do is a matter of its grants.
     pub role: Role,
 }
 
@@ -51,7 +54,6 @@ pub struct NewAccount {
 /// # Errors
 /// 409 where somebody has the name, or one that looks like it.
 pub async fn insert(tx: &Tx, new: NewAccount, now: Time) -> Result<()> {
-    let taken = || Code::UsernameTaken.error("Somebody has this username, or one that looks like it.");
     let row = account::Model {
         id: new.id,
         username_skeleton: new.username.skeleton(),
@@ -69,10 +71,87 @@ pub async fn insert(tx: &Tx, new: NewAccount, now: Time) -> Result<()> {
         created_at: now,
         updated_at: now,
     };
-    insert_row(tx, row)
-        .await
+    unless_taken(insert_row(tx, row).await)
+}
+
+fn unless_taken(written: Result<()>) -> Result<()> {
+    let taken = || Code::UsernameTaken.error("Somebody has this username, or one that looks like it.");
+    let lately = || {
+        Code::UsernameTaken
+            .error("Somebody had this username within the last year, or one that looks like it.")
+    };
+    written
         .on_constraint("account_username_key", taken)
         .on_constraint("account_username_skeleton_key", taken)
+        .on_constraint("account_username_released", lately)
+}
+
+#[derive(FromQueryResult)]
+struct Renamed {
+    at: Option<Time>,
+}
+
+/// Gives an account another name. The old one is kept in the history, by the database itself.
+///
+/// # Errors
+/// 409 where it was renamed not long ago, or somebody has the name or had it within a year.
+pub(super) async fn rename(
+    app: &App,
+    tx: &Tx,
+    permit: &Permit<EditAccount<'_>>,
+    username: &Username,
+) -> Result<account::Model> {
+    let mut row = permit.act().0.clone();
+    let now = app.now();
+    let last = "SELECT max(released_at) AS at FROM username_history WHERE account_id = $1";
+    let last: Option<Renamed> = one(tx.conn(), sql(last, [row.id.into()])).await?;
+    let interval = TimeDelta::days(app.config.accounts.rename_interval_days.into());
+    if let Some(next) = last.and_then(|last| last.at).map(|at| at + interval).filter(|next| *next > now) {
+        let next = next.format("%Y-%m-%d %H:%M");
+        return Err(Code::RenamedLately.error(format!("It can be changed again after {next} UTC.")));
+    }
+    row.username = username.to_string();
+    row.username_skeleton = username.skeleton();
+    row.version += 1;
+    row.updated_at = now;
+    unless_taken(update(tx, row.clone()).await)?;
+    Ok(row)
+}
+
+/// Finds the account that had a name within the last year, the last one that did.
+///
+/// # Errors
+/// The database is away.
+pub(super) async fn find_by_old_username(
+    db: &impl ConnectionTrait,
+    username: &str,
+    now: Time,
+) -> Result<Option<account::Model>> {
+    let had: Option<Had> = one(
+        db,
+        sql(
+            "SELECT account_id FROM username_history WHERE username = $1 AND released_at > $2 - interval '1 year'
+             ORDER BY released_at DESC LIMIT 1",
+            [username.into(), now.into()],
+        ),
+    )
+    .await?;
+    let Some(Had { account_id }) = had else { return Ok(None) };
+    Ok(account::Entity::find_by_id(account_id).one(db).await?)
+}
+
+#[derive(FromQueryResult)]
+struct Had {
+    account_id: AccountId,
+}
+
+/// Forgets names that are free again.
+///
+/// # Errors
+/// The database is away.
+pub async fn forget_released(app: &App, tx: &Tx) -> Result<u64> {
+    let statement = "DELETE FROM username_history WHERE released_at <= $1 - interval '1 year'";
+    Ok(tx.conn().execute_raw(sql(statement, [app.now().into()])).await?.rows_affected())
 }
 
 /// Finds an account by its name.
@@ -115,8 +194,13 @@ pub fn login_key(login: &str) -> String {
 ///
 /// # Errors
 /// 404 where it is gone.
-pub(super) async fn find_for_update(tx: &Tx, id: AccountId) -> Result<account::Model> {
-    account::Entity::find_by_id(id).lock_exclusive().one(tx.conn()).await?.ok_or_else(Error::not_found)
+pub async fn find_for_update(tx: &Tx, id: AccountId) -> Result<account::Model> {
+    // Rows that name the account as theirs can be written meanwhile.
+    account::Entity::find_by_id(id)
+        .lock(LockType::NoKeyUpdate)
+        .one(tx.conn())
+        .await?
+        .ok_or_else(Error::not_found)
 }
 
 /// Finds an account that is known to be there.
@@ -169,35 +253,21 @@ pub async fn authors(db: &impl ConnectionTrait, ids: Vec<AccountId>) -> Result<H
     Ok(found.into_iter().map(author).collect())
 }
 
-/// Makes an administrator: from the command line only, never over HTTP.
+/// Raises a trust level, and says whether it was lower.
 ///
 /// # Errors
-/// A field is not valid, or somebody has the name.
-pub async fn create_administrator(
-    app: &App,
-    username: &str,
-    email: &str,
-    password: &str,
-) -> Result<account::Model> {
-    let username = Username::new(username).map_err(|refused| Error::invalid("username", refused))?;
-    let email = Email::new(email).map_err(|refused| Error::invalid("email", refused))?;
-    let password = NewPassword::new(password).map_err(|refused| Error::invalid("password", refused))?;
-    refuse_guessable(&password, &username, &email).map_err(|refused| Error::invalid("password", refused))?;
-    let new = NewAccount {
-        id: app.ids.next(),
-        username,
-        kind: AccountKind::Person,
-        email: Some(email),
-        password_hash: Some(app.hasher.hash(password.expose().clone()).await?),
-        display_name: None,
-        role: Role::Administrator,
-    };
-    let id = new.id;
-    let tx = app.begin().await?;
-    insert(&tx, new, app.now()).await?;
-    let event = Event { kind: "administrator_created", subject_id: Some(id.0), ..Event::default() };
-    events::record(app, &tx, event).await?;
-    let account = require(tx.conn(), id).await?;
-    tx.commit().await?;
-    Ok(account)
+/// The database is away.
+pub async fn raise_trust_level(tx: &Tx, id: AccountId, level: i16) -> Result<bool> {
+    let statement = "UPDATE account SET trust_level = $2 WHERE id = $1 AND trust_level < $2";
+    Ok(tx.conn().execute_raw(sql(statement, [id.into(), level.into()])).await?.rows_affected() > 0)
+}
+
+/// Changes the role that readers see; what the account may do is a matter of its grants.
+///
+/// # Errors
+/// The database is away.
+pub async fn show_role(tx: &Tx, id: AccountId, role: Role) -> Result<()> {
+    let statement = "UPDATE account SET role = $2 WHERE id = $1 AND role <> $2";
+    tx.conn().execute_raw(sql(statement, [id.into(), role.into()])).await?;
+    Ok(())
 }

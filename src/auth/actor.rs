@@ -1,5 +1,7 @@
 //! Who asks: the bearer of an access token whose session is still in force, or of a personal access token.
 
+use std::net::IpAddr;
+
 use axum::extract::FromRequestParts;
 use axum::http::Method;
 use axum::http::header::AUTHORIZATION;
@@ -9,20 +11,23 @@ use super::rules::Scope;
 use super::{rules, store, token};
 use crate::app::App;
 use crate::error::{Code, Error, Result};
-use crate::http::ClientAddress;
 use crate::http::limits::{self, Client};
+use crate::http::{AskedBy, ClientAddress};
 use crate::policy::Actor;
 
 impl FromRequestParts<App> for Actor {
     type Rejection = Error;
 
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self> {
-        let actor = read(parts, app).await;
         let ClientAddress(address) = ClientAddress::from_request_parts(parts, app).await?;
+        let actor = read(parts, app, address).await;
         // A bad token counts for the address it comes from.
         let id = actor.as_ref().ok().and_then(Actor::id);
         limits::count(app, parts, id.map_or(Client::Address(address), Client::Account)).await?;
         let actor = actor?;
+        if let Some(asked) = parts.extensions.get::<AskedBy>() {
+            asked.set(&actor);
+        }
         // What a token may write is the policy's to say; reading has no act that would ask.
         if matches!(parts.method, Method::GET | Method::HEAD) && actor.id().is_some() {
             actor.require_scope(Scope::Read)?;
@@ -31,7 +36,7 @@ impl FromRequestParts<App> for Actor {
     }
 }
 
-async fn read(parts: &Parts, app: &App) -> Result<Actor> {
+async fn read(parts: &Parts, app: &App, client: IpAddr) -> Result<Actor> {
     let mut headers = parts.headers.get_all(AUTHORIZATION).iter();
     let Some(header) = headers.next() else {
         return Ok(Actor::Anonymous);
@@ -47,8 +52,8 @@ async fn read(parts: &Parts, app: &App) -> Result<Actor> {
     }
     let credentials = credentials.trim();
     if credentials.starts_with(rules::PREFIX) {
-        return store::token_owner(app, credentials).await;
+        return store::token_owner(app, credentials, client).await;
     }
     let claims = token::verify(app, credentials)?;
-    store::actor(app, claims.sid, claims.sub).await
+    store::actor(app, claims.sid, claims.sub, client).await
 }

@@ -16,6 +16,8 @@ use super::token;
 use crate::accounts::rules::{AccountKind, AccountState, PasswordAttempt};
 use crate::accounts::{self, OwnAccount};
 use crate::app::App;
+use crate::audit::rules::Outcome;
+use crate::audit::{self, Entry, Object};
 use crate::clock::{Time, Timestamp};
 use crate::db::keyset;
 use crate::entity::{personal_access_token, session};
@@ -106,7 +108,16 @@ async fn create_session(
             && account.kind == AccountKind::Person
             && account.state != AccountState::Deleted
     };
+    let tried = account.as_ref().map(|account| account.id);
     let Some(account) = account.filter(signs_in) else {
+        // Whether or not there is such an account, so that both take the same time.
+        let entry = Entry {
+            client: Some(guest.address()),
+            object: tried.map(Object::account),
+            outcome: Outcome::Refused,
+            ..Entry::of("sign_in")
+        };
+        audit::record_alone(&app, entry).await?;
         return Err(Code::WrongCredentials.error("Check both, and mind capitals in the password."));
     };
     let dearer = match verdict {
@@ -141,6 +152,14 @@ async fn create_session(
     let view = tokens(&app, tx.conn(), account.id, session.id, &refresh_token).await?;
     let answer = Answer::created(format!("/api/v1/sessions/{}", session.id), &view, Cache::No)?;
     let answer = once.record(&app, &tx, answer).await?;
+    let entry = Entry {
+        actor_id: Some(account.id),
+        session_id: Some(session.id),
+        client: Some(guest.address()),
+        object: Some(Object::session(session.id)),
+        ..Entry::of("sign_in")
+    };
+    audit::record(&app, &tx, entry).await?;
     tx.commit().await?;
     Ok(answer)
 }
@@ -157,7 +176,11 @@ struct Refresh {
 /// A refresh token is good once. Repeat the request if its answer was lost: within ten seconds the answer
 /// has the same refresh token. Later, a token used twice ends the session.
 #[utoipa::path(post, path = "/sessions/refresh", tag = "sessions", request_body = Refresh, responses((status = 200, body = SignedInView)), security(()))]
-async fn refresh_session(State(app): State<App>, _: Guest, Body(refresh): Body<Refresh>) -> Result<Answer> {
+async fn refresh_session(
+    State(app): State<App>,
+    guest: Guest,
+    Body(refresh): Body<Refresh>,
+) -> Result<Answer> {
     let refused = || Code::InvalidRefreshToken.error("Sign in again.");
     let used = RefreshToken::parse(&refresh.refresh_token).ok_or_else(refused)?;
     let tx = app.begin().await?;
@@ -176,6 +199,14 @@ async fn refresh_session(State(app): State<App>, _: Guest, Body(refresh): Body<R
                 ..Event::default()
             };
             events::record(&app, &tx, event).await?;
+            let entry = Entry {
+                actor_id: Some(account_id),
+                client: Some(guest.address()),
+                object: Some(Object::session(session_id)),
+                outcome: Outcome::Refused,
+                ..Entry::of("reuse_refresh_token")
+            };
+            audit::record(&app, &tx, entry).await?;
             tx.commit().await?;
             tracing::warn!(%session_id, "a refresh token was used twice: its session was ended");
             Err(refused())
@@ -229,6 +260,8 @@ async fn end(app: &App, actor: &Actor, id: SessionId) -> Result<Answer> {
     store::end(&tx, &[session.id], "signed_out", app.now()).await?;
     let event = Event { kind: "session_ended", subject_id: Some(id.0), ..actor.event() };
     events::record(app, &tx, event).await?;
+    let entry = Entry { object: Some(Object::session(id)), ..actor.entry("sign_out") };
+    audit::record(app, &tx, entry).await?;
     tx.commit().await?;
     Ok(Answer::none())
 }
@@ -269,8 +302,11 @@ async fn end_all_sessions(
     let tx = app.begin().await?;
     let ended = store::end_all(&tx, own.id, query.keep_current.then_some(current), app.now()).await?;
     let data = serde_json::json!({ "ended": ended });
-    let event = Event { kind: "sessions_ended", subject_id: Some(own.id.0), data, ..actor.event() };
+    let event =
+        Event { kind: "sessions_ended", subject_id: Some(own.id.0), data: data.clone(), ..actor.event() };
     events::record(&app, &tx, event).await?;
+    let object = Some(Object::account(own.id));
+    audit::record(&app, &tx, Entry { object, data, ..actor.entry("sign_out") }).await?;
     tx.commit().await?;
     Ok(Answer::none())
 }
@@ -298,7 +334,10 @@ async fn reauthenticate(
     let subject = Subject::new(Some(own.id), &account.username);
     throttle::attempt(&app, &subject).await?;
     let verdict = app.hasher.verify(proof.password.expose().clone(), account.password_hash).await?;
+    let object = Some(Object::account(own.id));
     if verdict == Verdict::Wrong {
+        let entry = Entry { object, outcome: Outcome::Refused, ..actor.entry("reauthenticate") };
+        audit::record_alone(&app, entry).await?;
         return Err(Code::WrongCredentials.error("Mind capitals in the password."));
     }
     let tx = app.begin().await?;
@@ -306,6 +345,7 @@ async fn reauthenticate(
     store::note_authentication(&tx, session, app.now()).await?;
     let event = Event { kind: "session_reauthenticated", subject_id: Some(session.0), ..actor.event() };
     events::record(&app, &tx, event).await?;
+    audit::record(&app, &tx, Entry { object, ..actor.entry("reauthenticate") }).await?;
     tx.commit().await?;
     Ok(Answer::none())
 }
@@ -383,8 +423,7 @@ impl NewToken {
 /// For a bot or a script. Asks for a proof of who asks that is not older than ten minutes.
 #[utoipa::path(post, path = "/me/tokens", tag = "sessions", request_body = NewToken, responses((status = 201, body = MadeToken)), security(("bearer" = [])))]
 async fn create_token(State(app): State<App>, actor: Actor, create: Create<NewToken>) -> Result<Answer> {
-    let since = app.now() - TimeDelta::seconds(app.config.auth.fresh_secs.into());
-    let (own, _) = actor.require_fresh_session(since)?;
+    let (own, _) = actor.require_fresh_session(app.fresh_since())?;
     create.input.check(app.now())?;
     let tx = app.begin().await?;
     let (new, claimed) = create.claim(&app, &tx, &actor).await?;
@@ -395,8 +434,11 @@ async fn create_token(State(app): State<App>, actor: Actor, create: Create<NewTo
     let (made, token) =
         store::make_token(&app, &tx, own.id, &new.name, &new.scopes, new.expires_at.into()).await?;
     let data = serde_json::json!({ "scopes": new.scopes });
-    let event = Event { kind: "token_created", subject_id: Some(made.id.0), data, ..actor.event() };
+    let event =
+        Event { kind: "token_created", subject_id: Some(made.id.0), data: data.clone(), ..actor.event() };
     events::record(&app, &tx, event).await?;
+    let object = Some(Object::token(made.id));
+    audit::record(&app, &tx, Entry { object, data, ..actor.entry("create_token") }).await?;
     let view = MadeToken { about: made.into(), token };
     let answer = Answer::created(format!("/api/v1/me/tokens/{}", view.about.id), &view, Cache::No)?;
     let answer = once.record(&app, &tx, answer).await?;
@@ -443,6 +485,8 @@ async fn revoke_token(State(app): State<App>, actor: Actor, Path(id): Path<Token
     store::revoke_token(&tx, own.id, id, app.now()).await?;
     let event = Event { kind: "token_revoked", subject_id: Some(id.0), ..actor.event() };
     events::record(&app, &tx, event).await?;
+    let entry = Entry { object: Some(Object::token(id)), ..actor.entry("revoke_token") };
+    audit::record(&app, &tx, entry).await?;
     tx.commit().await?;
     Ok(Answer::none())
 }

@@ -1,5 +1,7 @@
 //! Sessions and refresh tokens.
 
+use std::net::IpAddr;
+
 use base64::Engine;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use chrono::TimeDelta;
@@ -11,52 +13,99 @@ use super::rules::{Scope, TokenName, read_token, write_token};
 use crate::accounts::rules::{AccountState, Role};
 use crate::app::App;
 use crate::clock::Time;
-use crate::db::{Tx, insert, one, sql};
+use crate::db::{Tx, all, insert, one, sql};
 use crate::entity::{account, personal_access_token, refresh_token, session};
 use crate::error::{Code, Error, Result};
 use crate::http::page::Limit;
-use crate::ids::{AccountId, SessionId, TokenId};
+use crate::ids::{AccountId, SessionId, TokenId, TopicId};
 use crate::keys::{random, sha256};
 use crate::policy::{Actor, Credential, SignedIn};
+use crate::roles;
+use crate::roles::rules::{Power, Powers};
 
+/// An account and one of its grants in force, or none.
 #[derive(FromQueryResult)]
 struct Standing {
-    role: Role,
+    account_id: AccountId,
     state: AccountState,
-    authenticated_at: Time,
+    granted: bool,
+    role: Option<Role>,
+    permissions: Option<Vec<String>>,
+    topic_id: Option<TopicId>,
+    tag: Option<String>,
 }
 
-/// The bearer of a verified token, if the session is in force: one read by primary key.
+/// The columns of [`Standing`] and the tables they come from, for whoever owns `by`; `$2` is the moment.
+macro_rules! standing {
+    (columns) => {
+        "a.id AS account_id, a.state, g.id IS NOT NULL AS granted, g.role, g.permissions, g.topic_id, g.tag"
+    };
+    (tables) => {
+        "JOIN account a ON a.id = by.account_id
+         LEFT JOIN role_grant g ON g.account_id = a.id AND g.revoked_at IS NULL
+                               AND (g.expires_at IS NULL OR g.expires_at > $2)"
+    };
+}
+
+/// Somebody whose account is there, with what they may do at the moment.
+fn signed_in(rows: Vec<Standing>, credential: Credential, client: IpAddr) -> Option<Actor> {
+    let (id, state) = rows.first().map(|row| (row.account_id, row.state))?;
+    if state == AccountState::Deleted {
+        return None;
+    }
+    // Who is suspended keeps their grants and has no use of them.
+    let granted = rows.into_iter().filter(|row| row.granted && state == AccountState::Active);
+    let powers: Powers = granted
+        .map(|row| Power::read(row.role, &row.permissions.unwrap_or_default(), row.topic_id, row.tag))
+        .collect();
+    Some(Actor::Account(SignedIn { id, credential, role: powers.role(), powers, state, client }))
+}
+
+#[derive(FromQueryResult)]
+struct SessionStanding {
+    authenticated_at: Time,
+    #[sea_orm(nested)]
+    standing: Standing,
+}
+
+/// The bearer of a verified token, if the session is in force: one read, of the session, the account and its
+/// grants, by keys.
 ///
 /// # Errors
 /// 401 where the session ended or the account is gone.
-pub(super) async fn actor(app: &App, session_id: SessionId, account_id: AccountId) -> Result<Actor> {
-    let standing: Option<Standing> = one(
+pub(super) async fn actor(
+    app: &App,
+    session_id: SessionId,
+    account_id: AccountId,
+    client: IpAddr,
+) -> Result<Actor> {
+    let rows: Vec<SessionStanding> = all(
         &app.db,
         sql(
-            "SELECT a.role, a.state, s.authenticated_at FROM session s JOIN account a ON a.id = s.account_id
-             WHERE s.id = $1 AND s.account_id = $2 AND s.ended_at IS NULL AND s.expires_at > $3",
-            [session_id.into(), account_id.into(), app.now().into()],
+            concat!(
+                "SELECT by.authenticated_at, ",
+                standing!(columns),
+                " FROM session by ",
+                standing!(tables),
+                " WHERE by.id = $1 AND by.account_id = $3 AND by.ended_at IS NULL AND by.expires_at > $2"
+            ),
+            [session_id.into(), app.now().into(), account_id.into()],
         ),
     )
     .await?;
-    match standing {
-        Some(Standing { role, state, authenticated_at }) if state != AccountState::Deleted => {
-            let credential = Credential::Session { id: session_id, authenticated_at };
-            Ok(Actor::Account(SignedIn { id: account_id, credential, role, state }))
-        }
-        _ => Err(Code::InvalidToken.error("This session has ended; sign in again.")),
-    }
+    let ended = || Code::InvalidToken.error("This session has ended; sign in again.");
+    let authenticated_at = rows.first().ok_or_else(ended)?.authenticated_at;
+    let credential = Credential::Session { id: session_id, authenticated_at };
+    signed_in(rows.into_iter().map(|row| row.standing).collect(), credential, client).ok_or_else(ended)
 }
 
 #[derive(FromQueryResult)]
 struct TokenStanding {
     id: TokenId,
-    account_id: AccountId,
     scopes: Vec<String>,
     last_used_at: Option<Time>,
-    role: Role,
-    state: AccountState,
+    #[sea_orm(nested)]
+    standing: Standing,
 }
 
 /// How exactly it is kept when a token was last used: a write at every read would be dear.
@@ -66,35 +115,37 @@ const LAST_USED: TimeDelta = TimeDelta::hours(1);
 ///
 /// # Errors
 /// 401 for what is no token of ours, or none any more.
-pub(super) async fn token_owner(app: &App, text: &str) -> Result<Actor> {
+pub(super) async fn token_owner(app: &App, text: &str, client: IpAddr) -> Result<Actor> {
     let refused = || Code::InvalidToken.error("Make a new personal access token.");
     // The checksum tells most of what is no token without a question to the database.
     let secret = read_token(text).ok_or_else(refused)?;
     let now = app.now();
-    let found: Option<TokenStanding> = one(
+    let rows: Vec<TokenStanding> = all(
         &app.db,
         sql(
-            "SELECT t.id, t.account_id, t.scopes, t.last_used_at, a.role, a.state
-             FROM personal_access_token t JOIN account a ON a.id = t.account_id
-             WHERE t.token_hash = $1 AND t.revoked_at IS NULL AND t.expires_at > $2",
+            concat!(
+                "SELECT by.id, by.scopes, by.last_used_at, ",
+                standing!(columns),
+                " FROM personal_access_token by ",
+                standing!(tables),
+                " WHERE by.token_hash = $1 AND by.revoked_at IS NULL AND by.expires_at > $2"
+            ),
             [sha256(&secret).to_vec().into(), now.into()],
         ),
     )
     .await?;
-    let found = found.filter(|found| found.state != AccountState::Deleted).ok_or_else(refused)?;
-    if found.last_used_at.is_none_or(|used| now - used >= LAST_USED) {
+    let found = rows.first().ok_or_else(refused)?;
+    let (id, last_used_at) = (found.id, found.last_used_at);
+    let scopes = found.scopes.iter().filter_map(|name| Scope::named(name)).collect();
+    let rows = rows.into_iter().map(|row| row.standing).collect();
+    let actor = signed_in(rows, Credential::Token { id, scopes }, client).ok_or_else(refused)?;
+    if last_used_at.is_none_or(|used| now - used >= LAST_USED) {
         let tx = app.begin().await?;
         let statement = "UPDATE personal_access_token SET last_used_at = $2 WHERE id = $1";
-        tx.conn().execute_raw(sql(statement, [found.id.into(), now.into()])).await?;
+        tx.conn().execute_raw(sql(statement, [id.into(), now.into()])).await?;
         tx.commit().await?;
     }
-    let scopes = found.scopes.iter().filter_map(|name| Scope::named(name)).collect();
-    Ok(Actor::Account(SignedIn {
-        id: found.account_id,
-        credential: Credential::Token { id: found.id, scopes },
-        role: found.role,
-        state: found.state,
-    }))
+    Ok(actor)
 }
 
 /// How many personal access tokens an account may have at a time.
@@ -233,16 +284,15 @@ impl RefreshToken {
     }
 }
 
-/// How long a session may stay idle, and how long it may last.
-fn lifetimes(app: &App, role: Role) -> (TimeDelta, TimeDelta) {
+/// How long a session may stay idle, and how long it may last: less for whoever has any grant.
+async fn lifetimes(app: &App, tx: &Tx, account_id: AccountId) -> Result<(TimeDelta, TimeDelta)> {
     let auth = &app.config.auth;
-    let (idle, absolute) = match role {
-        Role::Member => (auth.session_idle_hours, auth.session_absolute_hours),
-        Role::Moderator | Role::Administrator => {
-            (auth.staff_session_idle_hours, auth.staff_session_absolute_hours)
-        }
+    let (idle, absolute) = if roles::powers(tx.conn(), account_id, app.now()).await?.is_empty() {
+        (auth.session_idle_hours, auth.session_absolute_hours)
+    } else {
+        (auth.staff_session_idle_hours, auth.staff_session_absolute_hours)
     };
-    (TimeDelta::hours(idle.into()), TimeDelta::hours(absolute.into()))
+    Ok((TimeDelta::hours(idle.into()), TimeDelta::hours(absolute.into())))
 }
 
 /// Begins a session, and gives its first refresh token.
@@ -257,7 +307,7 @@ pub(super) async fn begin(
     client_address: String,
 ) -> Result<(session::Model, RefreshToken)> {
     let now = app.now();
-    let (idle, absolute) = lifetimes(app, account.role);
+    let (idle, absolute) = lifetimes(app, tx, account.id).await?;
     let session = session::Model {
         id: app.ids.next(),
         account_id: account.id,
@@ -312,7 +362,11 @@ pub(super) async fn refresh(app: &App, tx: &Tx, token: &RefreshToken) -> Result<
     let account =
         account::Entity::find_by_id(session.account_id).one(tx.conn()).await?.ok_or_else(refused)?;
     let now = app.now();
-    let over = session.ended_at.is_some() || session.expires_at <= now || session.idle_expires_at <= now;
+    let (idle, absolute) = lifetimes(app, tx, account.id).await?;
+    // A session that began before its account was granted anything ends when one that begins now would.
+    let expires_at = session.expires_at.min(session.created_at + absolute);
+    let idle_expires_at = session.idle_expires_at.min(session.last_used_at + idle);
+    let over = session.ended_at.is_some() || expires_at <= now || idle_expires_at <= now;
     if over || account.state == AccountState::Deleted {
         return Err(refused());
     }
@@ -330,7 +384,6 @@ pub(super) async fn refresh(app: &App, tx: &Tx, token: &RefreshToken) -> Result<
     let statement = "UPDATE refresh_token SET rotated_at = $2 WHERE token_hash = $1";
     tx.conn().execute_raw(sql(statement, [used.token_hash.into(), now.into()])).await?;
     give_out(tx, session.id, &successor, now).await?;
-    let (idle, _) = lifetimes(app, account.role);
     let statement = "UPDATE session SET last_used_at = $2, idle_expires_at = $3 WHERE id = $1";
     tx.conn().execute_raw(sql(statement, [session.id.into(), now.into(), (now + idle).into()])).await?;
     Ok(Refreshed::Next(session.id, account.id, successor))

@@ -4,10 +4,11 @@ use std::time::Duration;
 
 use anyhow::Context;
 use migration::Migrator;
-use sea_orm::sqlx::postgres::PgPoolOptions;
+use sea_orm::sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sea_orm::sqlx::{self, Connection};
 use sea_orm::{
     ConnectOptions, ConnectionTrait, Database, DatabaseConnection, FromQueryResult, SqlxPostgresConnector,
+    TransactionSession, TransactionTrait,
 };
 use sea_orm_migration::MigratorTrait;
 
@@ -59,14 +60,29 @@ pub async fn connect(url: &str, settings: &config::Database) -> anyhow::Result<D
     })
 }
 
-/// Brings the schema up to date, one server at a time, and the stored ranks of a database that was restored
-/// into another cluster.
+/// The role that a server works as, where another one owns the tables.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AppRole {
+    /// Its name.
+    pub name: String,
+    /// Whether it is made if it is not there. It gets no password: that is for clusters that ask for none.
+    pub make: bool,
+}
+
+/// Brings the schema up to date as the owner of the tables, one server at a time, mends the stored ranks of a
+/// database that was restored into another cluster, and lets the role of the server use the tables. Where
+/// nothing is to be changed and the role is the owner itself, it writes nothing, so that a server need not be
+/// let to.
 ///
 /// # Errors
 /// The database is away, or a change failed; a change that failed leaves nothing behind.
-pub async fn migrate(db: &DatabaseConnection) -> anyhow::Result<()> {
+pub async fn migrate(url: &str, role: Option<&AppRole>) -> anyhow::Result<()> {
+    let options: PgConnectOptions = url.parse().map_err(|_| {
+        // As in `connect`, the error may quote the password.
+        anyhow::anyhow!("the URL of the database to migrate cannot be read")
+    })?;
     // A change of a large table takes its time, so the limits of requests do not apply here.
-    let options = db.get_postgres_connection_pool().connect_options().as_ref().clone().options([
+    let options = options.application_name("otherwise migrate").options([
         ("statement_timeout", "0"),
         ("lock_timeout", "0"),
         ("idle_in_transaction_session_timeout", "0"),
@@ -77,14 +93,31 @@ pub async fn migrate(db: &DatabaseConnection) -> anyhow::Result<()> {
     let mut holder = pool.acquire().await.context("connecting to the database")?.detach();
     sqlx::query("SELECT pg_advisory_lock($1)").bind(MIGRATION_LOCK).execute(&mut holder).await?;
     let migrator = SqlxPostgresConnector::from_sqlx_postgres_pool(pool);
-    let migrated = async {
-        Migrator::up(&migrator, None).await.context("migrating the database")?;
-        settle_in_cluster(&migrator).await.context("renumbering stored ranks")
-    }
-    .await;
+    let migrated = bring_up_to_date(&migrator, role).await;
     migrator.close().await?;
     holder.close().await?;
     migrated
+}
+
+async fn bring_up_to_date(migrator: &DatabaseConnection, role: Option<&AppRole>) -> anyhow::Result<()> {
+    let begun: Option<Begun> =
+        one(migrator, sql("SELECT to_regclass('seaql_migrations') IS NOT NULL AS begun", [])).await?;
+    if !begun.is_some_and(|table| table.begun) || !migrations_are_current(migrator).await? {
+        Migrator::up(migrator, None).await.context("migrating the database")?;
+    }
+    settle_in_cluster(migrator).await.context("renumbering stored ranks")?;
+    let Some(role) = role else {
+        return Ok(());
+    };
+    let granted = async {
+        let tx = migrator.begin().await?;
+        let settings = "SELECT set_config('otherwise.app_role', $1, true), set_config('otherwise.make_app_role', $2, true)";
+        let make = if role.make { "on" } else { "off" };
+        tx.execute_raw(sql(settings, [role.name.as_str().into(), make.into()])).await?;
+        tx.execute_unprepared(include_str!("grants.sql")).await?;
+        TransactionSession::commit(tx).await
+    };
+    granted.await.with_context(|| format!("letting the database role {} use the tables", role.name))
 }
 
 #[derive(FromQueryResult)]
@@ -110,8 +143,23 @@ async fn settle_in_cluster(db: &DatabaseConnection) -> Result<()> {
 }
 
 #[derive(FromQueryResult)]
+struct Begun {
+    begun: bool,
+}
+
+#[derive(FromQueryResult)]
 struct Applied {
     version: String,
+}
+
+/// The role that a URL names.
+///
+/// # Errors
+/// The URL cannot be read.
+pub fn role_of(url: &str) -> anyhow::Result<String> {
+    let options: PgConnectOptions =
+        url.parse().map_err(|_| anyhow::anyhow!("database.url cannot be read"))?;
+    Ok(options.get_username().to_owned())
 }
 
 /// Whether the schema is the one this program was made for.

@@ -8,7 +8,7 @@ pub mod keyset;
 pub mod rate_limit;
 mod tx;
 
-pub use connect::{connect, migrate, migrations_are_current, renumber_ranks};
+pub use connect::{AppRole, connect, migrate, migrations_are_current, renumber_ranks, role_of};
 pub use errors::OnConstraint;
 pub use tx::{Tx, retry};
 

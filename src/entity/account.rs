@@ -30,7 +30,7 @@ pub struct Model {
     pub display_name: Option<String>,
     /// What the person says of themselves, as plain text.
     pub bio: Option<String>,
-    /// What the account may do.
+    /// The role that readers see: the highest it has for the whole site.
     pub role: Role,
     /// 0 to 3.
     pub trust_level: i16,

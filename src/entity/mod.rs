@@ -3,6 +3,7 @@
 
 pub mod account;
 pub mod antecedent_variant;
+pub mod audit_log;
 pub mod background_fact;
 pub mod chain_step;
 pub mod checkpoint;
@@ -18,6 +19,7 @@ pub mod quotation;
 pub mod rate_limit;
 pub mod refresh_token;
 pub mod relation;
+pub mod role_grant;
 pub mod scenario;
 pub mod session;
 pub mod sign_in_failure;
@@ -27,5 +29,6 @@ pub mod topic;
 pub mod topic_activity;
 pub mod topic_participant;
 pub mod topic_tag;
+pub mod username_history;
 pub mod variant_step;
 pub mod vote;

@@ -1,4 +1,5 @@
-//! The log of what happened: audit, outbox and live feed in one append-only table.
+//! The log of what happened: outbox and live feed in one append-only table. What has to be proved later is in
+//! the audit log.
 //!
 //! An event is written in the transaction that makes it true, so it is there exactly when the change is.
 

@@ -11,6 +11,7 @@ use super::format::{
 };
 use crate::accounts::rules::Username;
 use crate::app::App;
+use crate::audit::{self, Entry, Object};
 use crate::entity::{account, post, post_revision, relation, stance_effect, topic, vote};
 use crate::error::{Error, Result};
 use crate::ids::{AccountId, PostId};
@@ -19,12 +20,19 @@ use crate::posts::target_of;
 use crate::sources::rules::{BibliographyKey, Key};
 use crate::topics::{self, StoredTopic, numbered};
 
-/// Writes a debate as a file: the same debate gives the same bytes.
+/// Writes a debate as a file: the same debate gives the same bytes. That it was written is recorded.
 ///
 /// # Errors
 /// 404 where there is no such topic.
 pub async fn export(app: &App, slug: &str, with_votes: bool) -> Result<String> {
     let document = document(app, slug, with_votes).await?;
+    let topic = topic::Entity::find().filter(topic::Column::Slug.eq(slug)).one(&app.db).await?;
+    let entry = Entry {
+        object: topic.map(|topic| Object::topic(topic.id)),
+        data: serde_json::json!({ "with_votes": with_votes }),
+        ..Entry::of("export_debate")
+    };
+    audit::record_alone(app, entry).await?;
     let mut text = serde_json::to_string_pretty(&document).map_err(Error::internal)?;
     text.push('\n');
     Ok(text)

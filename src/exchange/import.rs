@@ -13,6 +13,7 @@ use super::format::{BroughtRecord, DebateFile, PostRecord, TargetRecord, schema}
 use crate::accounts::rules::{AccountKind, Role, Username};
 use crate::accounts::{self, NewAccount};
 use crate::app::App;
+use crate::audit::{self, Entry, Object};
 use crate::clock::Time;
 use crate::db::{Tx, insert, one, sql};
 use crate::entity::{account, debate_import, post, topic};
@@ -143,6 +144,8 @@ pub async fn import(app: &App, file: &[u8], progress: &Progress) -> Result<Impor
         ..Event::default()
     };
     events::record(app, &tx, event).await?;
+    let entry = Entry { object: Some(Object::topic(topic_id)), ..Entry::of("import_debate") };
+    audit::record(app, &tx, entry).await?;
     tx.commit().await?;
     bar.finish_and_clear();
     Ok(Imported::New { slug, posts })

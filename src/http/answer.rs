@@ -54,6 +54,11 @@ impl Answer {
         Self::new(StatusCode::CREATED, Some(location), body, cache)
     }
 
+    /// 301: what was asked for is at `location` now. Caches ask again each time, since it may move again.
+    pub fn moved(location: String, cache: Cache) -> Self {
+        Self { status: 301, location: Some(location), etag: None, cache, body: String::new() }
+    }
+
     /// 204, nothing to say.
     pub fn none() -> Self {
         Self { status: 204, location: None, etag: None, cache: Cache::No, body: String::new() }

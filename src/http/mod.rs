@@ -1,6 +1,7 @@
 //! The wire: what every request and every answer has in common.
 
 mod answer;
+mod asked;
 mod client;
 mod connection;
 mod create;
@@ -16,11 +17,12 @@ pub mod serve;
 mod timing;
 
 pub use answer::{Answer, Cache};
+pub use asked::AskedBy;
 pub use client::ClientAddress;
 pub use create::{Claimed, Create};
 pub use input::{Body, Path, Query, StrictValue, parse_json};
 pub use precondition::IfMatch;
-pub use problem::{FieldProblem, Problem};
+pub use problem::{FieldProblem, Problem, code_of};
 
 /// Parts of merge patches (RFC 7396): absent leaves a field, `null` clears it.
 pub mod patch {

@@ -63,6 +63,11 @@ impl IntoResponse for Error {
     }
 }
 
+/// The code of a failure on its way to the client.
+pub fn code_of(response: &Response) -> Option<Code> {
+    response.extensions().get::<Pending>().map(|Pending(error)| error.code)
+}
+
 /// Writes the body of a failure. A failure that comes from a library rather than from a handler has no
 /// error with it, and gets the code of its status.
 pub(crate) fn finish(response: Response, request_id: &str) -> Response {

@@ -462,7 +462,8 @@ async fn revise_topic(
     // Nobody posts meanwhile: the bibliography stays as it is read, and what is archived takes nothing more.
     store::lock_activity(&tx, id).await?;
     let topic = store::find_for_update(&tx, &actor, id).await?;
-    let permit = actor.may(EditTopic(&topic))?;
+    let tags = store::tags(tx.conn(), id).await?;
+    let permit = actor.may(EditTopic { topic: &topic, tags: &tags })?;
     if_match.check(topic.version)?;
     let before = store::read(tx.conn(), topic.clone(), false).await?;
     let content = merged(&before, patch)?;

@@ -1,6 +1,6 @@
 //! The counterfactual question under debate: what happened, what is supposed otherwise, and until when.
 //!
-//! A draft may lack parts and is seen by its author and the staff. An open topic has everything that
+//! A draft may lack parts and is seen by its author and by whoever may edit it. An open topic has everything that
 //! [`rules::check_open`] asks for, and takes posts. Its scenarios, variants and facts can be rewritten
 //! while it is a draft; later, arguments bear on them.
 
@@ -11,5 +11,5 @@ mod store;
 pub use api::router;
 pub use store::{
     Inserted, StoredTopic, TopicToInsert, find, find_any, insert, lock_activity, note_post, note_tombstone,
-    numbered, read, visible_to,
+    numbered, read,
 };

@@ -343,12 +343,8 @@ async fn p3_what_is_guessed_first_is_refused_and_the_reason_told() {
         assert!(!String::from_utf8_lossy(&reply.bytes).contains(password), "{password}");
     }
     assert_eq!(accounts_stored(&app).await, 0);
-    let refused = otherwise::accounts::create_administrator(
-        &app.app,
-        "carol",
-        "carol@example.org",
-        "123456789012345678",
-    );
+    let refused =
+        otherwise::roles::create_administrator(&app.app, "carol", "carol@example.org", "123456789012345678");
     assert_eq!(refused.await.unwrap_err().fields[0].code, "guessable_password");
 }
 

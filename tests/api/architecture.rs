@@ -11,7 +11,7 @@ const KINDS: [&[&str]; 11] = [
     &["policy"],
     &["db", "http", "keys", "hashing"],
     &["app"],
-    &["store", "thread", "throttle", "token", "exchange"],
+    &["store", "checkpoint", "verify", "thread", "throttle", "token", "exchange"],
     &["api", "actor", "worker"],
     &["router"],
     &["serve"],
@@ -19,8 +19,21 @@ const KINDS: [&[&str]; 11] = [
 ];
 
 /// Features, from left to right.
-const FEATURES: [&str; 10] =
-    ["events", "ranking", "accounts", "auth", "sources", "scenarios", "topics", "posts", "votes", "exchange"];
+const FEATURES: [&str; 13] = [
+    "events",
+    "audit",
+    "ranking",
+    "accounts",
+    "roles",
+    "trust",
+    "auth",
+    "sources",
+    "scenarios",
+    "topics",
+    "posts",
+    "votes",
+    "exchange",
+];
 
 /// The one exception: the state holds the parts that `db` and `http` make of it, and these are given it.
 const KNOT: (&[&str], &str) = (&["db", "http"], "app");

@@ -54,6 +54,7 @@ async fn attempt(app: &TestApp, act: Act, author: &Client, role: &Role, number: 
     let slug = format!("topic-{number}");
     let mut topic = open_topic("Had the Armada landed in Kent");
     topic["slug"] = json!(slug);
+    topic["tags"] = json!(["armada"]);
     if matches!(act, Act::ReadDraft | Act::EditDraft) {
         topic["status"] = json!("draft");
     }
@@ -96,14 +97,24 @@ async fn who_may_do_what() {
     let app = TestApp::new().await;
     let author = app.member("alice").await;
     let moderator = app.member("mallory").await;
-    app.sql("UPDATE account SET role = 'moderator' WHERE username = 'mallory'").await.unwrap();
+    let carol = app.administrator("carol").await;
+    let grant = async |username: &str, scope: Value| {
+        let grant = json!({ "role": "moderator", "scope": scope, "reason": "Asked for." });
+        carol.post(&format!("/accounts/{username}/role-grants"), grant).await.is(201);
+    };
+    grant("mallory", json!({ "kind": "site" })).await;
+    let (of_tag, of_another) = (app.member("dora").await, app.member("emil").await);
+    grant("dora", json!({ "kind": "tag", "tag": "armada" })).await;
+    grant("emil", json!({ "kind": "tag", "tag": "cold-war" })).await;
     let role = |name, client, suspended| Role { name, client, suspended };
     let roles = [
         role("anonymous", app.guest(), false),
         role("member", app.member("bob").await, false),
         role("author", author.clone(), false),
         role("moderator", moderator, false),
-        role("administrator", app.administrator("carol").await, false),
+        role("moderator_here", of_tag, false),
+        role("moderator_elsewhere", of_another, false),
+        role("administrator", carol.clone(), false),
         role("suspended_author", author.clone(), true),
     ];
     let mut table = format!("{:14}", "");
@@ -121,20 +132,20 @@ async fn who_may_do_what() {
         }
     }
     expect![[r#"
-                        anonymous            member               author               moderator            administrator        suspended_author
-        CreateTopic     401 unauthenticated  201                  201                  201                  201                  403 not_allowed
-        ReadDraft       404 not_found        404 not_found        200                  200                  200                  200
-        EditDraft       401 unauthenticated  404 not_found        200                  200                  200                  403 not_allowed
-        EditOpenTopic   401 unauthenticated  403 not_your_topic   403 not_your_topic   200                  200                  403 not_allowed
-        ArchiveTopic    401 unauthenticated  403 not_your_topic   403 not_your_topic   200                  200                  403 not_allowed
-        ReadOpenTopic   200                  200                  200                  200                  200                  200
-        Post            401 unauthenticated  201                  201                  201                  201                  403 not_allowed
-        Reply           401 unauthenticated  201                  201                  201                  201                  403 not_allowed
-        EditPost        401 unauthenticated  403 not_your_post    200                  403 not_your_post    403 not_your_post    403 not_allowed
-        DeletePost      401 unauthenticated  403 not_your_post    200                  403 not_your_post    403 not_your_post    403 not_allowed
-        ReadRevisions   200                  200                  200                  200                  200                  200
-        Vote            401 unauthenticated  200                  403 own_post         200                  200                  403 not_allowed
-        TakeVoteBack    401 unauthenticated  200                  403 own_post         200                  200                  403 not_allowed
+                        anonymous            member               author               moderator            moderator_here       moderator_elsewhere  administrator        suspended_author
+        CreateTopic     401 unauthenticated  201                  201                  201                  201                  201                  201                  403 not_allowed
+        ReadDraft       404 not_found        404 not_found        200                  200                  200                  404 not_found        200                  200
+        EditDraft       401 unauthenticated  404 not_found        200                  200                  200                  404 not_found        200                  403 not_allowed
+        EditOpenTopic   401 unauthenticated  403 not_your_topic   403 not_your_topic   200                  200                  403 not_your_topic   200                  403 not_allowed
+        ArchiveTopic    401 unauthenticated  403 not_your_topic   403 not_your_topic   200                  200                  403 not_your_topic   200                  403 not_allowed
+        ReadOpenTopic   200                  200                  200                  200                  200                  200                  200                  200
+        Post            401 unauthenticated  201                  201                  201                  201                  201                  201                  403 not_allowed
+        Reply           401 unauthenticated  201                  201                  201                  201                  201                  201                  403 not_allowed
+        EditPost        401 unauthenticated  403 not_your_post    200                  403 not_your_post    403 not_your_post    403 not_your_post    403 not_your_post    403 not_allowed
+        DeletePost      401 unauthenticated  403 not_your_post    200                  403 not_your_post    403 not_your_post    403 not_your_post    403 not_your_post    403 not_allowed
+        ReadRevisions   200                  200                  200                  200                  200                  200                  200                  200
+        Vote            401 unauthenticated  200                  403 own_post         200                  200                  200                  200                  403 not_allowed
+        TakeVoteBack    401 unauthenticated  200                  403 own_post         200                  200                  200                  200                  403 not_allowed
     "#]]
     .assert_eq(&format!("{}\n", table.trim_end()));
 }

@@ -5,6 +5,7 @@ use std::fs;
 use std::path::Path;
 
 use migration::Migrator;
+use otherwise::db::AppRole;
 use otherwise::entity;
 use sea_orm::sqlx::{self, AssertSqlSafe, Connection, PgConnection};
 use sea_orm::{ColumnTrait, DatabaseConnection, EntityTrait, IdenStatic, Iterable, QuerySelect};
@@ -49,7 +50,7 @@ async fn pool(database: &Database) -> DatabaseConnection {
 async fn the_schema_goes_up_and_down_and_up_again() {
     let database = Database::empty().await;
     let db = pool(&database).await;
-    otherwise::db::migrate(&db).await.unwrap();
+    otherwise::db::migrate(database.url(), None).await.unwrap();
     let first = dump(&database).await;
     for kind in ["column ", "view ", "constraint ", "index ", "trigger ", "function ", "type "] {
         assert!(first.iter().any(|line| line.starts_with(kind)), "no {kind}in the dump");
@@ -58,18 +59,19 @@ async fn the_schema_goes_up_and_down_and_up_again() {
     let left: Vec<String> =
         dump(&database).await.into_iter().filter(|line| !line.contains("seaql_migrations")).collect();
     assert!(left.is_empty(), "{left:#?}");
-    otherwise::db::migrate(&db).await.unwrap();
+    otherwise::db::migrate(database.url(), None).await.unwrap();
     assert_eq!(dump(&database).await, first);
 }
 
 #[tokio::test]
 async fn two_servers_may_migrate_at_once() {
     let database = Database::empty().await;
-    let (one, other) = (pool(&database).await, pool(&database).await);
-    let (first, second) = tokio::join!(otherwise::db::migrate(&one), otherwise::db::migrate(&other));
+    let role = AppRole { name: "otherwise_app".to_owned(), make: true };
+    let migrate = || otherwise::db::migrate(database.url(), Some(&role));
+    let (first, second) = tokio::join!(migrate(), migrate());
     first.unwrap();
     second.unwrap();
-    assert!(otherwise::db::migrations_are_current(&one).await.unwrap());
+    assert!(otherwise::db::migrations_are_current(&pool(&database).await).await.unwrap());
     let alone = Database::clone_template().await;
     assert_eq!(dump(&database).await, dump(&alone).await);
 }
@@ -78,7 +80,7 @@ async fn two_servers_may_migrate_at_once() {
 async fn migrating_again_changes_nothing() {
     let database = Database::clone_template().await;
     let before = dump(&database).await;
-    otherwise::db::migrate(&pool(&database).await).await.unwrap();
+    otherwise::db::migrate(database.url(), None).await.unwrap();
     assert_eq!(dump(&database).await, before);
 }
 
@@ -134,10 +136,10 @@ async fn every_entity_has_the_columns_of_its_table() {
     let database = Database::clone_template().await;
     let db = pool(&database).await;
     let described = described!(&db,
-        account antecedent_variant background_fact chain_step checkpoint citation debate_import event
+        account antecedent_variant audit_log background_fact chain_step checkpoint citation debate_import event
         historical_event personal_access_token post post_revision post_tally quotation rate_limit refresh_token relation
-        scenario session sign_in_failure source
-        stance_effect topic topic_activity topic_participant topic_tag variant_step vote);
+        role_grant scenario session sign_in_failure source
+        stance_effect topic topic_activity topic_participant topic_tag username_history variant_step vote);
     let files: BTreeSet<String> = fs::read_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join("src/entity"))
         .unwrap()
         .map(|entry| entry.unwrap().path().file_stem().unwrap().to_str().unwrap().to_owned())
@@ -209,4 +211,30 @@ async fn stamps_from_the_future_are_renumbered_and_lists_are_whole_again() {
         .await
         .unwrap();
     assert_eq!(kept, 4);
+}
+
+#[tokio::test]
+async fn who_had_a_role_before_grants_were_recorded_has_it_by_a_grant() {
+    let database = Database::empty().await;
+    let db = pool(&database).await;
+    let before =
+        Migrator::migrations().iter().position(|migration| migration.name().ends_with("_roles")).unwrap();
+    Migrator::up(&db, Some(before.try_into().unwrap())).await.unwrap();
+    let mut connection = PgConnection::connect(database.url()).await.unwrap();
+    sqlx::raw_sql(
+        "INSERT INTO account (id, username, username_skeleton, kind, role, trust_level, state, version, created_at, updated_at)
+         SELECT gen_random_uuid(), name, name, 'person', role, 0, 'active', 1, now(), now()
+         FROM (VALUES ('alice', 'member'), ('bob', 'moderator'), ('carol', 'administrator')) AS given (name, role)",
+    )
+    .execute(&mut connection)
+    .await
+    .unwrap();
+    Migrator::up(&db, None).await.unwrap();
+    let granted: Vec<String> = sqlx::query_scalar(
+        "SELECT format('%s %s', a.username, g.role) FROM role_grant g JOIN account a ON a.id = g.account_id ORDER BY 1",
+    )
+    .fetch_all(&mut connection)
+    .await
+    .unwrap();
+    assert_eq!(granted, ["bob moderator", "carol administrator"]);
 }

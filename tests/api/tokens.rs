@@ -122,7 +122,7 @@ async fn k1_a_token_has_no_powers_that_were_not_given_to_it_and_never_more_than_
     plain.get(&draft).await.is_problem(404, "not_found");
     staff.get(&draft).await.is(200);
     staff.patch(&draft, json!({ "title": "Had Elizabeth married Robert" })).await.is(200);
-    app.sql("UPDATE account SET role = 'member' WHERE username = 'carol'").await.unwrap();
+    app.sql("UPDATE role_grant SET revoked_at = granted_at").await.unwrap();
     staff.get(&draft).await.is_problem(404, "not_found");
 }
 

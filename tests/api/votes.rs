@@ -360,6 +360,8 @@ async fn what_the_database_gives_up_for_another_is_tried_three_times_more() {
         "CREATE SEQUENCE attempt;
          CREATE TABLE given_up (times bigint, sqlstate text);
          INSERT INTO given_up VALUES (0, '40001');
+         GRANT ALL ON SEQUENCE attempt TO PUBLIC;
+         GRANT ALL ON given_up TO PUBLIC;
          CREATE FUNCTION gives_up() RETURNS trigger LANGUAGE plpgsql AS $$
          BEGIN
              IF nextval('attempt') <= (SELECT times FROM given_up) THEN

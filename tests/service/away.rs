@@ -23,6 +23,10 @@ fn body(method: &Method, path: &str) -> Option<Value> {
         ("POST", "/topics/{topic}/posts") => json!({ "body": "Nobody will read this." }),
         ("PATCH", "/posts/{id}") => json!({ "body": "Nor this." }),
         ("PUT", "/posts/{id}/vote") => json!({ "quality": 1 }),
+        ("PUT", "/me/username") => json!({ "username": "alicia", "password": PASSWORD }),
+        ("POST", "/accounts/{username}/role-grants") => {
+            json!({ "role": "moderator", "scope": { "kind": "site" }, "reason": "Asked for." })
+        }
         ("PATCH", "/me") => json!({ "bio": "Away." }),
         _ => return None,
     })
@@ -75,7 +79,7 @@ async fn without_its_database_the_server_says_so_and_recovers_by_itself() {
             if path.ends_with("/sessions/refresh") {
                 body = Some(json!({ "refresh_token": session.text("/refresh_token") }));
             }
-            // Only sessions and posts have an `id`; any will do, since nothing is found without a database.
+            // Sessions, grants and posts have an `id`; any will do, since nothing is found without a database.
             let place =
                 path.replace("{topic}", FIRST_DEBATE).replace("{username}", "alice").replace("{id}", &post);
             assert!(!place.contains('{'), "{path} is not known to this test");

@@ -28,6 +28,7 @@ fn help_says_what_there_is() {
           import       Load a debate from a file
           export       Write a debate to standard output
           admin        Manage administrators
+          audit        Look at the audit log
           openapi      Print the OpenAPI document
           schema       Print the JSON Schema of debate files
           config       Look at the configuration

@@ -2,13 +2,15 @@
 
 use std::fs;
 
+use otherwise::db::embedded;
 use reqwest::Method;
+use sea_orm::sqlx::{self, Connection, PgConnection};
 use serde_json::{Value, json};
 
 use crate::support::{FIRST_DEBATE, Folder, PASSWORD};
 
 #[tokio::test]
-async fn the_log_names_requests_and_tells_no_secrets() {
+async fn g2_the_log_names_requests_and_tells_no_secrets() {
     let folder = Folder::new();
     // More talkative than usual: what is not said then is never said.
     let server = folder.serve_with(&[("OTHERWISE__LOG__FILTER", "debug")]);
@@ -56,6 +58,13 @@ async fn the_log_names_requests_and_tells_no_secrets() {
         assert!(line["status"].is_u64() && line["ms"].is_f64(), "{line}");
         assert!(line["span"]["route"].as_str().unwrap().starts_with("/api/v1/topics"), "{line}");
     }
+    let owner = embedded::running(&folder.data()).unwrap();
+    let mut connection = PgConnection::connect(&owner).await.unwrap();
+    let recorded: String = sqlx::query_scalar("SELECT string_agg(to_jsonb(l)::text, E'\n') FROM audit_log l")
+        .fetch_one(&mut connection)
+        .await
+        .unwrap();
+    connection.close().await.unwrap();
     server.stop();
     let database = fs::read_to_string(folder.data().join("postgres.log")).unwrap();
     for secret in [
@@ -73,6 +82,7 @@ async fn the_log_names_requests_and_tells_no_secrets() {
         let told = log.lines().find(|line| line.contains(secret));
         assert_eq!(told, None, "logged: {secret}");
         assert!(!database.contains(secret), "logged by PostgreSQL: {secret}");
+        assert!(!recorded.contains(secret), "in the audit log: {secret}");
     }
 }
 

@@ -13,6 +13,7 @@
 
 mod support;
 
+mod audit;
 mod away;
 mod commands;
 mod crash;

@@ -36,6 +36,10 @@ use home::{Home, PORT, QUIET, create, remove_sockets, remove_unfinished, socket_
 use orphan::{PidFile, Status, make_way, pid_of, signal, still_there, warn_immediate};
 use programs::{Programs, choose, command, installed, last};
 
+/// The role as which the server works in its private cluster: what a request reaches can neither change the
+/// schema nor what is only added to.
+pub const APP_ROLE: &str = "otherwise_app";
+
 /// A longer log is put aside at the next start.
 const LOG_MAX: u64 = 16 << 20;
 
@@ -59,8 +63,8 @@ pub struct Options {
     pub max_connections: u32,
 }
 
-/// How to connect to the cluster that a server runs in this data folder at the moment, if one does: for
-/// commands beside a running server, which must not start a second one.
+/// How to connect, as the owner of everything, to the cluster that a server runs in this data folder at the
+/// moment, if one does: for commands beside a running server, which must not start a second one.
 pub fn running(data_dir: &Path) -> Option<String> {
     holder(data_dir)?;
     let file = fs::read_to_string(data_dir.join("postgres/postmaster.pid")).ok()?;
@@ -77,6 +81,11 @@ pub fn holder(data_dir: &Path) -> Option<u32> {
     let mut pid = String::new();
     lock.read_to_string(&mut pid).ok()?;
     pid.trim().parse().ok()
+}
+
+/// The same way to a private cluster, as [`APP_ROLE`].
+pub fn as_app(url: &str) -> String {
+    url.replacen("//otherwise@", &format!("//{APP_ROLE}@"), 1)
 }
 
 /// A running cluster, and the lock on its data folder.
@@ -143,9 +152,15 @@ impl Cluster {
         Ok(cluster)
     }
 
-    /// How to connect: no password, since only the cluster's user and root get to the socket.
+    /// How to connect as the owner of everything: no password, since only the cluster's user and root get to
+    /// the socket.
     pub fn url(&self) -> String {
         url(&self.sockets)
+    }
+
+    /// How to connect as [`APP_ROLE`], once that was made.
+    pub fn app_url(&self) -> String {
+        as_app(&self.url())
     }
 
     /// Where the cluster's files are, links resolved. This is what a backup of the folder must include.

@@ -10,6 +10,7 @@ use crate::historic_date::HistoricDate;
 use crate::http::page::Limit;
 use crate::ids::TopicId;
 use crate::policy::Actor;
+use crate::roles::rules::{Permission, Place};
 use crate::topics::rules::TopicStatus;
 
 /// The order of the list of topics.
@@ -59,7 +60,8 @@ impl SummaryRow {
     }
 }
 
-/// The statement that reads the list of topics in one order. Drafts are shown to their author and the staff.
+/// The statement that reads the list of topics in one order. Drafts are shown to their
+/// author and to whoever may edit them.
 macro_rules! topics_by {
     ($key:literal, $after:literal, $direction:literal) => {
         concat!(
@@ -69,7 +71,9 @@ macro_rules! topics_by {
                     AND ($3::text IS NULL OR pg_visible_in_snapshot(r.since, $3::pg_snapshot))
                     AND ($4::text IS NULL OR EXISTS (SELECT FROM topic_tag g WHERE g.topic_id = r.topic_id AND g.tag = $4))
                     AND EXISTS (SELECT FROM topic t WHERE t.id = r.topic_id
-                                AND (t.status <> 'draft' OR t.author_id = $5 OR $6))
+                                AND (t.status <> 'draft' OR t.author_id = $5 OR $6 OR t.id = ANY ($8)
+                                     OR coalesce((SELECT true FROM topic_tag g WHERE g.topic_id = t.id
+                                                  AND g.tag = ANY ($9) LIMIT 1), false)))
                   ORDER BY r.", $key, " ", $direction, ", r.topic_id ", $direction, " LIMIT $7)
                  UNION ALL
                  (SELECT r.topic_id, r.", $key, " FROM topic_rank r
@@ -78,7 +82,9 @@ macro_rules! topics_by {
                     AND NOT pg_visible_in_snapshot(r.until, $3::pg_snapshot)
                     AND ($4::text IS NULL OR EXISTS (SELECT FROM topic_tag g WHERE g.topic_id = r.topic_id AND g.tag = $4))
                     AND EXISTS (SELECT FROM topic t WHERE t.id = r.topic_id
-                                AND (t.status <> 'draft' OR t.author_id = $5 OR $6))
+                                AND (t.status <> 'draft' OR t.author_id = $5 OR $6 OR t.id = ANY ($8)
+                                     OR coalesce((SELECT true FROM topic_tag g WHERE g.topic_id = t.id
+                                                  AND g.tag = ANY ($9) LIMIT 1), false)))
                   ORDER BY r.", $key, " ", $direction, ", r.topic_id ", $direction, " LIMIT $7)
              )
              SELECT t.id, t.slug, t.title, t.question_text, t.status, e.title AS event_title, e.date AS event_date,
@@ -113,6 +119,8 @@ pub(in crate::topics) async fn list(
         TopicOrder::New => (topics_by!("created", "<", "DESC"), true),
     };
     let (key, id) = bound(after, descending);
+    let powers = actor.signed_in().map(|account| &account.powers);
+    let (topics, tags) = powers.map(|powers| powers.scopes_of(Permission::TopicEdit)).unwrap_or_default();
     all(
         db,
         sql(
@@ -123,8 +131,10 @@ pub(in crate::topics) async fn list(
                 after.map(RankPosition::snapshot).into(),
                 tag.map(str::to_owned).into(),
                 actor.id().into(),
-                actor.is_staff().into(),
+                actor.has(Permission::TopicEdit, Place::Site).into(),
                 limit.and_one().into(),
+                topics.into_iter().map(|id| id.0).collect::<Vec<_>>().into(),
+                tags.into(),
             ],
         ),
     )

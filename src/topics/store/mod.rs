@@ -24,15 +24,35 @@ use crate::historic_date::HistoricDate;
 use crate::ids::{AccountId, BackgroundFactId, TopicId, VariantId};
 use crate::policy::{Actor, CreateTopic, EditTopic, Permit};
 use crate::ranking;
+use crate::roles::rules::{Permission, Place};
 use crate::scenarios::rules::NewScenario;
 use crate::scenarios::{self, InsertedScenarios, ScenarioToInsert};
 use crate::sources::rules::Key;
 use crate::sources::{Bibliography, CitationOwner, cite, insert_bibliography};
 use crate::topics::rules::{DatedStatement, EventContent, TopicContent, TopicStatus, VariantStepKind};
 
-/// A topic that may be seen by this reader: drafts by their author and the staff.
-pub fn visible_to(topic: &topic::Model, actor: &Actor) -> bool {
-    topic.status != TopicStatus::Draft || actor.is_staff() || actor.is(Some(topic.author_id))
+/// The topic, if this reader may see it: drafts are for their author and for whoever may edit them.
+async fn visible_to(
+    db: &impl ConnectionTrait,
+    actor: &Actor,
+    topic: Option<topic::Model>,
+) -> Result<topic::Model> {
+    let topic = topic.ok_or_else(Error::not_found)?;
+    if topic.status != TopicStatus::Draft || actor.is(Some(topic.author_id)) {
+        return Ok(topic);
+    }
+    let may_edit = actor.signed_in().is_some_and(|account| !account.powers.is_empty())
+        && actor.has(Permission::TopicEdit, Place::Topic { id: topic.id, tags: &tags(db, topic.id).await? });
+    if may_edit { Ok(topic) } else { Err(Error::not_found()) }
+}
+
+/// The tags of a topic.
+///
+/// # Errors
+/// The database is away.
+pub(super) async fn tags(db: &impl ConnectionTrait, id: TopicId) -> Result<Vec<String>> {
+    let rows = topic_tag::Entity::find().filter(topic_tag::Column::TopicId.eq(id)).all(db).await?;
+    Ok(rows.into_iter().map(|row| row.tag).collect())
 }
 
 /// Finds a topic by identifier or slug.
@@ -44,7 +64,7 @@ pub async fn find(db: &impl ConnectionTrait, actor: &Actor, name: &str) -> Resul
         Ok(id) => topic::Entity::find_by_id(id).one(db).await?,
         Err(_) => topic::Entity::find().filter(topic::Column::Slug.eq(name)).one(db).await?,
     };
-    found.filter(|topic| visible_to(topic, actor)).ok_or_else(Error::not_found)
+    visible_to(db, actor, found).await
 }
 
 /// Finds a topic by identifier and keeps others from changing it until the transaction ends.
@@ -53,7 +73,7 @@ pub async fn find(db: &impl ConnectionTrait, actor: &Actor, name: &str) -> Resul
 /// As [`find`].
 pub(super) async fn find_for_update(tx: &Tx, actor: &Actor, id: TopicId) -> Result<topic::Model> {
     let found = topic::Entity::find_by_id(id).lock(LockType::NoKeyUpdate).one(tx.conn()).await?;
-    found.filter(|topic| visible_to(topic, actor)).ok_or_else(Error::not_found)
+    visible_to(tx.conn(), actor, found).await
 }
 
 /// Finds a topic whoever asks.

@@ -1,5 +1,7 @@
 //! Databases for tests: migrated once, cloned for each.
 
+use otherwise::db::AppRole;
+use otherwise::db::embedded::{APP_ROLE, as_app};
 use sea_orm::sqlx::{AssertSqlSafe, Connection, PgConnection, raw_sql};
 use tokio::sync::OnceCell;
 
@@ -37,10 +39,8 @@ async fn template() -> &'static str {
         .get_or_init(|| async {
             let name = format!("otherwise_test_{}", std::process::id());
             execute(format!("CREATE DATABASE {name}")).await;
-            let config = super::config("");
-            let db = otherwise::db::connect(&url_of(&name), &config.database).await.unwrap();
-            otherwise::db::migrate(&db).await.unwrap();
-            db.close().await.unwrap();
+            let role = AppRole { name: APP_ROLE.to_owned(), make: true };
+            otherwise::db::migrate(&url_of(&name), Some(&role)).await.unwrap();
             name
         })
         .await
@@ -66,7 +66,13 @@ impl Database {
         Self { url: url_of(&name) }
     }
 
+    /// As the owner of everything.
     pub fn url(&self) -> &str {
         &self.url
+    }
+
+    /// As a server connects.
+    pub fn app_url(&self) -> String {
+        as_app(&self.url)
     }
 }

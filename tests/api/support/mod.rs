@@ -57,13 +57,13 @@ impl TestApp {
 
     async fn over(database: Arc<database::Database>, settings: &str) -> Self {
         let config = config(settings);
-        let db = otherwise::db::connect(database.url(), &config.database).await.unwrap();
+        let db = otherwise::db::connect(&database.app_url(), &config.database).await.unwrap();
         let clock = Clock::fixed("2026-01-15T12:00:00Z".parse().unwrap());
         let app = App::new(db, config, clock, Ids::seeded(), keys());
         Self { router: otherwise::router::router(&app), app, database }
     }
 
-    /// Where the test's database is, for a look behind the API.
+    /// Where the test's database is, for a look behind the API, as its owner.
     pub fn database_url(&self) -> &str {
         self.database.url()
     }
@@ -84,7 +84,7 @@ impl TestApp {
     /// Makes an administrator, as the command line does, and signs them in.
     pub async fn administrator(&self, username: &str) -> Client {
         let email = format!("{username}@example.org");
-        otherwise::accounts::create_administrator(&self.app, username, &email, PASSWORD).await.unwrap();
+        otherwise::roles::create_administrator(&self.app, username, &email, PASSWORD).await.unwrap();
         self.sign_in(username).await
     }
 

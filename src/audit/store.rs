@@ -1,0 +1,215 @@
+//! Adding to the log.
+
+use std::net::IpAddr;
+
+use chrono::SecondsFormat;
+use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
+use serde_json::{Value, json};
+use uuid::Uuid;
+
+use super::rules::Outcome;
+use crate::app::App;
+use crate::db::{ConnectionTrait, Tx, insert, sql};
+use crate::entity::audit_log;
+use crate::error::Result;
+use crate::ids::{AccountId, SessionId, TokenId, TopicId};
+use crate::keys::sha256;
+use crate::policy::{Actor, SignedIn};
+
+/// What an act was about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Object {
+    /// Its kind: `account`, `session`, `topic` …
+    pub kind: &'static str,
+    /// Which one.
+    pub id: Uuid,
+}
+
+impl Object {
+    /// An account.
+    pub fn account(id: AccountId) -> Self {
+        Self { kind: "account", id: id.0 }
+    }
+
+    /// A topic.
+    pub fn topic(id: TopicId) -> Self {
+        Self { kind: "topic", id: id.0 }
+    }
+
+    /// A personal access token.
+    pub fn token(id: TokenId) -> Self {
+        Self { kind: "token", id: id.0 }
+    }
+
+    /// A session.
+    pub fn session(id: SessionId) -> Self {
+        Self { kind: "session", id: id.0 }
+    }
+}
+
+/// An act to be recorded.
+#[derive(Debug, Clone, Default)]
+pub struct Entry {
+    /// What it is, in the present tense, since it may have been refused: `sign_in`.
+    pub verb: &'static str,
+    /// Who; nobody where that is not known, or where the server or its operator acted.
+    pub actor_id: Option<AccountId>,
+    /// In which session, or by which personal access token.
+    pub session_id: Option<SessionId>,
+    /// From where. Only a keyed hash of it is kept.
+    pub client: Option<IpAddr>,
+    /// To what.
+    pub object: Option<Object>,
+    /// Whether it was done.
+    pub outcome: Outcome,
+    /// Why, in the words of whoever did it.
+    pub reason: Option<String>,
+    /// Further facts: no secrets, nothing that people wrote, no numbers but integers.
+    pub data: Value,
+}
+
+impl Entry {
+    /// An entry with this verb, for the rest to be filled in.
+    pub fn of(verb: &'static str) -> Self {
+        Self { verb, ..Self::default() }
+    }
+}
+
+impl Actor {
+    /// An entry of this actor's doing, for the rest to be filled in.
+    pub fn entry(&self, verb: &'static str) -> Entry {
+        let signed_in = self.signed_in();
+        Entry {
+            actor_id: signed_in.map(|account| account.id),
+            session_id: signed_in.map(SignedIn::credential_id),
+            client: signed_in.map(|account| account.client),
+            ..Entry::of(verb)
+        }
+    }
+}
+
+/// The hash of the entry before the first.
+pub(super) const BEFORE_THE_FIRST: [u8; 32] = [0; 32];
+
+/// The hash that an entry must have; see the head of this feature.
+pub(super) fn hash(row: &audit_log::Model) -> [u8; 32] {
+    let mut entry = json!({
+        "actor_id": row.actor_id,
+        "at": row.at.to_rfc3339_opts(SecondsFormat::Micros, true),
+        "client_hash": row.client_hash.as_deref().map(hex),
+        "data": row.data,
+        "object_id": row.object_id,
+        "object_kind": row.object_kind,
+        "outcome": row.outcome.name(),
+        "reason": row.reason,
+        "seq": row.seq,
+        "session_id": row.session_id,
+        "verb": row.verb,
+    });
+    // The order of fields must not depend on which features of the library some crate turns on.
+    entry.sort_all_objects();
+    sha256(&[row.prev_hash.as_slice(), entry.to_string().as_bytes()].concat())
+}
+
+/// Bytes in hexadecimal.
+pub(super) fn hex(bytes: &[u8]) -> String {
+    use std::fmt::Write;
+    bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
+        // A string takes whatever is written to it.
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
+}
+
+/// The last entry.
+///
+/// # Errors
+/// The database is away.
+pub(super) async fn last(db: &impl ConnectionTrait) -> Result<Option<audit_log::Model>> {
+    Ok(audit_log::Entity::find().order_by_desc(audit_log::Column::Seq).one(db).await?)
+}
+
+/// The entries after one, in their order, so many at most.
+///
+/// # Errors
+/// The database is away.
+pub(super) async fn after(db: &impl ConnectionTrait, seq: i64, limit: u64) -> Result<Vec<audit_log::Model>> {
+    let rows = audit_log::Entity::find()
+        .filter(audit_log::Column::Seq.gt(seq))
+        .order_by_asc(audit_log::Column::Seq)
+        .limit(limit);
+    Ok(rows.all(db).await?)
+}
+
+/// Adds an entry, in the transaction that makes it true. It waits for whoever adds another one and makes
+/// others wait until the transaction ends, so it comes last, just before the commit.
+///
+/// # Errors
+/// The database is away, or the wait was too long.
+pub async fn record(app: &App, tx: &Tx, entry: Entry) -> Result<()> {
+    let lock = "SELECT pg_advisory_xact_lock(hashtextextended('otherwise audit', 0))";
+    tx.conn().execute_raw(sql(lock, [])).await?;
+    let (seq, prev_hash) = match last(tx.conn()).await? {
+        Some(last) => (last.seq + 1, last.hash),
+        None => (1, BEFORE_THE_FIRST.to_vec()),
+    };
+    let at = app.now();
+    let mut row = audit_log::Model {
+        seq,
+        at,
+        actor_id: entry.actor_id.map(|id| id.0),
+        session_id: entry.session_id.map(|id| id.0),
+        client_hash: entry.client.map(|address| app.keys.client_hash(address, at)),
+        verb: entry.verb.to_owned(),
+        object_kind: entry.object.map(|object| object.kind.to_owned()),
+        object_id: entry.object.map(|object| object.id),
+        outcome: entry.outcome,
+        reason: entry.reason,
+        data: if entry.data.is_null() { json!({}) } else { entry.data },
+        prev_hash,
+        hash: Vec::new(),
+    };
+    row.hash = hash(&row).to_vec();
+    insert(tx, row).await
+}
+
+/// Adds an entry about something that changed nothing, such as a refusal, in a transaction of its own.
+///
+/// # Errors
+/// As [`record`].
+pub async fn record_alone(app: &App, entry: Entry) -> Result<()> {
+    let tx = app.begin().await?;
+    record(app, &tx, entry).await?;
+    tx.commit().await
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn g1_the_hash_is_what_the_documentation_says() {
+        let row = audit_log::Model {
+            seq: 7,
+            at: "2026-01-15T12:00:00.5Z".parse().unwrap(),
+            actor_id: Some(Uuid::from_u128(1)),
+            session_id: None,
+            client_hash: Some(vec![0, 255]),
+            verb: "edit_account".to_owned(),
+            object_kind: Some("account".to_owned()),
+            object_id: Some(Uuid::from_u128(1)),
+            outcome: Outcome::Done,
+            reason: None,
+            data: json!({ "fields": ["bio"], "count": 1 }),
+            prev_hash: BEFORE_THE_FIRST.to_vec(),
+            hash: Vec::new(),
+        };
+        let id = "00000000-0000-0000-0000-000000000001";
+        let text = format!(
+            "{{\"actor_id\":\"{id}\",\"at\":\"2026-01-15T12:00:00.500000Z\",\"client_hash\":\"00ff\",\
+             \"data\":{{\"count\":1,\"fields\":[\"bio\"]}},\"object_id\":\"{id}\",\"object_kind\":\"account\",\
+             \"outcome\":\"done\",\"reason\":null,\"seq\":7,\"session_id\":null,\"verb\":\"edit_account\"}}"
+        );
+        assert_eq!(hash(&row), sha256(&[[0; 32].as_slice(), text.as_bytes()].concat()));
+    }
+}
