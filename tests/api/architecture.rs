@@ -9,7 +9,7 @@ const KINDS: [&[&str]; 11] = [
     &["rules"],
     &["entity"],
     &["policy"],
-    &["db", "http", "keys", "hashing"],
+    &["db", "http", "keys", "hashing", "mailer"],
     &["app"],
     &["store", "thread", "token", "exchange"],
     &["api", "actor", "worker"],
@@ -26,12 +26,13 @@ const FEATURES: [&str; 10] =
 const KNOT: (&[&str], &str) = (&["db", "http"], "app");
 
 /// Libraries, and the kinds of file that call them. Derives are passive and may stand on any value type.
-const HOMES: [(&str, &[&str]); 5] = [
+const HOMES: [(&str, &[&str]); 6] = [
     ("axum::", &["api", "http", "router", "actor", "serve"]),
     ("utoipa_axum::", &["api", "http", "router", "actor", "serve"]),
     ("sea_orm::", &["store", "thread", "entity", "db", "app", "exchange", "text", "historic_date", "ids"]),
     ("jsonwebtoken::", &["token"]),
     ("argon2::", &["hashing"]),
+    ("lettre::", &["mailer"]),
 ];
 
 /// Derives and helpers of the database library that declare a column type and call nothing.
