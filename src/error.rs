@@ -46,6 +46,8 @@ codes! {
     InvalidCursor = 400 "invalid_cursor" "This cursor does not belong to this list";
     /// A cursor that is too old to be followed.
     CursorExpired = 400 "cursor_expired" "This cursor has expired";
+    /// A token from a mail that is no good here.
+    InvalidEmailToken = 400 "invalid_email_token" "This link is not valid, or no longer";
     /// Signing in is needed.
     Unauthenticated = 401 "unauthenticated" "Sign in first";
     /// The access token is no good.
@@ -70,6 +72,8 @@ codes! {
     Timeout = 408 "timeout" "The request took too long";
     /// Somebody has the name already, or one that looks like it.
     UsernameTaken = 409 "username_taken" "This username is taken";
+    /// Another account has confirmed the address.
+    EmailTaken = 409 "email_taken" "This address belongs to another account";
     /// Another topic has the slug.
     SlugTaken = 409 "slug_taken" "This slug is taken";
     /// Nothing more happens to a tombstone.
@@ -82,6 +86,8 @@ codes! {
     ThreadTooDeep = 409 "thread_too_deep" "This thread is as deep as threads go";
     /// The first request with this key is still at work.
     IdempotencyKeyInUse = 409 "idempotency_key_in_use" "The first request with this key is still at work";
+    /// A token from a mail that was used.
+    TokenUsed = 410 "token_used" "This link was used before";
     /// The resource changed since it was read.
     PreconditionFailed = 412 "precondition_failed" "This was changed since you read it";
     /// The body is over the limit.

@@ -51,6 +51,8 @@ id! {
     AccountId
     /// A sign-in, with the refresh tokens that descend from it.
     SessionId
+    /// A mail on its way.
+    MailId
     /// A topic: the debate about one counterfactual question.
     TopicId
     /// What really happened, and when.

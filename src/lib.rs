@@ -28,8 +28,10 @@ pub mod app;
 
 pub mod accounts;
 pub mod auth;
+pub mod credentials;
 pub mod events;
 pub mod exchange;
+pub mod mail;
 pub mod posts;
 pub mod ranking;
 pub mod scenarios;

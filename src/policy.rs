@@ -99,6 +99,12 @@ impl<A> Permit<A> {
         Self { act, by }
     }
 
+    /// The permit of somebody who proved by a token from a mail that they own the account's address, to do
+    /// to this account what the token is for. Only redeeming a token leads here.
+    pub(crate) fn by_mail(act: A, owner: AccountId) -> Self {
+        Self { act, by: owner }
+    }
+
     /// What was permitted.
     pub fn act(&self) -> &A {
         &self.act

@@ -15,7 +15,7 @@ use utoipa_swagger_ui::Config as DocsConfig;
 use crate::app::App;
 use crate::error::{Code, Error, Result};
 use crate::http::{Answer, Cache, Path, middleware, openapi};
-use crate::{accounts, auth, db, posts, topics, votes};
+use crate::{accounts, auth, credentials, db, posts, topics, votes};
 
 #[derive(utoipa::OpenApi)]
 #[openapi(
@@ -27,6 +27,7 @@ use crate::{accounts, auth, db, posts, topics, votes};
     tags(
         (name = "accounts", description = "People"),
         (name = "sessions", description = "Signing in and out"),
+        (name = "credentials", description = "Passwords and addresses: changing, recovering and confirming them"),
         (name = "topics", description = "The questions under debate"),
         (name = "posts", description = "Arguments, their threads and relations"),
         (name = "votes", description = "Judging arguments on two axes"),
@@ -39,6 +40,7 @@ fn api() -> (Router<App>, OpenApi) {
     let versioned = OpenApiRouter::new()
         .merge(accounts::router())
         .merge(auth::router())
+        .merge(credentials::router())
         .merge(topics::router())
         .merge(posts::router())
         .merge(votes::router())

@@ -1,6 +1,7 @@
 //! Running the server: database, schema, first debate, listeners, and an orderly end.
 
 use std::net::SocketAddr;
+use std::time::Duration;
 
 use anyhow::{Context, bail};
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
@@ -9,6 +10,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
+use tokio::task::JoinHandle;
 
 use crate::app::App;
 use crate::clock::Clock;
@@ -133,7 +135,7 @@ pub async fn serve(config: Config) -> anyhow::Result<()> {
             .await;
         });
         let metrics = metrics_listener.map(|listener| tokio::spawn(serve_metrics(listener)));
-        let work = tokio::spawn(worker::run(app.clone()));
+        let work = tokio::spawn(worker::run(app.clone(), stopped));
         let ended = tokio::select! {
             signal = orders.stop() => {
                 tracing::info!(signal, "stopping: no new connections, running requests are answered");
@@ -143,7 +145,7 @@ pub async fn serve(config: Config) -> anyhow::Result<()> {
         };
         drop(stop);
         service.await?;
-        work.abort();
+        end(work, &app).await;
         if let Some(metrics) = metrics {
             metrics.abort();
         }
@@ -215,16 +217,28 @@ impl Orders {
     }
 }
 
+/// Waits until the background work has ended, as long as running requests are waited for. A mail that was
+/// taken while its server's answer is still on its way would be sent again.
+async fn end(mut work: JoinHandle<()>, app: &App) {
+    let limit = Duration::from_secs(app.config.server.drain_timeout_secs);
+    if tokio::time::timeout(limit, &mut work).await.is_err() {
+        tracing::warn!("background work did not end within {limit:?} and was cut off");
+        work.abort();
+    }
+}
+
 /// Runs the background work only.
 ///
 /// # Errors
 /// Signals cannot be received.
 pub async fn work(app: &App) -> anyhow::Result<()> {
     let mut orders = Orders::listen()?;
-    let work = tokio::spawn(worker::run(app.clone()));
+    let (stop, stopped) = watch::channel(());
+    let work = tokio::spawn(worker::run(app.clone(), stopped));
     let signal = orders.stop().await;
     tracing::info!(signal, "stopping");
-    work.abort();
+    drop(stop);
+    end(work, app).await;
     Ok(())
 }
 
@@ -267,7 +281,7 @@ pub async fn healthcheck(config: &Config) -> anyhow::Result<()> {
             std::net::Ipv6Addr::LOCALHOST.into()
         });
     }
-    let answer = tokio::time::timeout(std::time::Duration::from_secs(5), ask(address))
+    let answer = tokio::time::timeout(Duration::from_secs(5), ask(address))
         .await
         .with_context(|| format!("{address} did not answer within 5 seconds"))?
         .with_context(|| format!("asking {address}"))?;

@@ -7,6 +7,7 @@
 use sea_orm_migration::prelude::*;
 
 mod m20261123_000001_model;
+mod m20261124_000001_mail;
 
 /// Applies and reverts the changes in order.
 #[derive(Debug)]
@@ -15,6 +16,6 @@ pub struct Migrator;
 #[async_trait::async_trait]
 impl MigratorTrait for Migrator {
     fn migrations() -> Vec<Box<dyn MigrationTrait>> {
-        vec![Box::new(m20261123_000001_model::Migration)]
+        vec![Box::new(m20261123_000001_model::Migration), Box::new(m20261124_000001_mail::Migration)]
     }
 }

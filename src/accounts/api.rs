@@ -16,6 +16,8 @@ use crate::events::{self, Event};
 use crate::http::limits::Guest;
 use crate::http::{Answer, Body, Cache, Claimed, Create, IfMatch, Path, patch};
 use crate::ids::AccountId;
+use crate::mail::rules::MailKind;
+use crate::mail::{self, Order};
 use crate::policy::{Actor, EditAccount};
 
 /// What everybody sees of an account.
@@ -51,6 +53,8 @@ pub struct OwnAccount {
     #[serde(flatten)]
     profile: Profile,
     email: Option<String>,
+    /// Whether they have confirmed the address.
+    email_verified: bool,
     /// 0 to 3.
     trust_level: i16,
     state: AccountState,
@@ -61,6 +65,7 @@ impl From<&account::Model> for OwnAccount {
         Self {
             profile: Profile::from(account),
             email: account.email.clone(),
+            email_verified: account.email_verified_at.is_some(),
             trust_level: account.trust_level,
             state: account.state,
         }
@@ -80,7 +85,8 @@ struct Registration {
 
 /// Register
 ///
-/// An address that somebody else used is accepted like any other: it belongs to whoever proves it.
+/// An address that somebody else used is accepted like any other: it belongs to whoever proves it. A mail to
+/// it says how.
 #[utoipa::path(post, path = "/accounts", tag = "accounts", request_body = Registration, responses((status = 201, body = OwnAccount)), security(()))]
 async fn create_account(State(app): State<App>, _: Guest, create: Create<Registration>) -> Result<Answer> {
     let password_hash = app.hasher.hash(create.input.password.expose().clone()).await?;
@@ -90,10 +96,9 @@ async fn create_account(State(app): State<App>, _: Guest, create: Create<Registr
         Claimed::Before(answer) => return Ok(answer),
         Claimed::Now(once) => once,
     };
-    if new.password.as_str().eq_ignore_ascii_case(new.username.as_str()) {
-        return Err(Error::field("password", "is_username", "Not the username."));
-    }
+    new.password.check_for(new.username.as_str()).map_err(|refused| Error::invalid("password", refused))?;
     let id = app.ids.next();
+    let email = new.email.to_string();
     let account = NewAccount {
         id,
         username: new.username,
@@ -107,6 +112,8 @@ async fn create_account(State(app): State<App>, _: Guest, create: Create<Registr
     let event =
         Event { kind: "account_created", actor_id: Some(id), subject_id: Some(id.0), ..Event::default() };
     events::record(&app, &tx, event).await?;
+    let verification = Order { kind: MailKind::EmailVerification, account_id: Some(id), email };
+    mail::order(&app, &tx, verification).await?;
     let account = store::require(tx.conn(), id).await?;
     let location = format!("/api/v1/accounts/{}", account.username);
     let answer = Answer::created(location, &OwnAccount::from(&account), Cache::No)?;

@@ -347,6 +347,18 @@ impl NewPassword {
     pub fn as_str(&self) -> &str {
         self.0.expose_secret()
     }
+
+    /// Checks a password against whose it is to be.
+    ///
+    /// # Errors
+    /// `is_username` where it is the username.
+    pub fn check_for(&self, username: &str) -> Result<(), Invalid> {
+        if self.as_str().eq_ignore_ascii_case(username) {
+            Err(Invalid::new("is_username", "Not the username."))
+        } else {
+            Ok(())
+        }
+    }
 }
 
 impl TryFrom<String> for NewPassword {

@@ -24,6 +24,8 @@ use crate::http::page::{Limit, Page};
 use crate::http::{Answer, Body, Cache, Claimed, Create, Path, Query};
 use crate::ids::{AccountId, SessionId};
 use crate::keys::sha256;
+use crate::mail::rules::MailKind;
+use crate::mail::{self, Order};
 use crate::policy::Actor;
 
 /// Who signs in.
@@ -121,8 +123,11 @@ async fn create_session(
         Claimed::Now(once) => once,
     };
     if let (Some(old), Some(new)) = (&stored, &dearer) {
+        // Locked for writing at once: two that hold it for reading would wait for each other.
+        accounts::find_for_update(&tx, account.id).await?;
         accounts::store_password_hash(&tx, account.id, old, new).await?;
     }
+    accounts::hold_unchanged(&tx, &account).await?;
     let user_agent = headers.get(USER_AGENT).and_then(|value| value.to_str().ok());
     let user_agent = user_agent.map(|value| value.chars().take(200).collect());
     let (session, refresh_token) =
@@ -173,6 +178,11 @@ async fn refresh_session(State(app): State<App>, _: Guest, Body(refresh): Body<R
                 ..Event::default()
             };
             events::record(&app, &tx, event).await?;
+            if let Some(email) = accounts::require(tx.conn(), account_id).await?.email {
+                let notice =
+                    Order { kind: MailKind::RefreshTokenReused, account_id: Some(account_id), email };
+                mail::order(&app, &tx, notice).await?;
+            }
             tx.commit().await?;
             tracing::warn!(%session_id, "a refresh token was used twice: its session was ended");
             Err(refused())

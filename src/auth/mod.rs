@@ -10,3 +10,4 @@ mod store;
 pub mod token;
 
 pub use api::router;
+pub use store::end_all;

@@ -188,6 +188,24 @@ pub(super) async fn end(tx: &Tx, sessions: &[SessionId], because: &'static str, 
     Ok(())
 }
 
+/// Ends every session of an account, or every other one.
+///
+/// # Errors
+/// The database is away.
+pub async fn end_all(
+    tx: &Tx,
+    account_id: AccountId,
+    except: Option<SessionId>,
+    because: &'static str,
+    now: Time,
+) -> Result<()> {
+    let statement = "UPDATE session SET ended_at = $3, ended_because = $4
+                     WHERE account_id = $1 AND ended_at IS NULL AND ($2::uuid IS NULL OR id <> $2)";
+    let values = [account_id.into(), except.map(|id| id.0).into(), now.into(), because.into()];
+    tx.conn().execute_raw(sql(statement, values)).await?;
+    Ok(())
+}
+
 /// Finds a session of this account that is in force.
 ///
 /// # Errors

@@ -1,5 +1,6 @@
 //! The way to PostgreSQL: connecting, transactions, paging, and what its errors mean.
 
+mod bell;
 mod connect;
 pub mod embedded;
 mod errors;
@@ -7,6 +8,7 @@ pub mod idempotency;
 pub mod keyset;
 mod tx;
 
+pub use bell::Bell;
 pub use connect::{connect, migrate, migrations_are_current, renumber_ranks};
 pub use errors::OnConstraint;
 pub use tx::{Tx, retry};

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 /// Kinds of file, from left to right. A file may use its own kind and those before it.
 const KINDS: [&[&str]; 11] = [
     &["ids", "clock", "config", "error", "invalid", "text", "historic_date", "markdown"],
-    &["rules"],
+    &["rules", "templates"],
     &["entity"],
     &["policy"],
     &["db", "http", "keys", "hashing", "mailer"],
@@ -19,8 +19,20 @@ const KINDS: [&[&str]; 11] = [
 ];
 
 /// Features, from left to right.
-const FEATURES: [&str; 10] =
-    ["events", "ranking", "accounts", "auth", "sources", "scenarios", "topics", "posts", "votes", "exchange"];
+const FEATURES: [&str; 12] = [
+    "events",
+    "ranking",
+    "mail",
+    "accounts",
+    "auth",
+    "credentials",
+    "sources",
+    "scenarios",
+    "topics",
+    "posts",
+    "votes",
+    "exchange",
+];
 
 /// The one exception: the state holds the parts that `db` and `http` make of it, and these are given it.
 const KNOT: (&[&str], &str) = (&["db", "http"], "app");

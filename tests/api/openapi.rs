@@ -57,6 +57,7 @@ fn sample(document: &Value, schema: &Value) -> Value {
         Some("integer" | "number") => schema.get("minimum").cloned().unwrap_or(json!(0)),
         Some("boolean") => json!(false),
         Some("string") if schema["format"] == "uuid" => json!(ID),
+        Some("string") if schema["format"] == "email" => json!("alice@example.org"),
         Some("string") => json!("x".repeat(schema["minLength"].as_u64().unwrap_or(1).try_into().unwrap())),
         other => panic!("no sample of a schema of type {other:?}: {schema:#}"),
     }

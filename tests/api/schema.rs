@@ -134,8 +134,8 @@ async fn every_entity_has_the_columns_of_its_table() {
     let database = Database::clone_template().await;
     let db = pool(&database).await;
     let described = described!(&db,
-        account antecedent_variant background_fact chain_step checkpoint citation debate_import event
-        historical_event post post_revision post_tally quotation refresh_token relation scenario session source
+        account antecedent_variant background_fact chain_step checkpoint citation debate_import email_token
+        event historical_event mail post post_revision post_tally quotation refresh_token relation scenario session source
         stance_effect topic topic_activity topic_participant topic_tag variant_step vote);
     let files: BTreeSet<String> = fs::read_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join("src/entity"))
         .unwrap()
