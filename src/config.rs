@@ -431,7 +431,8 @@ impl Config {
         if self.mail.link_base.is_empty() { &self.server.public_url } else { &self.mail.link_base }
     }
 
-    fn mail_summary(&self) -> String {
+    /// Where mail goes, in a few words and without secrets.
+    pub fn mail_summary(&self) -> String {
         match self.mail.transport {
             MailTransport::Folder => format!("files in {}", self.mail_folder().display()),
             MailTransport::Off => "off".to_owned(),

@@ -188,10 +188,12 @@ fn announce(app: &App, address: SocketAddr, database: &Database) {
          \n  docs       http://{address}/docs\
          \n  data       {data}\
          \n  keys       {}\
+         \n  mail       {}\
          \n\nMake the first administrator, in another terminal:\
          \n  printf %s 'a long passphrase' | {} admin create --username NAME --email ADDRESS --password-stdin\
          \n\nStop with Ctrl-C.",
         app.config.data_dir.join("keys").display(),
+        app.config.mail_summary(),
         std::env::args().next().unwrap_or_else(|| "otherwise".to_owned()),
     );
 }

@@ -18,6 +18,7 @@ mod commands;
 mod crash;
 mod external;
 mod logs;
+mod mail;
 mod start;
 mod stop;
 mod tour;
