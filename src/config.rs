@@ -24,6 +24,8 @@ pub struct Config {
     pub database: Database,
     /// Tokens and sessions.
     pub auth: Auth,
+    /// What accounts may do.
+    pub accounts: Accounts,
     /// The cost of password hashing.
     pub password: Password,
     /// Paging.
@@ -110,6 +112,14 @@ pub struct Auth {
     pub staff_session_absolute_hours: u32,
     /// For how long a lost refresh may be repeated, in seconds.
     pub refresh_grace_secs: u32,
+}
+
+/// What accounts may do.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Accounts {
+    /// Whether only those take part in debates who have confirmed their address.
+    pub require_verified_email: bool,
 }
 
 /// The cost of password hashing (Argon2id).
@@ -498,7 +508,7 @@ mod tests {
         ] {
             assert!(server(wrong).is_err(), "{wrong}");
         }
-        let told = server("smpt://u:dont-show-me@x").unwrap_err();
+        let told = server("imap://u:dont-show-me@x").unwrap_err();
         assert!(!format!("{told:#}").contains("dont-show-me"), "{told:#}");
     }
 

@@ -58,6 +58,8 @@ codes! {
     WrongCredentials = 401 "wrong_credentials" "Wrong username, address or password";
     /// Known to exist, and not for this account to do.
     NotAllowed = 403 "not_allowed" "You may not do this";
+    /// Taking part needs a confirmed address here.
+    EmailNotVerified = 403 "email_not_verified" "Confirm your address first";
     /// Only its author may change a post.
     NotYourPost = 403 "not_your_post" "This post is not yours";
     /// Only its author may change a topic.

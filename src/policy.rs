@@ -27,6 +27,8 @@ pub struct SignedIn {
     pub role: Role,
     /// Whether it may do anything.
     pub state: AccountState,
+    /// Whether it may take part in debates: where that needs a confirmed address, whether it has one.
+    pub takes_part: bool,
 }
 
 impl Actor {
@@ -71,6 +73,9 @@ impl Actor {
         if account.state != AccountState::Active {
             return Err(Code::NotAllowed.error("This account is suspended."));
         }
+        if A::TAKES_PART && !account.takes_part {
+            return Err(Code::EmailNotVerified.error("POST /email-verifications mails the link again."));
+        }
         act.decide(self)?;
         Ok(Permit { act, by: account.id })
     }
@@ -78,6 +83,10 @@ impl Actor {
 
 /// Something that can be done.
 pub trait Action {
+    /// Whether it is a contribution to a debate. Looking after one's own account is none, nor is taking back
+    /// what one wrote.
+    const TAKES_PART: bool = true;
+
     /// Whether this actor, who is signed in, may do it.
     ///
     /// # Errors
@@ -125,6 +134,8 @@ fn allow_if(allowed: bool, code: Code, detail: &'static str) -> Result<()> {
 pub struct EditAccount<'a>(pub &'a account::Model);
 
 impl Action for EditAccount<'_> {
+    const TAKES_PART: bool = false;
+
     fn decide(&self, who: &Actor) -> Result<()> {
         allow_if(who.is(Some(self.0.id)), Code::NotAllowed, "Only its owner changes an account.")
     }
@@ -198,6 +209,8 @@ impl Action for EditPost<'_> {
 pub struct DeletePost<'a>(pub &'a post::Model);
 
 impl Action for DeletePost<'_> {
+    const TAKES_PART: bool = false;
+
     fn decide(&self, who: &Actor) -> Result<()> {
         allow_if(who.is(self.0.author_id), Code::NotYourPost, "Only its author deletes a post.")?;
         allow_if(self.0.status == PostStatus::Visible, Code::PostDeleted, "It is gone already.")

@@ -22,6 +22,7 @@ use crate::policy::{Actor, SignedIn};
 struct Standing {
     role: Role,
     state: AccountState,
+    email_verified: bool,
 }
 
 /// The bearer of a verified token, if the session is in force: one read by primary key.
@@ -32,15 +33,16 @@ pub(super) async fn actor(app: &App, session_id: SessionId, account_id: AccountI
     let standing: Option<Standing> = one(
         &app.db,
         sql(
-            "SELECT a.role, a.state FROM session s JOIN account a ON a.id = s.account_id
+            "SELECT a.role, a.state, a.email_verified_at IS NOT NULL AS email_verified FROM session s JOIN account a ON a.id = s.account_id
              WHERE s.id = $1 AND s.account_id = $2 AND s.ended_at IS NULL AND s.expires_at > $3",
             [session_id.into(), account_id.into(), app.now().into()],
         ),
     )
     .await?;
     match standing {
-        Some(Standing { role, state }) if state != AccountState::Deleted => {
-            Ok(Actor::Account(SignedIn { id: account_id, session_id, role, state }))
+        Some(Standing { role, state, email_verified }) if state != AccountState::Deleted => {
+            let takes_part = email_verified || !app.config.accounts.require_verified_email;
+            Ok(Actor::Account(SignedIn { id: account_id, session_id, role, state, takes_part }))
         }
         _ => Err(Code::InvalidToken.error("This session has ended; sign in again.")),
     }

@@ -660,6 +660,29 @@ async fn p8_a_suspended_account_changes_nothing() {
 }
 
 #[tokio::test]
+async fn where_it_is_asked_for_only_confirmed_addresses_take_part() {
+    let app = TestApp::with("[accounts]\nrequire_verified_email = true").await;
+    let alice = confirmed(&app, "alice").await;
+    let slug = alice.opens_topic("Had the Armada landed in Kent").await;
+    let post = alice.posts_in(&slug, "London had no walls worth the name.").await;
+    let bob = app.member("bob").await;
+    let token = app.mail("bob@example.org", CONFIRM).await.token();
+    let posts = format!("/topics/{slug}/posts");
+    let vote = format!("/posts/{post}/vote");
+    bob.post(&posts, json!({ "body": "So." })).await.is_problem(403, "email_not_verified");
+    bob.put(&vote, json!({ "quality": 1 })).await.is_problem(403, "email_not_verified");
+    bob.post("/topics", json!({ "title": "Had Elizabeth married" }))
+        .await
+        .is_problem(403, "email_not_verified");
+    // Reading, and looking after one's own account, is everybody's.
+    bob.get(&format!("/topics/{slug}/thread")).await.is(200);
+    bob.patch("/me", json!({ "bio": "Reads." })).await.is(200);
+    redeem(&app, CONFIRMATION, &token).await.is(204);
+    bob.post(&posts, json!({ "body": "So." })).await.is(201);
+    bob.judges(&post, 1).await;
+}
+
+#[tokio::test]
 async fn r2_the_owner_is_told_of_a_token_used_twice() {
     let app = TestApp::new().await;
     app.member("alice").await;
