@@ -14,6 +14,7 @@ use crate::hashing::Hasher;
 use crate::http::limits::Limits;
 use crate::ids::Ids;
 use crate::keys::Keys;
+use crate::mailer::Mailer;
 
 /// The state of one server; cheap to clone.
 #[derive(Clone)]
@@ -35,6 +36,8 @@ pub struct Inner {
     pub hasher: Hasher,
     /// Who counts requests.
     pub limits: Limits,
+    /// Who hands mail over.
+    pub mailer: Mailer,
 }
 
 impl App {
@@ -42,7 +45,8 @@ impl App {
     pub fn new(db: DatabaseConnection, config: Config, clock: Clock, ids: Ids, keys: Keys) -> Self {
         let hasher = Hasher::new(&config.password);
         let limits = Limits::new(&config.rate_limits);
-        Self(Arc::new(Inner { db, config, clock, ids, keys, hasher, limits }))
+        let mailer = Mailer::new(&config);
+        Self(Arc::new(Inner { db, config, clock, ids, keys, hasher, limits, mailer }))
     }
 
     /// Begins a transaction; dropping it undoes it.

@@ -36,6 +36,8 @@ pub struct Config {
     pub lists: Lists,
     /// Requests a client may make.
     pub rate_limits: RateLimits,
+    /// Mail, and what is done by it.
+    pub mail: Mail,
     /// What is logged, and how.
     pub log: Log,
     /// What an empty database starts with.
@@ -112,6 +114,8 @@ pub struct Database {
 pub struct Accounts {
     /// The time between two changes of a username, in days.
     pub rename_interval_days: u32,
+    /// Whether only those take part in debates who have confirmed their address.
+    pub require_verified_email: bool,
 }
 
 /// What trust levels take: the age of an account in days, accepted posts, and praised ones; see `trust::rules`.
@@ -222,6 +226,97 @@ pub struct RateLimits {
     pub mail_per_address: u32,
     /// How many addresses an IPv6 network of 48 bits counts for.
     pub network_factor: u32,
+}
+
+/// Mail, and what is done by it.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Mail {
+    /// Where mail goes.
+    pub transport: MailTransport,
+    /// The SMTP server, with the password where one is needed.
+    pub smtp_url: SecretString,
+    /// The sender's address.
+    pub from: String,
+    /// Where links in mails lead, without a slash at the end; empty means `server.public_url`.
+    pub link_base: String,
+    /// How long handing one mail over may take, in seconds.
+    pub smtp_timeout_secs: u32,
+    /// How long is waited after the first failure, in milliseconds.
+    pub retry_first_ms: u32,
+    /// How long is waited after many, in milliseconds.
+    pub retry_longest_ms: u32,
+    /// For how long a mail is tried, in seconds.
+    pub give_up_secs: u32,
+    /// Life of a token that confirms an address, in seconds.
+    pub verification_ttl_secs: u32,
+    /// Life of a token that resets a password, in seconds.
+    pub reset_ttl_secs: u32,
+    /// Life of a token that restores an address, in seconds.
+    pub reversion_ttl_secs: u32,
+}
+
+/// Where mail goes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum MailTransport {
+    /// Into files below the data folder.
+    Folder,
+    /// To an SMTP server.
+    Smtp,
+    /// Nowhere.
+    Off,
+}
+
+impl Mail {
+    /// The SMTP server's URL in full: over TLS, unless the server is on this machine.
+    ///
+    /// # Errors
+    /// It is no such URL. The message does not repeat it, since it may hold a password.
+    pub fn smtp_server(&self) -> anyhow::Result<url::Url> {
+        const HOW: &str = "mail.smtp_url must look like smtps://user:password@host, or smtp:// where the \
+                           server speaks STARTTLS or is on this machine (its value is not shown, since it \
+                           may hold a password)";
+        let mut url = url::Url::parse(self.smtp_url.expose_secret()).map_err(|_| anyhow::anyhow!(HOW))?;
+        let host = url.host_str().unwrap_or_default().to_owned();
+        let local = host == "localhost"
+            || host.trim_matches(['[', ']']).parse::<IpAddr>().is_ok_and(|address| address.is_loopback());
+        let plain_path = matches!(url.path(), "" | "/") && url.query().is_none() && url.fragment().is_none();
+        ensure!(matches!(url.scheme(), "smtp" | "smtps") && !host.is_empty() && plain_path, HOW);
+        if url.scheme() == "smtp" && !local {
+            url.set_query(Some("tls=required"));
+        }
+        Ok(url)
+    }
+
+    fn check(&self) -> anyhow::Result<()> {
+        let is_part = |part: &str| {
+            !part.is_empty()
+                && part.bytes().all(|byte| byte.is_ascii_alphanumeric() || b".-_+".contains(&byte))
+        };
+        ensure!(
+            self.from.split_once('@').is_some_and(|(local, domain)| is_part(local) && is_part(domain)),
+            "mail.from must be a bare address such as otherwise@example.org; it is `{}`",
+            self.from
+        );
+        let base = &self.link_base;
+        ensure!(
+            base.is_empty()
+                || (base.starts_with("http://") || base.starts_with("https://"))
+                    && !base.ends_with('/')
+                    && base.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'#'),
+            "mail.link_base must start with http:// or https:// and not end with a slash; it is `{base}`"
+        );
+        ensure!(
+            self.retry_first_ms <= self.retry_longest_ms,
+            "mail.retry_first_ms must not be more than mail.retry_longest_ms; it is {}",
+            self.retry_first_ms
+        );
+        if self.transport == MailTransport::Smtp {
+            self.smtp_server()?;
+        }
+        Ok(())
+    }
 }
 
 /// What is logged, and how.
@@ -415,7 +510,8 @@ impl Config {
             "auth.leeway_secs must be at most 30; it is {}",
             self.auth.leeway_secs
         );
-        let limits = &self.rate_limits;
+        self.mail.check()?;
+        let (limits, mail) = (&self.rate_limits, &self.mail);
         for (name, value) in [
             ("server.body_limit_bytes", self.server.body_limit_bytes as u64),
             ("server.first_byte_timeout_secs", self.server.first_byte_timeout_secs),
@@ -449,6 +545,12 @@ impl Config {
             ("rate_limits.mail_per_account", limits.mail_per_account.into()),
             ("rate_limits.mail_per_address", limits.mail_per_address.into()),
             ("rate_limits.network_factor", limits.network_factor.into()),
+            ("mail.smtp_timeout_secs", mail.smtp_timeout_secs.into()),
+            ("mail.retry_first_ms", mail.retry_first_ms.into()),
+            ("mail.give_up_secs", mail.give_up_secs.into()),
+            ("mail.verification_ttl_secs", mail.verification_ttl_secs.into()),
+            ("mail.reset_ttl_secs", mail.reset_ttl_secs.into()),
+            ("mail.reversion_ttl_secs", mail.reversion_ttl_secs.into()),
         ] {
             ensure!(value > 0, "{name} must be more than 0");
         }
@@ -490,16 +592,40 @@ impl Config {
         }
     }
 
+    /// Where mails are put by the transport `folder`.
+    pub fn mail_folder(&self) -> PathBuf {
+        self.data_dir.join("mail")
+    }
+
+    /// Where links in mails lead: never what a request says of itself.
+    pub fn link_base(&self) -> &str {
+        if self.mail.link_base.is_empty() { &self.server.public_url } else { &self.mail.link_base }
+    }
+
+    /// Where mail goes, in a few words and without secrets.
+    pub fn mail_summary(&self) -> String {
+        match self.mail.transport {
+            MailTransport::Folder => format!("files in {}", self.mail_folder().display()),
+            MailTransport::Off => "off".to_owned(),
+            MailTransport::Smtp => {
+                let server = self.mail.smtp_server().ok();
+                let server = server.as_ref().and_then(url::Url::host_str).unwrap_or_default();
+                format!("by SMTP to {server}, from {}", self.mail.from)
+            }
+        }
+    }
+
     /// The settings in force, a line each, with secrets left out: what `otherwise config check` shows.
     pub fn summary(&self) -> String {
         let private = self.database.url.expose_secret().is_empty();
         format!(
-            "data folder    {}\naddress        {}\npublic URL     {}\nmetrics        {}\ndatabase       {}\nlog            {}",
+            "data folder    {}\naddress        {}\npublic URL     {}\nmetrics        {}\ndatabase       {}\nmail           {}\nlog            {}",
             self.data_dir.display(),
             self.server.address,
             self.server.public_url,
             if self.metrics.address.is_empty() { "off" } else { &self.metrics.address },
             if private { "a private cluster in the data folder" } else { "as given by database.url" },
+            self.mail_summary(),
             self.log.filter,
         )
     }
@@ -556,6 +682,33 @@ mod tests {
                 Config::with_overrides(&format!("[server]\nallowed_origins = ['{wrong}']")).unwrap_err();
             assert!(format!("{error:#}").contains("is no origin such as"), "{wrong}: {error:#}");
         }
+    }
+
+    #[test]
+    fn mail_leaves_the_machine_over_tls_only() {
+        let server = |url: &str| {
+            let settings = format!("[mail]\ntransport = 'smtp'\nsmtp_url = '{url}'");
+            Config::with_overrides(&settings).and_then(|config| config.mail.smtp_server())
+        };
+        assert_eq!(server("smtp://127.0.0.1:1025").unwrap().as_str(), "smtp://127.0.0.1:1025");
+        assert_eq!(server("smtp://[::1]").unwrap().as_str(), "smtp://[::1]");
+        assert_eq!(
+            server("smtp://mail.example.org").unwrap().as_str(),
+            "smtp://mail.example.org?tls=required"
+        );
+        assert_eq!(server("smtps://u:p@mail.example.org").unwrap().as_str(), "smtps://u:p@mail.example.org");
+        for wrong in [
+            "",
+            "mail.example.org",
+            "http://mail.example.org",
+            "smtp://",
+            "smtp://x.example?tls=none",
+            "smtp://x/y",
+        ] {
+            assert!(server(wrong).is_err(), "{wrong}");
+        }
+        let told = server("imap://u:dont-show-me@x").unwrap_err();
+        assert!(!format!("{told:#}").contains("dont-show-me"), "{told:#}");
     }
 
     #[test]

@@ -46,6 +46,8 @@ codes! {
     InvalidCursor = 400 "invalid_cursor" "This cursor does not belong to this list";
     /// A cursor that is too old to be followed.
     CursorExpired = 400 "cursor_expired" "This cursor has expired";
+    /// A token from a mail that is no good here.
+    InvalidEmailToken = 400 "invalid_email_token" "This link is not valid, or no longer";
     /// Signing in is needed.
     Unauthenticated = 401 "unauthenticated" "Sign in first";
     /// The access token is no good.
@@ -64,6 +66,8 @@ codes! {
     ScopeMissing = 403 "scope_missing" "The token does not have the scope for this";
     /// What is dear to lose asks for a recent proof of who asks.
     StepUpRequired = 403 "step_up_required" "Prove again who you are";
+    /// Taking part needs a confirmed address here.
+    EmailNotVerified = 403 "email_not_verified" "Confirm your address first";
     /// Only its author may change a post.
     NotYourPost = 403 "not_your_post" "This post is not yours";
     /// Only its author may change a topic.
@@ -86,6 +90,8 @@ codes! {
     RenamedLately = 409 "renamed_lately" "This username was changed not long ago";
     /// Without the last administrator nobody could make another.
     LastAdministrator = 409 "last_administrator" "The last administrator stays one";
+    /// Another account has confirmed the address.
+    EmailTaken = 409 "email_taken" "This address belongs to another account";
     /// Another topic has the slug.
     SlugTaken = 409 "slug_taken" "This slug is taken";
     /// Nothing more happens to a tombstone.
@@ -100,6 +106,8 @@ codes! {
     TooManyTokens = 409 "too_many_tokens" "You have as many tokens as you may have";
     /// The first request with this key is still at work.
     IdempotencyKeyInUse = 409 "idempotency_key_in_use" "The first request with this key is still at work";
+    /// A token from a mail that was used.
+    TokenUsed = 410 "token_used" "This link was used before";
     /// The resource changed since it was read.
     PreconditionFailed = 412 "precondition_failed" "This was changed since you read it";
     /// The body is over the limit.

@@ -55,6 +55,8 @@ id! {
     TokenId
     /// A grant of a role or of permissions.
     RoleGrantId
+    /// A mail on its way.
+    MailId
     /// A topic: the debate about one counterfactual question.
     TopicId
     /// What really happened, and when.

@@ -3,8 +3,8 @@
 //! Vertical features over one shared schema; pure rules in the middle; every write carries a permit and
 //! a transaction. A `use` points to something earlier in this list of kinds of file: `ids`, `clock`,
 //! `config`, `error` and the value types of the ground floor; `rules`; `entity`; `policy`; `db`, `http`,
-//! `keys`, `hashing`; `app`; `store`; `api`; `router`, `worker`; and between features to one that stands
-//! earlier below. `docs/ARCHITECTURE.md` says why, and a test keeps it so.
+//! `keys`, `hashing`, `mailer`; `app`; `store`; `api`; `router`, `worker`; and between features to one that
+//! stands earlier below. `docs/ARCHITECTURE.md` says why, and a test keeps it so.
 
 pub mod clock;
 pub mod config;
@@ -22,14 +22,17 @@ pub mod db;
 pub mod hashing;
 pub mod http;
 pub mod keys;
+pub mod mailer;
 
 pub mod app;
 
 pub mod accounts;
 pub mod audit;
 pub mod auth;
+pub mod credentials;
 pub mod events;
 pub mod exchange;
+pub mod mail;
 pub mod posts;
 pub mod ranking;
 pub mod roles;

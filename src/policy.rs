@@ -55,6 +55,8 @@ pub struct SignedIn {
     pub state: AccountState,
     /// Where the request comes from.
     pub client: IpAddr,
+    /// Whether it may take part in debates: where that needs a confirmed address, whether it has one.
+    pub takes_part: bool,
 }
 
 impl Actor {
@@ -142,6 +144,9 @@ impl Actor {
         if account.state != AccountState::Active {
             return Err(Code::NotAllowed.error("This account is suspended."));
         }
+        if A::TAKES_PART && !account.takes_part {
+            return Err(Code::EmailNotVerified.error("POST /email-verifications mails the link again."));
+        }
         act.decide(self)?;
         Ok(Permit { act, by: account.id })
     }
@@ -178,6 +183,10 @@ pub trait Action {
     /// What a personal access token must be good for.
     const SCOPE: Scope;
 
+    /// Whether it is a contribution to a debate. Looking after one's own account is none, nor is taking back
+    /// what one wrote.
+    const TAKES_PART: bool = true;
+
     /// Whether this actor, who is signed in, may do it.
     ///
     /// # Errors
@@ -197,6 +206,12 @@ impl<A> Permit<A> {
     /// the name of an account. No request leads here.
     pub(crate) fn operator(act: A, by: AccountId) -> Self {
         Self { act, by }
+    }
+
+    /// The permit of somebody who proved by a token from a mail that they own the account's address, to do
+    /// to this account what the token is for. Only redeeming a token leads here.
+    pub(crate) fn by_mail(act: A, owner: AccountId) -> Self {
+        Self { act, by: owner }
     }
 
     /// What was permitted.
@@ -220,6 +235,7 @@ pub struct EditAccount<'a>(pub &'a account::Model);
 
 impl Action for EditAccount<'_> {
     const SCOPE: Scope = Scope::Profile;
+    const TAKES_PART: bool = false;
 
     fn decide(&self, who: &Actor) -> Result<()> {
         allow_if(who.is(Some(self.0.id)), Code::NotAllowed, "Only its owner changes an account.")
@@ -235,6 +251,7 @@ pub struct ReadGrants {
 
 impl Action for ReadGrants {
     const SCOPE: Scope = Scope::Moderate;
+    const TAKES_PART: bool = false;
 
     fn decide(&self, who: &Actor) -> Result<()> {
         let may_grant = who.require()?.powers.include_somewhere(Permission::RoleGrant);
@@ -259,6 +276,7 @@ pub struct GrantRole<'a> {
 
 impl Action for GrantRole<'_> {
     const SCOPE: Scope = Scope::Moderate;
+    const TAKES_PART: bool = false;
 
     fn decide(&self, who: &Actor) -> Result<()> {
         hand_on(who, self.to.id, self.has, self.given)?;
@@ -283,6 +301,7 @@ pub struct RevokeGrant<'a> {
 
 impl Action for RevokeGrant<'_> {
     const SCOPE: Scope = Scope::Moderate;
+    const TAKES_PART: bool = false;
 
     fn decide(&self, who: &Actor) -> Result<()> {
         hand_on(who, self.grant.account_id, self.has, self.power)
@@ -387,6 +406,7 @@ pub struct DeletePost<'a>(pub &'a post::Model);
 
 impl Action for DeletePost<'_> {
     const SCOPE: Scope = Scope::Post;
+    const TAKES_PART: bool = false;
 
     fn decide(&self, who: &Actor) -> Result<()> {
         allow_if(who.is(self.0.author_id), Code::NotYourPost, "Only its author deletes a post.")?;

@@ -23,7 +23,7 @@ use crate::audit::{self, Entry};
 use crate::error::{Code, Error, Result};
 use crate::http::limits::Guest;
 use crate::http::{Answer, AskedBy, Cache, Path, code_of, middleware, openapi};
-use crate::{accounts, auth, db, posts, roles, topics, votes};
+use crate::{accounts, auth, credentials, db, posts, roles, topics, votes};
 
 #[derive(utoipa::OpenApi)]
 #[openapi(
@@ -36,6 +36,7 @@ use crate::{accounts, auth, db, posts, roles, topics, votes};
         (name = "accounts", description = "People"),
         (name = "roles", description = "Who may do more than take part"),
         (name = "sessions", description = "Signing in and out"),
+        (name = "credentials", description = "Passwords and addresses: changing, recovering and confirming them"),
         (name = "topics", description = "The questions under debate"),
         (name = "posts", description = "Arguments, their threads and relations"),
         (name = "votes", description = "Judging arguments on two axes"),
@@ -49,6 +50,7 @@ fn api() -> (Router<App>, OpenApi) {
         .merge(accounts::router())
         .merge(roles::router())
         .merge(auth::router())
+        .merge(credentials::router())
         .merge(topics::router())
         .merge(posts::router())
         .merge(votes::router())

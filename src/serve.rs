@@ -2,6 +2,7 @@
 
 use std::future::Future;
 use std::net::SocketAddr;
+use std::time::Duration;
 
 use anyhow::{Context, bail};
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
@@ -10,6 +11,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
+use tokio::task::JoinHandle;
 
 use crate::app::App;
 use crate::clock::Clock;
@@ -168,7 +170,7 @@ pub async fn serve(config: Config) -> anyhow::Result<()> {
             .await;
         });
         let metrics = metrics_listener.map(|listener| tokio::spawn(serve_metrics(listener)));
-        let work = tokio::spawn(worker::run(app.clone()));
+        let work = tokio::spawn(worker::run(app.clone(), stopped));
         let ended = tokio::select! {
             signal = orders.stop() => {
                 tracing::info!(signal, "stopping: no new connections, running requests are answered");
@@ -178,7 +180,7 @@ pub async fn serve(config: Config) -> anyhow::Result<()> {
         };
         drop(stop);
         service.await?;
-        work.abort();
+        end(work, &app).await;
         if let Some(metrics) = metrics {
             metrics.abort();
         }
@@ -220,10 +222,12 @@ fn announce(app: &App, address: SocketAddr, database: &Database) {
          \n  docs       http://{address}/docs\
          \n  data       {data}\
          \n  keys       {}\
+         \n  mail       {}\
          \n\nMake the first administrator, in another terminal:\
          \n  printf %s 'a long passphrase' | {} admin create --username NAME --email ADDRESS --password-stdin\
          \n\nStop with Ctrl-C.",
         app.config.data_dir.join("keys").display(),
+        app.config.mail_summary(),
         std::env::args().next().unwrap_or_else(|| "otherwise".to_owned()),
     );
 }
@@ -268,12 +272,24 @@ impl Orders {
     }
 }
 
+/// Waits until the background work has ended, as long as running requests are waited for. A mail that was
+/// taken while its server's answer is still on its way would be sent again.
+async fn end(mut work: JoinHandle<()>, app: &App) {
+    let limit = Duration::from_secs(app.config.server.drain_timeout_secs);
+    if tokio::time::timeout(limit, &mut work).await.is_err() {
+        tracing::warn!("background work did not end within {limit:?} and was cut off");
+        work.abort();
+    }
+}
+
 /// Runs the background work only, until told to stop.
 pub async fn work(app: &App, orders: &mut Orders) {
-    tokio::select! {
-        () = worker::run(app.clone()) => {}
-        signal = orders.stop() => tracing::info!(signal, "stopping"),
-    }
+    let (stop, stopped) = watch::channel(());
+    let work = tokio::spawn(worker::run(app.clone(), stopped));
+    let signal = orders.stop().await;
+    tracing::info!(signal, "stopping");
+    drop(stop);
+    end(work, app).await;
 }
 
 /// Answers Prometheus on a listener of its own, so that a proxy in front of the API cannot reach it.
@@ -315,7 +331,7 @@ pub async fn healthcheck(config: &Config) -> anyhow::Result<()> {
             std::net::Ipv6Addr::LOCALHOST.into()
         });
     }
-    let answer = tokio::time::timeout(std::time::Duration::from_secs(5), ask(address))
+    let answer = tokio::time::timeout(Duration::from_secs(5), ask(address))
         .await
         .with_context(|| format!("{address} did not answer within 5 seconds"))?
         .with_context(|| format!("asking {address}"))?;

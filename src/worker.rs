@@ -2,12 +2,21 @@
 
 use std::time::Duration;
 
+use chrono::TimeDelta;
+use tokio::sync::watch;
+
 use crate::accounts;
 use crate::app::App;
 use crate::audit;
 use crate::auth;
-use crate::db::{idempotency, rate_limit};
+use crate::credentials;
+use crate::db::{Bell, Tx, idempotency, rate_limit};
+use crate::entity::mail as row;
 use crate::error::Result;
+use crate::keys::random;
+use crate::mail::rules::backoff;
+use crate::mail::{self, Content, Outcome, Taken};
+use crate::mailer::{Failure, Message};
 use crate::ranking;
 use crate::roles;
 use crate::trust;
@@ -15,25 +24,40 @@ use crate::trust;
 /// A statement drops so many rows at the most: fewer in all means that nothing is left.
 const LOT: u64 = 10_000;
 
-/// How long it rests between two rounds.
+/// How long it rests between two rounds of tidying up.
 const REST: Duration = Duration::from_mins(5);
 
-/// Does what is due, rests, and starts again, until it is dropped.
-pub async fn run(app: App) {
+/// How long it rests at most before it looks for mail, should nobody call.
+const MAIL_REST: Duration = Duration::from_mins(1);
+
+/// Does what is due, rests, and starts again, until it is told to stop. Stopping waits for a mail that is
+/// being handed over.
+pub async fn run(app: App, stop: watch::Receiver<()>) {
+    let mut told = stop.clone();
+    let tidying = async {
+        tokio::select! {
+            () = tidy_up(&app) => {}
+            _ = told.changed() => {}
+        }
+    };
+    tokio::join!(tidying, deliver(&app, stop));
+}
+
+async fn tidy_up(app: &App) {
     let mut trusted = None;
     loop {
-        match tidy(&app).await {
+        match tidy(app).await {
             Ok(forgotten) if forgotten > 0 => {
                 tracing::info!(forgotten, "dropped what nobody can ask for any more");
             }
             Ok(_) => {}
             Err(error) => tracing::warn!(%error, "tidying up; will try again in {REST:?}"),
         }
-        match trust::raise(&app, trusted).await {
+        match trust::raise(app, trusted).await {
             Ok(next) => trusted = next,
             Err(error) => tracing::warn!(%error, "raising trust levels; will try again in {REST:?}"),
         }
-        if let Err(error) = audit::checkpoint(&app).await {
+        if let Err(error) = audit::checkpoint(app).await {
             let cause = error.source.as_ref().map(|cause| format!("{cause:#}"));
             tracing::error!(%error, cause, "signing where the audit log stands; will try again in {REST:?}");
         }
@@ -43,7 +67,7 @@ pub async fn run(app: App) {
 }
 
 /// Drops what nobody can ask for any more: kept answers, old places in lists, counts of limits that would
-/// refuse nobody, and roles shown beside names after they expired.
+/// refuse nobody, roles shown beside names after they expired, tokens that expired, and the records of mails.
 ///
 /// # Errors
 /// The database is away.
@@ -57,11 +81,149 @@ pub async fn tidy(app: &App) -> Result<u64> {
             + rate_limit::forget_full(&tx, app.now()).await?
             + auth::forget_unknown(app, &tx).await?
             + roles::forget_expired(app, &tx).await?
-            + accounts::forget_released(app, &tx).await?;
+            + accounts::forget_released(app, &tx).await?
+            + credentials::forget_expired_tokens(app, &tx).await?
+            + mail::forget_finished(app, &tx).await?;
         tx.commit().await?;
         forgotten += lot;
         if lot < LOT {
             return Ok(forgotten);
         }
     }
+}
+
+/// Hands mail over as soon as it is ordered, or due again.
+async fn deliver(app: &App, mut stop: watch::Receiver<()>) {
+    let first_retry = Duration::from_millis(app.config.mail.retry_first_ms.into());
+    let mut bell = None;
+    // An error means that the one who would tell is gone, which is the same order.
+    while matches!(stop.has_changed(), Ok(false)) {
+        if bell.is_none() {
+            // Before looking, so that nothing is ordered in between unheard.
+            bell = Bell::listen(&app.db, mail::CHANNEL).await.ok();
+        }
+        let rest = match deliver_next(app).await {
+            Ok(Delivery::Done) => continue,
+            Ok(Delivery::Nothing) => match mail::next_due(&app.db).await {
+                Ok(Some(due)) => (due - app.now()).to_std().unwrap_or_default().min(MAIL_REST),
+                Ok(None) => MAIL_REST,
+                Err(_) => first_retry,
+            },
+            Ok(Delivery::Away) => first_retry,
+            Err(error) => {
+                tracing::warn!(%error, "looking for mail; will try again in {first_retry:?}");
+                tokio::select! {
+                    () = tokio::time::sleep(first_retry) => {}
+                    _ = stop.changed() => {}
+                }
+                continue;
+            }
+        };
+        let called = async {
+            match &mut bell {
+                Some(listening) => listening.rings().await.is_ok(),
+                None => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            () = tokio::time::sleep(rest) => {}
+            heard = called => if !heard { bell = None },
+            _ = stop.changed() => {}
+        }
+    }
+}
+
+/// What came of looking for a mail to hand over.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Delivery {
+    /// None is due.
+    Nothing,
+    /// One was seen to, with or without success; there may be more.
+    Done,
+    /// Nobody takes mail at the moment, so the others need not be tried.
+    Away,
+}
+
+/// Takes the mail that is due first, writes it if that was not done before, and hands it over.
+///
+/// # Errors
+/// The database is away. The mail is taken up again when its lease ends.
+pub async fn deliver_next(app: &App) -> Result<Delivery> {
+    let tx = app.begin().await?;
+    let Some(Taken { mail, content }) = mail::take(app, &tx).await? else {
+        return Ok(Delivery::Nothing);
+    };
+    // A mail that cannot be written must not come back before others had their turn.
+    tx.commit().await?;
+    let kind = mail.kind;
+    let tx = app.begin().await?;
+    if mail.gives_up_at <= app.now() {
+        return give_up(app, tx, &mail, "nobody was there to send it").await;
+    }
+    let message = match content {
+        Some(Content::Written { to, subject, body }) => {
+            Some(Message { message_id: mail.message_id.clone(), to, subject, body, date: mail.created_at })
+        }
+        Some(Content::Ordered { email }) => match credentials::write(app, &tx, &mail, &email).await? {
+            Some((message, useless_at)) => {
+                mail::keep_message(app, &tx, mail.id, &message, useless_at).await?;
+                Some(message)
+            }
+            None => None,
+        },
+        None => {
+            tracing::error!(mail = %mail.id, ?kind, "a mail cannot be opened: were the keys replaced? It was dropped");
+            None
+        }
+    };
+    let Some(message) = message else {
+        mail::finish(&tx, mail.id, Outcome::Dropped, app.now()).await?;
+        tx.commit().await?;
+        return Ok(Delivery::Done);
+    };
+    // Committed first: nothing is locked while the server takes its time.
+    tx.commit().await?;
+    let handed_over = app.mailer.hand_over(&message).await;
+    let tx = app.begin().await?;
+    let delivery = match handed_over {
+        Ok(()) => {
+            mail::finish(&tx, mail.id, Outcome::Sent, app.now()).await?;
+            tracing::info!(mail = %mail.id, ?kind, attempts = mail.attempts, "handed a mail over");
+            Delivery::Done
+        }
+        Err(failure) => {
+            let (delivery, reason) = match failure {
+                Failure::Refused(reason) => (Delivery::Done, reason),
+                Failure::Away(reason) => (Delivery::Away, reason),
+            };
+            // Servers like to quote the address, which is nobody's business here.
+            let reason = reason.replace(&message.to, "…");
+            let settings = &app.config.mail;
+            let milliseconds = |ms: u32| Duration::from_millis(ms.into());
+            let [chance] = random()?;
+            let wait = backoff(
+                mail.attempts.unsigned_abs(),
+                milliseconds(settings.retry_first_ms),
+                milliseconds(settings.retry_longest_ms),
+                chance,
+            );
+            let due_at = app.now() + TimeDelta::from_std(wait).unwrap_or(TimeDelta::MAX);
+            if mail::put_off(&tx, mail.id, due_at).await? {
+                tracing::warn!(mail = %mail.id, ?kind, attempts = mail.attempts, reason, "a mail was not taken; will try again in {wait:.1?}");
+            } else {
+                give_up(app, tx, &mail, &reason).await?;
+                return Ok(delivery);
+            }
+            delivery
+        }
+    };
+    tx.commit().await?;
+    Ok(delivery)
+}
+
+async fn give_up(app: &App, tx: Tx, mail: &row::Model, reason: &str) -> Result<Delivery> {
+    mail::finish(&tx, mail.id, Outcome::GivenUp, app.now()).await?;
+    tx.commit().await?;
+    tracing::error!(mail = %mail.id, kind = ?mail.kind, attempts = mail.attempts, reason, "gave a mail up: it was not taken while it was worth sending");
+    Ok(Delivery::Done)
 }

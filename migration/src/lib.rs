@@ -8,6 +8,7 @@ use sea_orm_migration::prelude::*;
 
 mod m20261123_000001_model;
 mod m20261123_000002_tighter_model;
+mod m20261124_000001_mail;
 mod m20261124_000002_rate_limits;
 mod m20261124_000003_audit;
 mod m20261124_000004_roles;
@@ -24,6 +25,7 @@ impl MigratorTrait for Migrator {
         vec![
             Box::new(m20261123_000001_model::Migration),
             Box::new(m20261123_000002_tighter_model::Migration),
+            Box::new(m20261124_000001_mail::Migration),
             Box::new(m20261124_000002_rate_limits::Migration),
             Box::new(m20261124_000003_audit::Migration),
             Box::new(m20261124_000004_roles::Migration),

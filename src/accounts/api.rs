@@ -17,9 +17,11 @@ use crate::clock::Timestamp;
 use crate::entity::account;
 use crate::error::{Error, Result};
 use crate::events::{self, Event};
-use crate::http::limits::Guest;
+use crate::http::limits::{self, Guest, MailRoute};
 use crate::http::{Answer, Body, Cache, Claimed, Create, IfMatch, Path, patch};
 use crate::ids::AccountId;
+use crate::mail::rules::MailKind;
+use crate::mail::{self, Order};
 use crate::policy::{Actor, EditAccount};
 
 /// What everybody sees of an account.
@@ -55,6 +57,8 @@ pub struct OwnAccount {
     #[serde(flatten)]
     profile: Profile,
     email: Option<String>,
+    /// Whether they have confirmed the address.
+    email_verified: bool,
     /// 0 to 3.
     trust_level: i16,
     state: AccountState,
@@ -65,6 +69,7 @@ impl From<&account::Model> for OwnAccount {
         Self {
             profile: Profile::from(account),
             email: account.email.clone(),
+            email_verified: account.email_verified_at.is_some(),
             trust_level: account.trust_level,
             state: account.state,
         }
@@ -84,7 +89,8 @@ struct Registration {
 
 /// Register
 ///
-/// An address that somebody else used is accepted like any other: it belongs to whoever proves it.
+/// An address that somebody else used is accepted like any other: it belongs to whoever proves it. A mail to
+/// it says how.
 #[utoipa::path(post, path = "/accounts", tag = "accounts", request_body = Registration, responses((status = 201, body = OwnAccount)), security(()))]
 async fn create_account(
     State(app): State<App>,
@@ -92,7 +98,9 @@ async fn create_account(
     create: Create<Registration>,
 ) -> Result<Answer> {
     let Registration { username, email, password } = &create.input;
-    refuse_guessable(password, username, email).map_err(|refused| Error::invalid("password", refused))?;
+    refuse_guessable(password, [username.as_str(), email.as_str()])
+        .map_err(|refused| Error::invalid("password", refused))?;
+    limits::mail(&app, MailRoute::Registration, &email.key(), None, guest.address()).await?;
     let password_hash = app.hasher.hash(password.expose().clone()).await?;
     let tx = app.begin().await?;
     let (new, claimed) = create.claim(&app, &tx, &Actor::Anonymous).await?;
@@ -101,6 +109,7 @@ async fn create_account(
         Claimed::Now(once) => once,
     };
     let id = app.ids.next();
+    let email = new.email.to_string();
     let account = NewAccount {
         id,
         username: new.username,
@@ -114,6 +123,8 @@ async fn create_account(
     let event =
         Event { kind: "account_created", actor_id: Some(id), subject_id: Some(id.0), ..Event::default() };
     events::record(&app, &tx, event).await?;
+    let verification = Order { kind: MailKind::EmailVerification, account_id: Some(id), email };
+    mail::order(&app, &tx, verification).await?;
     let account = store::require(tx.conn(), id).await?;
     let location = format!("/api/v1/accounts/{}", account.username);
     let answer = Answer::created(location, &OwnAccount::from(&account), Cache::No)?;

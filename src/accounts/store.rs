@@ -61,6 +61,8 @@ pub async fn insert(tx: &Tx, new: NewAccount, now: Time) -> Result<()> {
         kind: new.kind,
         email_key: new.email.as_ref().map(Email::key),
         email: new.email.as_ref().map(ToString::to_string),
+        email_verified_at: None,
+        password_changed_at: None,
         password_hash: new.password_hash,
         display_name: new.display_name,
         bio: None,
@@ -162,19 +164,46 @@ pub async fn find_by_username(db: &impl ConnectionTrait, username: &str) -> Resu
     Ok(account::Entity::find().filter(account::Column::Username.eq(username)).one(db).await?)
 }
 
-/// Finds the account that somebody signs in to, by name or address. Of several accounts with one unproved
-/// address it is the one that claimed it last: the same answer whether or not anybody had it before.
+/// Finds an account.
+///
+/// # Errors
+/// The database is away.
+pub async fn find_by_id(db: &impl ConnectionTrait, id: AccountId) -> Result<Option<account::Model>> {
+    Ok(account::Entity::find_by_id(id).one(db).await?)
+}
+
+/// Finds the account that an address stands for: the one whose owner confirmed it, or, while nobody has, the
+/// one that claimed it last: the same answer whether or not anybody claimed it before.
+///
+/// # Errors
+/// The database is away.
+pub async fn find_by_email(db: &impl ConnectionTrait, email: &Email) -> Result<Option<account::Model>> {
+    let claims = account::Entity::find()
+        .filter(account::Column::EmailKey.eq(email.key()))
+        .order_by_desc(account::Column::EmailVerifiedAt.is_not_null())
+        .order_by_desc(account::Column::CreatedAt)
+        .order_by_desc(account::Column::Id);
+    Ok(claims.one(db).await?)
+}
+
+/// Finds the account whose owner confirmed an address.
+///
+/// # Errors
+/// The database is away.
+pub async fn find_verified_owner(db: &impl ConnectionTrait, email: &Email) -> Result<Option<account::Model>> {
+    let owner = account::Entity::find()
+        .filter(account::Column::EmailKey.eq(email.key()))
+        .filter(account::Column::EmailVerifiedAt.is_not_null());
+    Ok(owner.one(db).await?)
+}
+
+/// Finds the account that somebody signs in to, by name or address.
 ///
 /// # Errors
 /// The database is away.
 pub async fn find_by_login(db: &impl ConnectionTrait, login: &str) -> Result<Option<account::Model>> {
     if let Ok(email) = Email::try_from(login) {
-        return Ok(account::Entity::find()
-            .filter(account::Column::EmailKey.eq(email.key()))
-            .order_by_desc(account::Column::CreatedAt)
-            .order_by_desc(account::Column::Id)
-            .one(db)
-            .await?);
+        return find_by_email(db, &email).await;
     }
     match Username::try_from(login) {
         Ok(username) => find_by_username(db, username.as_str()).await,
@@ -203,6 +232,19 @@ pub async fn find_for_update(tx: &Tx, id: AccountId) -> Result<account::Model> {
         .ok_or_else(Error::not_found)
 }
 
+/// Finds an account whose password was just proved, and keeps others from setting another one until the
+/// transaction ends: a session that begins now is not missed by whoever ends all sessions.
+///
+/// # Errors
+/// 401 where the password was changed since.
+pub async fn hold_unchanged(tx: &Tx, proved: &account::Model) -> Result<()> {
+    let held = account::Entity::find_by_id(proved.id).lock_shared().one(tx.conn()).await?;
+    match held {
+        Some(held) if held.password_changed_at == proved.password_changed_at => Ok(()),
+        _ => Err(Code::WrongCredentials.error("The password was changed a moment ago.")),
+    }
+}
+
 /// Finds an account that is known to be there.
 ///
 /// # Errors
@@ -229,6 +271,44 @@ pub(super) async fn edit(
     row.updated_at = now;
     update(tx, row.clone()).await?;
     Ok(row)
+}
+
+/// Sets another password.
+///
+/// # Errors
+/// The database is away.
+pub async fn set_password(
+    tx: &Tx,
+    permit: &Permit<EditAccount<'_>>,
+    password_hash: String,
+    now: Time,
+) -> Result<()> {
+    let mut row = permit.act().0.clone();
+    row.password_hash = Some(password_hash);
+    row.password_changed_at = Some(now);
+    row.version += 1;
+    row.updated_at = now;
+    update(tx, row).await
+}
+
+/// Gives an account an address that its owner has just proved to be theirs.
+///
+/// # Errors
+/// 409 where another account's owner has proved that before.
+pub async fn set_verified_email(
+    tx: &Tx,
+    permit: &Permit<EditAccount<'_>>,
+    email: &Email,
+    now: Time,
+) -> Result<()> {
+    let mut row = permit.act().0.clone();
+    row.email = Some(email.to_string());
+    row.email_key = Some(email.key());
+    row.email_verified_at = Some(now);
+    row.version += 1;
+    row.updated_at = now;
+    let taken = || Code::EmailTaken.error("Its owner confirmed it for another account; sign in to that one.");
+    update(tx, row).await.on_constraint("account_verified_email_key", taken)
 }
 
 /// Stores a dearer hash of the same password, unless the password was changed meanwhile.

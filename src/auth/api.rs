@@ -28,6 +28,8 @@ use crate::http::limits::Guest;
 use crate::http::page::{Limit, Page};
 use crate::http::{Answer, Body, Cache, Claimed, Create, Path, Query};
 use crate::ids::{AccountId, SessionId, TokenId};
+use crate::mail::rules::MailKind;
+use crate::mail::{self, Order};
 use crate::policy::Actor;
 
 /// Who signs in.
@@ -135,8 +137,11 @@ async fn create_session(
         Claimed::Now(once) => once,
     };
     if let (Some(old), Some(new)) = (&stored, &dearer) {
+        // Locked for writing at once: two that hold it for reading would wait for each other.
+        accounts::find_for_update(&tx, account.id).await?;
         accounts::store_password_hash(&tx, account.id, old, new).await?;
     }
+    accounts::hold_unchanged(&tx, &account).await?;
     let user_agent = headers.get(USER_AGENT).and_then(|value| value.to_str().ok());
     let user_agent = user_agent.map(|value| value.chars().take(200).collect());
     let (session, refresh_token) =
@@ -199,6 +204,11 @@ async fn refresh_session(
                 ..Event::default()
             };
             events::record(&app, &tx, event).await?;
+            if let Some(email) = accounts::require(tx.conn(), account_id).await?.email {
+                let notice =
+                    Order { kind: MailKind::RefreshTokenReused, account_id: Some(account_id), email };
+                mail::order(&app, &tx, notice).await?;
+            }
             let entry = Entry {
                 actor_id: Some(account_id),
                 client: Some(guest.address()),
@@ -300,7 +310,8 @@ async fn end_all_sessions(
 ) -> Result<Answer> {
     let (own, current) = actor.require_session()?;
     let tx = app.begin().await?;
-    let ended = store::end_all(&tx, own.id, query.keep_current.then_some(current), app.now()).await?;
+    let ended =
+        store::end_all(&tx, own.id, query.keep_current.then_some(current), "signed_out", app.now()).await?;
     let data = serde_json::json!({ "ended": ended });
     let event =
         Event { kind: "sessions_ended", subject_id: Some(own.id.0), data: data.clone(), ..actor.event() };
@@ -331,17 +342,13 @@ async fn reauthenticate(
 ) -> Result<Answer> {
     let (own, session) = actor.require_session()?;
     let account = accounts::require(&app.db, own.id).await?;
-    let subject = Subject::new(Some(own.id), &account.username);
-    throttle::attempt(&app, &subject).await?;
-    let verdict = app.hasher.verify(proof.password.expose().clone(), account.password_hash).await?;
     let object = Some(Object::account(own.id));
-    if verdict == Verdict::Wrong {
+    if !throttle::proves(&app, &account, &proof.password).await? {
         let entry = Entry { object, outcome: Outcome::Refused, ..actor.entry("reauthenticate") };
         audit::record_alone(&app, entry).await?;
         return Err(Code::WrongCredentials.error("Mind capitals in the password."));
     }
     let tx = app.begin().await?;
-    throttle::succeeded(&app, &tx, &subject).await?;
     store::note_authentication(&tx, session, app.now()).await?;
     let event = Event { kind: "session_reauthenticated", subject_id: Some(session.0), ..actor.event() };
     events::record(&app, &tx, event).await?;

@@ -28,6 +28,7 @@ use crate::roles::rules::{Power, Powers};
 struct Standing {
     account_id: AccountId,
     state: AccountState,
+    email_verified: bool,
     granted: bool,
     role: Option<Role>,
     permissions: Option<Vec<String>>,
@@ -38,7 +39,7 @@ struct Standing {
 /// The columns of [`Standing`] and the tables they come from, for whoever owns `by`; `$2` is the moment.
 macro_rules! standing {
     (columns) => {
-        "a.id AS account_id, a.state, g.id IS NOT NULL AS granted, g.role, g.permissions, g.topic_id, g.tag"
+        "a.id AS account_id, a.state, a.email_verified_at IS NOT NULL AS email_verified, g.id IS NOT NULL AS granted, g.role, g.permissions, g.topic_id, g.tag"
     };
     (tables) => {
         "JOIN account a ON a.id = by.account_id
@@ -48,8 +49,9 @@ macro_rules! standing {
 }
 
 /// Somebody whose account is there, with what they may do at the moment.
-fn signed_in(rows: Vec<Standing>, credential: Credential, client: IpAddr) -> Option<Actor> {
+fn signed_in(app: &App, rows: Vec<Standing>, credential: Credential, client: IpAddr) -> Option<Actor> {
     let (id, state) = rows.first().map(|row| (row.account_id, row.state))?;
+    let takes_part = rows.first()?.email_verified || !app.config.accounts.require_verified_email;
     if state == AccountState::Deleted {
         return None;
     }
@@ -58,7 +60,7 @@ fn signed_in(rows: Vec<Standing>, credential: Credential, client: IpAddr) -> Opt
     let powers: Powers = granted
         .map(|row| Power::read(row.role, &row.permissions.unwrap_or_default(), row.topic_id, row.tag))
         .collect();
-    Some(Actor::Account(SignedIn { id, credential, role: powers.role(), powers, state, client }))
+    Some(Actor::Account(SignedIn { id, credential, role: powers.role(), powers, state, client, takes_part }))
 }
 
 #[derive(FromQueryResult)]
@@ -96,7 +98,7 @@ pub(super) async fn actor(
     let ended = || Code::InvalidToken.error("This session has ended; sign in again.");
     let authenticated_at = rows.first().ok_or_else(ended)?.authenticated_at;
     let credential = Credential::Session { id: session_id, authenticated_at };
-    signed_in(rows.into_iter().map(|row| row.standing).collect(), credential, client).ok_or_else(ended)
+    signed_in(app, rows.into_iter().map(|row| row.standing).collect(), credential, client).ok_or_else(ended)
 }
 
 #[derive(FromQueryResult)]
@@ -138,7 +140,7 @@ pub(super) async fn token_owner(app: &App, text: &str, client: IpAddr) -> Result
     let (id, last_used_at) = (found.id, found.last_used_at);
     let scopes = found.scopes.iter().filter_map(|name| Scope::named(name)).collect();
     let rows = rows.into_iter().map(|row| row.standing).collect();
-    let actor = signed_in(rows, Credential::Token { id, scopes }, client).ok_or_else(refused)?;
+    let actor = signed_in(app, rows, Credential::Token { id, scopes }, client).ok_or_else(refused)?;
     if last_used_at.is_none_or(|used| now - used >= LAST_USED) {
         let tx = app.begin().await?;
         let statement = "UPDATE personal_access_token SET last_used_at = $2 WHERE id = $1";
@@ -239,20 +241,15 @@ pub(super) async fn note_authentication(tx: &Tx, id: SessionId, now: Time) -> Re
     Ok(())
 }
 
-/// Ends every session of an account, but perhaps one.
+/// Revokes every personal access token of an account, as is right where its password was lost.
 ///
 /// # Errors
 /// The database is away.
-pub(super) async fn end_all(
-    tx: &Tx,
-    account_id: AccountId,
-    but: Option<SessionId>,
-    now: Time,
-) -> Result<u64> {
-    let statement = "UPDATE session SET ended_at = $3, ended_because = 'signed_out'
-                     WHERE account_id = $1 AND id IS DISTINCT FROM $2 AND ended_at IS NULL AND expires_at > $3";
-    let values = [account_id.into(), but.into(), now.into()];
-    Ok(tx.conn().execute_raw(sql(statement, values)).await?.rows_affected())
+pub async fn revoke_all_tokens(tx: &Tx, account_id: AccountId, now: Time) -> Result<()> {
+    let statement =
+        "UPDATE personal_access_token SET revoked_at = $2 WHERE account_id = $1 AND revoked_at IS NULL";
+    tx.conn().execute_raw(sql(statement, [account_id.into(), now.into()])).await?;
+    Ok(())
 }
 
 /// A refresh token on its way to the client: 256 random bits, in base64url behind a prefix that secret
@@ -399,6 +396,23 @@ pub(super) async fn end(tx: &Tx, sessions: &[SessionId], because: &'static str, 
         "UPDATE session SET ended_at = $2, ended_because = $3 WHERE id = ANY($1) AND ended_at IS NULL";
     tx.conn().execute_raw(sql(statement, [ids.into(), now.into(), because.into()])).await?;
     Ok(())
+}
+
+/// Ends every session of an account, or every other one. Tells how many.
+///
+/// # Errors
+/// The database is away.
+pub async fn end_all(
+    tx: &Tx,
+    account_id: AccountId,
+    except: Option<SessionId>,
+    because: &'static str,
+    now: Time,
+) -> Result<u64> {
+    let statement = "UPDATE session SET ended_at = $3, ended_because = $4
+                     WHERE account_id = $1 AND ended_at IS NULL AND ($2::uuid IS NULL OR id <> $2)";
+    let values = [account_id.into(), except.map(|id| id.0).into(), now.into(), because.into()];
+    Ok(tx.conn().execute_raw(sql(statement, values)).await?.rows_affected())
 }
 
 /// Finds a session of this account that is in force.

@@ -8,11 +8,13 @@ use chrono::TimeDelta;
 use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter};
 
 use crate::accounts;
+use crate::accounts::rules::PasswordAttempt;
 use crate::app::App;
 use crate::clock::Time;
 use crate::db::{Tx, sql};
-use crate::entity::sign_in_failure;
+use crate::entity::{account, sign_in_failure};
 use crate::error::{Code, Result};
+use crate::hashing::Verdict;
 use crate::http::limits::{Durable, Key, count_durably};
 use crate::ids::AccountId;
 
@@ -105,6 +107,24 @@ fn wait(failures: i32, last_failed_at: Time, now: Time) -> u32 {
 pub(super) async fn succeeded(app: &App, tx: &Tx, subject: &Subject) -> Result<()> {
     sign_in_failure::Entity::delete_by_id(subject.hash(app)).exec(tx.conn()).await?;
     Ok(())
+}
+
+/// Whether this is the password of an account whose owner is signed in. Counted like a sign-in by their name:
+/// whoever has a session and not the password guesses no faster here.
+///
+/// # Errors
+/// As [`attempt`].
+pub async fn proves(app: &App, account: &account::Model, password: &PasswordAttempt) -> Result<bool> {
+    let subject = Subject::new(Some(account.id), &account.username);
+    attempt(app, &subject).await?;
+    let verdict = app.hasher.verify(password.expose().clone(), account.password_hash.clone()).await?;
+    if verdict == Verdict::Wrong {
+        return Ok(false);
+    }
+    let tx = app.begin().await?;
+    succeeded(app, &tx, &subject).await?;
+    tx.commit().await?;
+    Ok(true)
 }
 
 /// Forgets the failures of an account whose password was reset, and so unlocks it.

@@ -1,5 +1,6 @@
 //! The way to PostgreSQL: connecting, transactions, paging, and what its errors mean.
 
+mod bell;
 mod connect;
 pub mod embedded;
 mod errors;
@@ -8,6 +9,7 @@ pub mod keyset;
 pub mod rate_limit;
 mod tx;
 
+pub use bell::Bell;
 pub use connect::{AppRole, connect, migrate, migrations_are_current, renumber_ranks, role_of};
 pub use errors::OnConstraint;
 pub use tx::{Tx, retry};

@@ -24,8 +24,12 @@ pub struct Model {
     pub email: Option<String>,
     /// The address as compared.
     pub email_key: Option<String>,
+    /// When its owner proved that it is theirs; then no other account has it.
+    pub email_verified_at: Option<Time>,
     /// PHC string; none where nobody can sign in.
     pub password_hash: Option<String>,
+    /// When the password was last set to another one.
+    pub password_changed_at: Option<Time>,
     /// How the person wants to be called.
     pub display_name: Option<String>,
     /// What the person says of themselves, as plain text.

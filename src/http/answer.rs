@@ -64,6 +64,11 @@ impl Answer {
         Self { status: 204, location: None, etag: None, cache: Cache::No, body: String::new() }
     }
 
+    /// 202: what was asked for is done later, and this says nothing of what comes of it.
+    pub fn accepted() -> Self {
+        Self { status: 202, ..Self::none() }
+    }
+
     fn new(
         status: StatusCode,
         location: Option<String>,

@@ -6,10 +6,10 @@ use std::path::{Path, PathBuf};
 /// Kinds of file, from left to right. A file may use its own kind and those before it.
 const KINDS: [&[&str]; 11] = [
     &["ids", "clock", "config", "error", "invalid", "text", "historic_date", "markdown"],
-    &["rules"],
+    &["rules", "templates"],
     &["entity"],
     &["policy"],
-    &["db", "http", "keys", "hashing"],
+    &["db", "http", "keys", "hashing", "mailer"],
     &["app"],
     &["store", "checkpoint", "verify", "thread", "throttle", "token", "exchange"],
     &["api", "actor", "worker"],
@@ -19,14 +19,16 @@ const KINDS: [&[&str]; 11] = [
 ];
 
 /// Features, from left to right.
-const FEATURES: [&str; 13] = [
+const FEATURES: [&str; 15] = [
     "events",
     "audit",
     "ranking",
+    "mail",
     "accounts",
     "roles",
     "trust",
     "auth",
+    "credentials",
     "sources",
     "scenarios",
     "topics",
@@ -39,7 +41,7 @@ const FEATURES: [&str; 13] = [
 const KNOT: (&[&str], &str) = (&["db", "http"], "app");
 
 /// Libraries, and the kinds of file that call them. Derives are passive and may stand on any value type.
-const HOMES: [(&str, &[&str]); 5] = [
+const HOMES: [(&str, &[&str]); 6] = [
     ("axum::", &["api", "http", "router", "actor", "serve"]),
     ("utoipa_axum::", &["api", "http", "router", "actor", "serve"]),
     (
@@ -48,6 +50,7 @@ const HOMES: [(&str, &[&str]); 5] = [
     ),
     ("jsonwebtoken::", &["token"]),
     ("argon2::", &["hashing"]),
+    ("lettre::", &["mailer"]),
 ];
 
 /// Derives and helpers of the database library that declare a column type and call nothing.

@@ -212,7 +212,7 @@ fn n4_routes_that_send_mail_are_named_as_they_are() {
     let named: Vec<_> = MailRoute::ALL.iter().map(|route| route.name()).collect();
     let without_route: Vec<_> = named.iter().filter(|name| !known.contains(&(**name).to_owned())).collect();
     expect![[r#"
-        ["POST /email-verifications", "POST /password-resets", "POST /me/email"]
+        []
     "#]]
     .assert_eq(&format!("{without_route:?}\n"));
 }
@@ -238,13 +238,21 @@ async fn l4_every_operation_is_counted_under_the_limit_of_its_class() {
         GET /api/v1/accounts/{username} "read"
         GET /api/v1/accounts/{username}/role-grants "read"
         POST /api/v1/accounts/{username}/role-grants "write"
+        POST /api/v1/email-changes/confirmation "write"
+        POST /api/v1/email-changes/reversion "write"
+        POST /api/v1/email-verifications "write"
+        POST /api/v1/email-verifications/confirmation "write"
         GET /api/v1/me "read"
         PATCH /api/v1/me "write"
+        POST /api/v1/me/email "write"
+        PUT /api/v1/me/password "write"
         GET /api/v1/me/tokens "read"
         POST /api/v1/me/tokens "write"
         DELETE /api/v1/me/tokens/{id} "write"
         PUT /api/v1/me/username "write"
         GET /api/v1/openapi.json "read"
+        POST /api/v1/password-resets "write"
+        POST /api/v1/password-resets/confirmation "write"
         DELETE /api/v1/posts/{id} "write"
         GET /api/v1/posts/{id} "read"
         PATCH /api/v1/posts/{id} "write"

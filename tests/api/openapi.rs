@@ -60,6 +60,7 @@ fn sample(document: &Value, schema: &Value) -> Value {
         Some("integer" | "number") => schema.get("minimum").cloned().unwrap_or(json!(0)),
         Some("boolean") => json!(false),
         Some("string") if schema["format"] == "uuid" => json!(ID),
+        Some("string") if schema["format"] == "email" => json!("alice@example.org"),
         Some("string") => json!("x".repeat(schema["minLength"].as_u64().unwrap_or(1).try_into().unwrap())),
         other => panic!("no sample of a schema of type {other:?}: {schema:#}"),
     }
@@ -337,6 +338,11 @@ async fn no_text_field_takes_what_is_no_text() {
                 }
                 // Anything may be tried as a name, a password or a token; it is just never right.
                 401 => assert!(["login", "password", "refresh_token"].contains(&&*named), "{at}"),
+                400 => assert_eq!(
+                    (&*named, &reply.body["code"]),
+                    ("token", &json!("invalid_email_token")),
+                    "{at}"
+                ),
                 _ => panic!("{at}"),
             }
             // Half of a surrogate pair is no character, so the whole is no JSON.

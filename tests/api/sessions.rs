@@ -78,6 +78,7 @@ async fn signing_in_gives_tokens_and_the_account() {
             "created_at": "2026-01-15T12:00:00Z",
             "display_name": null,
             "email": "alice@example.org",
+            "email_verified": false,
             "id": "00000000-0000-7000-8000-000000000001",
             "kind": "person",
             "role": "member",

@@ -9,6 +9,9 @@ use crate::support::{FIRST_DEBATE, Folder, PASSWORD, until};
 /// Routes that ask nobody.
 const ALONE: [&str; 2] = ["/healthz", "/api/v1/openapi.json"];
 
+/// A token as mails have them, which is all that can be said of it without the database.
+const EMAIL_TOKEN: &str = "otw_et_AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
+
 /// Bodies that are fine as such, so that a refusal can only come from the database.
 fn body(method: &Method, path: &str) -> Option<Value> {
     Some(match (method.as_str(), path.trim_start_matches("/api/v1")) {
@@ -23,10 +26,20 @@ fn body(method: &Method, path: &str) -> Option<Value> {
         ("POST", "/topics/{topic}/posts") => json!({ "body": "Nobody will read this." }),
         ("PATCH", "/posts/{id}") => json!({ "body": "Nor this." }),
         ("PUT", "/posts/{id}/vote") => json!({ "quality": 1 }),
-        ("PUT", "/me/username") => json!({ "username": "alicia", "password": PASSWORD }),
+        ("PUT", "/me/username") => json!({ "username": "alicia" }),
         ("POST", "/accounts/{username}/role-grants") => {
             json!({ "role": "moderator", "scope": { "kind": "site" }, "reason": "Asked for." })
         }
+        ("PUT", "/me/password") => {
+            json!({ "current_password": PASSWORD, "new_password": "another passphrase entirely" })
+        }
+        ("POST", "/me/email") => json!({ "email": "alice@example.net", "password": PASSWORD }),
+        ("POST", "/password-resets") => json!({ "email": "alice@example.org" }),
+        ("POST", "/password-resets/confirmation") => json!({ "token": EMAIL_TOKEN, "password": PASSWORD }),
+        (
+            "POST",
+            "/email-verifications/confirmation" | "/email-changes/confirmation" | "/email-changes/reversion",
+        ) => json!({ "token": EMAIL_TOKEN }),
         ("PATCH", "/me") => json!({ "bio": "Away." }),
         _ => return None,
     })

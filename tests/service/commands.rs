@@ -63,10 +63,19 @@ fn the_configuration_is_shown_without_its_secrets() {
         public URL     http://127.0.0.1:8080
         metrics        off
         database       as given by database.url
+        mail           files in /somewhere/else/mail
         log            info,sqlx=warn,sea_orm_migration=warn
     "]]
     .assert_eq(&shown.out);
     assert_eq!(shown.err, "");
+
+    let mut command = folder.command(["config", "check"]);
+    command
+        .env("OTHERWISE__MAIL__TRANSPORT", "smtp")
+        .env("OTHERWISE__MAIL__SMTP_URL", "smtps://alice:dont-show-me@mail.example.org");
+    let shown = run(&mut command, "").succeeded().out;
+    assert!(shown.contains("by SMTP to mail.example.org, from otherwise@localhost"), "{shown}");
+    assert!(!shown.contains("dont-show-me"), "{shown}");
 }
 
 #[test]
@@ -81,6 +90,11 @@ fn a_configuration_that_is_wrong_is_refused_with_the_name_of_the_setting() {
         ("OTHERWISE__AUTH__ACCESS_TOKEN_TTL_SECS", "86400", "auth.access_token_ttl_secs"),
         ("OTHERWISE__SERVER__TRUSTED_PROXIES", "10.0.0.0/8,everybody", "everybody"),
         ("OTHERWISE__LOG__FILTER", "otherwise=loud", "log.filter"),
+        ("OTHERWISE__MAIL__TRANSPORT", "pigeon", "transport"),
+        ("OTHERWISE__MAIL__TRANSPORT", "smtp", "mail.smtp_url"),
+        ("OTHERWISE__MAIL__FROM", "Otherwise <otherwise@example.org>", "mail.from"),
+        ("OTHERWISE__MAIL__LINK_BASE", "debates.example.org", "mail.link_base"),
+        ("OTHERWISE__MAIL__RETRY_FIRST_MS", "9999999", "mail.retry_first_ms"),
     ] {
         for arguments in [["config", "check"].as_slice(), &["serve"]] {
             let mut command = folder.command([]);

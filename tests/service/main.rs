@@ -19,6 +19,7 @@ mod commands;
 mod crash;
 mod external;
 mod logs;
+mod mail;
 mod slow;
 mod start;
 mod stop;

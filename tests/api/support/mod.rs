@@ -2,6 +2,7 @@
 
 pub mod builders;
 pub mod database;
+pub mod mails;
 pub mod sql;
 
 use std::net::SocketAddr;
@@ -36,6 +37,8 @@ pub struct TestApp {
     pub app: App,
     pub router: Router,
     database: Arc<database::Database>,
+    /// Where its mails land.
+    data: Arc<tempfile::TempDir>,
 }
 
 impl TestApp {
@@ -47,20 +50,21 @@ impl TestApp {
     /// The same, with settings of its own: lines of TOML, sections included.
     pub async fn with(settings: &str) -> Self {
         let database = database::Database::clone_template().await;
-        Self::over(Arc::new(database), settings).await
+        Self::over(Arc::new(database), Arc::new(tempfile::tempdir().unwrap()), settings).await
     }
 
     /// Another server over the same database, as after a restart or beside it.
     pub async fn another(&self, settings: &str) -> Self {
-        Self::over(self.database.clone(), settings).await
+        Self::over(self.database.clone(), self.data.clone(), settings).await
     }
 
-    async fn over(database: Arc<database::Database>, settings: &str) -> Self {
-        let config = config(settings);
+    async fn over(database: Arc<database::Database>, data: Arc<tempfile::TempDir>, settings: &str) -> Self {
+        let mut config = config(settings);
+        data.path().clone_into(&mut config.data_dir);
         let db = otherwise::db::connect(&database.app_url(), &config.database).await.unwrap();
         let clock = Clock::fixed("2026-01-15T12:00:00Z".parse().unwrap());
         let app = App::new(db, config, clock, Ids::seeded(), keys());
-        Self { router: otherwise::router::router(&app), app, database }
+        Self { router: otherwise::router::router(&app), app, database, data }
     }
 
     /// Where the test's database is, for a look behind the API, as its owner.

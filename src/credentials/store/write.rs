@@ -1,0 +1,146 @@
+//! Writing mails that were ordered: only here is it found out whom an address belongs to.
+
+use super::issue;
+use crate::accounts::rules::{AccountState, Email};
+use crate::accounts::{find_by_email, find_by_id, find_verified_owner};
+use crate::app::App;
+use crate::clock::Time;
+use crate::config;
+use crate::credentials::rules::Purpose;
+use crate::db::Tx;
+use crate::entity::{account, mail};
+use crate::error::Result;
+use crate::mail::rules::MailKind;
+use crate::mail::{self as mails, Link, Name, Text};
+use crate::mailer::Message;
+
+/// What a mail says.
+enum Saying {
+    /// Something that happened.
+    Notice(fn(Name) -> Text),
+    /// Something that can be done, by whoever has this link.
+    Offer(Offer),
+}
+
+struct Offer {
+    purpose: Purpose,
+    /// The page of the client.
+    page: &'static str,
+    operation: &'static str,
+    ttl_secs: u32,
+    text: fn(Name, Link) -> Text,
+}
+
+fn saying(kind: MailKind, settings: &config::Mail) -> Saying {
+    match kind {
+        MailKind::EmailVerification => Saying::Offer(Offer {
+            purpose: Purpose::Verify,
+            page: "verify-email",
+            operation: "POST /api/v1/email-verifications/confirmation",
+            ttl_secs: settings.verification_ttl_secs,
+            text: mails::email_verification,
+        }),
+        MailKind::PasswordReset => Saying::Offer(Offer {
+            purpose: Purpose::Reset,
+            page: "reset-password",
+            operation: "POST /api/v1/password-resets/confirmation",
+            ttl_secs: settings.reset_ttl_secs,
+            text: mails::password_reset,
+        }),
+        MailKind::EmailChange => Saying::Offer(Offer {
+            purpose: Purpose::Change,
+            page: "change-email",
+            operation: "POST /api/v1/email-changes/confirmation",
+            ttl_secs: settings.verification_ttl_secs,
+            text: mails::email_change,
+        }),
+        MailKind::EmailChanged => Saying::Offer(Offer {
+            purpose: Purpose::Revert,
+            page: "revert-email",
+            operation: "POST /api/v1/email-changes/reversion",
+            ttl_secs: settings.reversion_ttl_secs,
+            text: mails::email_changed,
+        }),
+        MailKind::PasswordChanged => Saying::Notice(mails::password_changed),
+        MailKind::EmailChangeRequested => Saying::Notice(mails::email_change_requested),
+        MailKind::EmailReverted => Saying::Notice(mails::email_reverted),
+        MailKind::RefreshTokenReused => Saying::Notice(mails::refresh_token_reused),
+    }
+}
+
+/// Whether an account still is as it was when the mail about this address was ordered.
+fn is_overtaken(mail: &mail::Model, account: &account::Model, email: &Email) -> bool {
+    match mail.kind {
+        MailKind::EmailVerification => {
+            account.email_verified_at.is_some() || account.email_key.as_deref() != Some(&email.key())
+        }
+        // Whoever sets another password takes back what was asked for under the old one.
+        MailKind::EmailChange | MailKind::PasswordReset => {
+            account.password_changed_at.is_some_and(|changed| changed > mail.created_at)
+        }
+        _ => false,
+    }
+}
+
+/// Writes a mail about this address. Gives nothing where there is nothing to say any more, or nobody to say
+/// it to; else the mail, and the time from which on it is useless.
+///
+/// # Errors
+/// The database is away.
+pub async fn write(
+    app: &App,
+    tx: &Tx,
+    mail: &mail::Model,
+    email: &str,
+) -> Result<Option<(Message, Option<Time>)>> {
+    let Ok(email) = Email::try_from(email) else {
+        return Ok(None);
+    };
+    let account = match mail.account_id {
+        Some(id) => find_by_id(tx.conn(), id).await?,
+        None => find_by_email(tx.conn(), &email).await?,
+    };
+    let account = account.filter(|account| account.state != AccountState::Deleted);
+    let Some(account) = account.filter(|account| !is_overtaken(mail, account, &email)) else {
+        return Ok(None);
+    };
+    let to = match (mail.kind, &account.email) {
+        // To the address as the account has it: what was typed in may only look like it.
+        (MailKind::PasswordReset, Some(stored)) => stored.clone(),
+        _ => email.to_string(),
+    };
+    let name = Name(&account.username);
+    let (text, useless_at) = match saying(mail.kind, &app.config.mail) {
+        Saying::Notice(text) => (text(name), None),
+        Saying::Offer(offer)
+            if offer.claims_an_address() && belongs_to_another(tx, &email, &account).await? =>
+        {
+            (mails::email_in_use(), None)
+        }
+        Saying::Offer(Offer { purpose, page, operation, ttl_secs, text }) => {
+            let (token, expires_at) = issue(app, tx, purpose, account.id, to.clone(), ttl_secs).await?;
+            let token = token.expose();
+            let link = Link { base: app.config.link_base(), page, operation, token: &token, ttl_secs };
+            (text(name, link), Some(expires_at))
+        }
+    };
+    let message = Message {
+        message_id: mail.message_id.clone(),
+        to,
+        subject: text.subject.to_owned(),
+        body: text.body,
+        date: mail.created_at,
+    };
+    Ok(Some((message, useless_at)))
+}
+
+impl Offer {
+    fn claims_an_address(&self) -> bool {
+        matches!(self.purpose, Purpose::Verify | Purpose::Change)
+    }
+}
+
+async fn belongs_to_another(tx: &Tx, email: &Email, account: &account::Model) -> Result<bool> {
+    let owner = find_verified_owner(tx.conn(), email).await?;
+    Ok(owner.is_some_and(|owner| owner.id != account.id))
+}

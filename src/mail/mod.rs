@@ -1,0 +1,20 @@
+//! Mail on its way: what is to be said is ordered in the transaction that makes it true, and the background
+//! work writes it and hands it over.
+//!
+//! An order costs a request one row, whoever it is for and whatever comes of it: who has an account, and
+//! which link the mail will hold, is found out when it is written. So an answer takes as long for addresses
+//! that are known as for others, and an SMTP server that is away holds up nobody. A mail goes out at least
+//! once, under one `Message-ID`; twice only where the server took it and its answer was lost.
+
+pub mod rules;
+mod store;
+mod templates;
+
+pub use store::{
+    CHANNEL, Content, Order, Outcome, Taken, finish, forget_finished, keep_message, next_due, order, put_off,
+    take,
+};
+pub use templates::{
+    Link, Name, Text, email_change, email_change_requested, email_changed, email_in_use, email_reverted,
+    email_verification, password_changed, password_reset, refresh_token_reused,
+};

@@ -1,0 +1,57 @@
+//! The kinds of mail, and when one is tried again.
+
+use std::time::Duration;
+
+use sea_orm::{DeriveActiveEnum, EnumIter};
+
+/// What a mail is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, EnumIter, DeriveActiveEnum)]
+#[sea_orm(rs_type = "String", db_type = "Text")]
+pub enum MailKind {
+    /// To an account's address: confirm it.
+    #[sea_orm(string_value = "email_verification")]
+    EmailVerification,
+    /// To an address for which a reset was asked: set a new password, if there is an account.
+    #[sea_orm(string_value = "password_reset")]
+    PasswordReset,
+    /// To an account's address: the password is another one.
+    #[sea_orm(string_value = "password_changed")]
+    PasswordChanged,
+    /// To the address that an account is to have: confirm it.
+    #[sea_orm(string_value = "email_change")]
+    EmailChange,
+    /// To the address that an account has: another one was asked for.
+    #[sea_orm(string_value = "email_change_requested")]
+    EmailChangeRequested,
+    /// To the address that an account had: it is another one, and can be restored.
+    #[sea_orm(string_value = "email_changed")]
+    EmailChanged,
+    /// To the address that an account had until its former one was restored.
+    #[sea_orm(string_value = "email_reverted")]
+    EmailReverted,
+    /// To an account's address: a refresh token was used twice.
+    #[sea_orm(string_value = "refresh_token_reused")]
+    RefreshTokenReused,
+}
+
+/// How long to wait after so many failures: twice as long each time, from `first` up to `longest`, and up to
+/// a quarter more or less by `chance`, so that what failed together does not come back together.
+pub fn backoff(failures: u32, first: Duration, longest: Duration, chance: u8) -> Duration {
+    let doubled = first.saturating_mul(2_u32.saturating_pow(failures.saturating_sub(1))).min(longest);
+    doubled.mul_f64(0.75 + f64::from(chance) / 510.0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn waits_double_up_to_the_longest() {
+        let wait = |failures, chance| {
+            backoff(failures, Duration::from_secs(4), Duration::from_mins(1), chance).as_millis()
+        };
+        assert_eq!([wait(1, 0), wait(2, 0), wait(3, 0), wait(4, 0)], [3_000, 6_000, 12_000, 24_000]);
+        assert_eq!([wait(1, 255), wait(2, 255)], [5_000, 10_000]);
+        assert_eq!([wait(5, 0), wait(99, 0), wait(u32::MAX, 255)], [45_000, 45_000, 75_000]);
+    }
+}

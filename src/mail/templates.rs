@@ -1,0 +1,251 @@
+//! What mails say: short, plain, in English, and always what to do if it was not you.
+//!
+//! Nothing that people chose stands in a mail as they wrote it: programs that show mail make links of what
+//! looks like one, and `evil.example` is a username.
+
+/// A mail's text.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Text {
+    /// One line.
+    pub subject: &'static str,
+    /// Lines that end with `\n`.
+    pub body: String,
+}
+
+/// A username as mails show it: in quotation marks, and with `[.]` for each dot, so that no program takes it
+/// for the name of a site and makes a link of it. No other character of usernames can do that.
+#[derive(Debug, Clone, Copy)]
+pub struct Name<'a>(pub &'a str);
+
+impl std::fmt::Display for Name<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "\"{}\"", self.0.replace('.', "[.]"))
+    }
+}
+
+/// Something that the bearer of a token can do.
+#[derive(Debug, Clone, Copy)]
+pub struct Link<'a> {
+    /// Where the client is, from the configuration.
+    pub base: &'a str,
+    /// Its page.
+    pub page: &'static str,
+    /// The operation of the API that takes the token.
+    pub operation: &'static str,
+    /// The token, which goes behind the `#`: browsers do not send that part to any server.
+    pub token: &'a str,
+    /// How long it is good, in seconds.
+    pub ttl_secs: u32,
+}
+
+impl std::fmt::Display for Link<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Self { base, page, operation, token, ttl_secs } = self;
+        write!(
+            f,
+            "{base}/{page}#token={token}\n\nWithout a browser, send this token to {operation}:\n\n{token}\n\n\
+             It is good once, for {}.\n",
+            span(*ttl_secs)
+        )
+    }
+}
+
+/// A time in the largest unit that divides it.
+fn span(seconds: u32) -> String {
+    let units = [(86_400, "day"), (3_600, "hour"), (60, "minute"), (1, "second")];
+    let whole = |(size, _): &(u32, &str)| seconds.is_multiple_of(*size);
+    let (size, unit) = units.into_iter().find(whole).unwrap_or((1, "second"));
+    // A day is said in hours: "24 hours" begins now, "1 day" may be tomorrow's.
+    match seconds / size {
+        1 if unit == "day" => "24 hours".to_owned(),
+        1 => format!("1 {unit}"),
+        many => format!("{many} {unit}s"),
+    }
+}
+
+/// Confirm the address of an account.
+pub fn email_verification(name: Name, link: Link) -> Text {
+    Text {
+        subject: "Confirm your address",
+        body: format!(
+            "The account {name} was registered with this address. If it is yours,\nconfirm the address:\n\n\
+             {link}\n\
+             If it was not you, do nothing: an address that nobody confirms stays free\nfor its owner.\n"
+        ),
+    }
+}
+
+/// Somebody wanted an address for another account than the one it belongs to.
+pub fn email_in_use() -> Text {
+    Text {
+        subject: "Your address was given for another account",
+        body: "Somebody gave this address for an account that is not yours. Nothing changed:\nthe address \
+               belongs to your account alone.\n\n\
+               If it was you, you have an account already: sign in to it, or reset its\npassword.\n\n\
+               If it was not you, there is nothing to do.\n"
+            .to_owned(),
+    }
+}
+
+/// Set a new password.
+pub fn password_reset(name: Name, link: Link) -> Text {
+    Text {
+        subject: "Set a new password",
+        body: format!(
+            "A new password was asked for, for the account {name}. Set it here:\n\n\
+             {link}\n\
+             If it was not you, do nothing: without this mail nobody can do it, and your\n\
+             password stays as it is.\n"
+        ),
+    }
+}
+
+/// The password is another one.
+pub fn password_changed(name: Name) -> Text {
+    Text {
+        subject: "Your password was changed",
+        body: format!(
+            "The password of the account {name} was changed, and other sessions were\nended.\n\n\
+             If it was not you, reset the password now: ask for a new one with this address.\n"
+        ),
+    }
+}
+
+/// Confirm the address that an account is to have.
+pub fn email_change(name: Name, link: Link) -> Text {
+    Text {
+        subject: "Confirm your new address",
+        body: format!(
+            "The account {name} is to have this address. If it is yours, confirm it:\n\n\
+             {link}\n\
+             If it was not you, do nothing: the account keeps the address it has.\n"
+        ),
+    }
+}
+
+/// Another address was asked for.
+pub fn email_change_requested(name: Name) -> Text {
+    Text {
+        subject: "A new address was asked for",
+        body: format!(
+            "Somebody who knows the password asked for another address for the account\n{name}. \
+             Once it is confirmed, mail goes there.\n\n\
+             If it was not you, set a new password now: that also takes the request back.\n"
+        ),
+    }
+}
+
+/// The address is another one, and can be restored.
+pub fn email_changed(name: Name, link: Link) -> Text {
+    Text {
+        subject: "Your address was changed",
+        body: format!(
+            "The account {name} has another address now; this was the last mail to this\none.\n\n\
+             If it was not you, take the change back. That restores this address and ends\nall sessions:\n\n\
+             {link}"
+        ),
+    }
+}
+
+/// The former address was restored.
+pub fn email_reverted(name: Name) -> Text {
+    Text {
+        subject: "A change of address was taken back",
+        body: format!(
+            "The account {name} has its former address again, and all its sessions were\nended. \
+             The owner of that address took the change back.\n\n\
+             If both addresses are yours and it was not you, somebody else reads your mail\n\
+             at the former one: secure it first, then reset the password.\n"
+        ),
+    }
+}
+
+/// A refresh token was used twice.
+pub fn refresh_token_reused(name: Name) -> Text {
+    Text {
+        subject: "A session was ended",
+        body: format!(
+            "A token of the account {name} was used by two parties. One of them is not\nyou, \
+             or a program of yours has a fault; the session it belonged to was ended.\n\n\
+             If you did not copy a session yourself, change your password and look through\n\
+             your sessions.\n"
+        ),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn all(name: Name, link: Link) -> [Text; 9] {
+        [
+            email_verification(name, link),
+            email_in_use(),
+            password_reset(name, link),
+            password_changed(name),
+            email_change(name, link),
+            email_change_requested(name),
+            email_changed(name, link),
+            email_reverted(name),
+            refresh_token_reused(name),
+        ]
+    }
+
+    /// Whether a program that shows mail may make a link of a word: it has a scheme, an `@`, or a dot with
+    /// something on both sides.
+    fn looks_like_a_link(word: &str) -> bool {
+        let word = word.trim_matches(|c: char| !c.is_alphanumeric());
+        word.contains("://")
+            || word.contains('@')
+            || word.split('.').collect::<Vec<_>>().windows(2).any(|pair| {
+                pair[0].ends_with(char::is_alphanumeric) && pair[1].starts_with(char::is_alphanumeric)
+            })
+    }
+
+    #[test]
+    fn n5_names_never_become_links() {
+        assert!(looks_like_a_link("\"evil.com\",") && looks_like_a_link("www.evil-site.co.uk"));
+        let link = Link {
+            base: "https://debates.example.org",
+            page: "verify-email",
+            operation: "POST /api/v1/x",
+            token: "otw_et_x",
+            ttl_secs: 60,
+        };
+        for name in ["evil.com", "www.evil-site.co.uk", "пример.рф", "a.b.c"] {
+            for text in all(Name(name), link) {
+                let links: Vec<_> =
+                    text.body.split_whitespace().filter(|word| looks_like_a_link(word)).collect();
+                assert!(
+                    links.iter().all(|link| link.starts_with("https://debates.example.org/")),
+                    "{links:?} in\n{}",
+                    text.body
+                );
+                assert!(!text.body.contains(name), "{}", text.body);
+                assert!(!text.subject.contains(name));
+            }
+        }
+        assert_eq!(Name("evil.com").to_string(), "\"evil[.]com\"");
+    }
+
+    #[test]
+    fn every_mail_says_what_to_do_if_it_was_not_you() {
+        let link = Link { base: "http://x", page: "y", operation: "POST /z", token: "t", ttl_secs: 1_800 };
+        for text in all(Name("alice"), link) {
+            assert!(text.body.contains("not you") || text.body.contains("did not"), "{}", text.body);
+            assert!(text.body.ends_with('\n') && !text.body.contains("\n\n\n"), "{:?}", text.body);
+            for line in text.body.lines() {
+                assert!(line.len() <= 80, "{line}");
+            }
+        }
+    }
+
+    #[test]
+    fn times_are_told_in_the_unit_that_fits() {
+        assert_eq!(span(86_400), "24 hours");
+        assert_eq!(span(604_800), "7 days");
+        assert_eq!(span(1_800), "30 minutes");
+        assert_eq!(span(3_600), "1 hour");
+        assert_eq!(span(90), "90 seconds");
+    }
+}
