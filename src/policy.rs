@@ -242,6 +242,19 @@ impl Action for EditAccount<'_> {
     }
 }
 
+/// Make a personal access token for oneself.
+#[derive(Debug)]
+pub struct CreateToken;
+
+impl Action for CreateToken {
+    const SCOPE: Scope = Scope::Profile;
+    const TAKES_PART: bool = false;
+
+    fn decide(&self, _: &Actor) -> Result<()> {
+        Ok(())
+    }
+}
+
 /// See what an account was granted.
 #[derive(Debug)]
 pub struct ReadGrants {
@@ -250,11 +263,13 @@ pub struct ReadGrants {
 }
 
 impl Action for ReadGrants {
-    const SCOPE: Scope = Scope::Moderate;
+    const SCOPE: Scope = Scope::Read;
     const TAKES_PART: bool = false;
 
     fn decide(&self, who: &Actor) -> Result<()> {
-        let may_grant = who.require()?.powers.include_somewhere(Permission::RoleGrant);
+        let account = who.require()?;
+        let may_grant =
+            account.has_scope(Scope::Moderate) && account.powers.include_somewhere(Permission::RoleGrant);
         allow_if(
             who.is(Some(self.of)) || may_grant,
             Code::NotAllowed,

@@ -30,7 +30,7 @@ use crate::http::{Answer, Body, Cache, Claimed, Create, Path, Query};
 use crate::ids::{AccountId, SessionId, TokenId};
 use crate::mail::rules::MailKind;
 use crate::mail::{self, Order};
-use crate::policy::Actor;
+use crate::policy::{Actor, CreateToken};
 
 /// Who signs in.
 #[derive(Debug, Deserialize, ToSchema)]
@@ -430,7 +430,8 @@ impl NewToken {
 /// For a bot or a script. Asks for a proof of who asks that is not older than ten minutes.
 #[utoipa::path(post, path = "/me/tokens", tag = "sessions", request_body = NewToken, responses((status = 201, body = MadeToken)), security(("bearer" = [])))]
 async fn create_token(State(app): State<App>, actor: Actor, create: Create<NewToken>) -> Result<Answer> {
-    let (own, _) = actor.require_fresh_session(app.fresh_since())?;
+    actor.require_fresh_session(app.fresh_since())?;
+    let permit = actor.may(CreateToken)?;
     create.input.check(app.now())?;
     let tx = app.begin().await?;
     let (new, claimed) = create.claim(&app, &tx, &actor).await?;
@@ -439,7 +440,7 @@ async fn create_token(State(app): State<App>, actor: Actor, create: Create<NewTo
         Claimed::Now(once) => once,
     };
     let (made, token) =
-        store::make_token(&app, &tx, own.id, &new.name, &new.scopes, new.expires_at.into()).await?;
+        store::make_token(&app, &tx, &permit, &new.name, &new.scopes, new.expires_at.into()).await?;
     let data = serde_json::json!({ "scopes": new.scopes });
     let event =
         Event { kind: "token_created", subject_id: Some(made.id.0), data: data.clone(), ..actor.event() };

@@ -19,7 +19,7 @@ use crate::error::{Code, Error, Result};
 use crate::http::page::Limit;
 use crate::ids::{AccountId, SessionId, TokenId, TopicId};
 use crate::keys::{random, sha256};
-use crate::policy::{Actor, Credential, SignedIn};
+use crate::policy::{Actor, CreateToken, Credential, Permit, SignedIn};
 use crate::roles;
 use crate::roles::rules::{Power, Powers};
 
@@ -165,12 +165,12 @@ struct Count {
 pub(super) async fn make_token(
     app: &App,
     tx: &Tx,
-    account_id: AccountId,
+    permit: &Permit<CreateToken>,
     name: &TokenName,
     scopes: &[Scope],
     expires_at: Time,
 ) -> Result<(personal_access_token::Model, String)> {
-    let now = app.now();
+    let (now, account_id) = (app.now(), permit.by());
     // The account is locked, so that the count stays true.
     account::Entity::find_by_id(account_id)
         .lock_exclusive()

@@ -39,6 +39,7 @@ mod exchange;
 mod fuzz;
 mod limits;
 mod mail;
+mod matrix;
 mod names;
 mod openapi;
 mod policy;

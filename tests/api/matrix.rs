@@ -1,0 +1,524 @@
+//! The authorisation matrix: every operation of the document, by everybody, on what is theirs, another's or
+//! hidden. An operation that is not here fails the test.
+
+use std::collections::BTreeMap;
+
+use axum::http::Method;
+use expect_test::expect;
+use serde_json::{Value, json};
+
+use crate::support::builders::open_topic;
+use crate::support::{Client, PASSWORD, Reply, TestApp};
+
+/// What an operation is tried on. Everything belongs to alice, unless it belongs to whoever asks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum On {
+    /// Nothing in particular, or what belongs to whoever asks.
+    Itself,
+    /// An open topic, or a post in one.
+    Open,
+    /// A draft.
+    Draft,
+    /// A post that its author deleted.
+    Tombstone,
+    /// What belongs to alice: an account, a session, a token, a grant.
+    Alices,
+}
+
+/// What each operation is tried on.
+fn tried_on(operation: &str) -> &'static [On] {
+    match operation {
+        "create_account"
+        | "read_openapi"
+        | "read_health"
+        | "read_readiness"
+        | "create_session"
+        | "refresh_session"
+        | "confirm_email"
+        | "confirm_email_change"
+        | "revert_email_change"
+        | "request_password_reset"
+        | "reset_password"
+        | "list_topics"
+        | "create_topic"
+        | "read_own_account"
+        | "edit_own_account"
+        | "rename_own_account"
+        | "request_email_verification"
+        | "request_email_change"
+        | "change_password"
+        | "list_sessions"
+        | "end_all_sessions"
+        | "end_current_session"
+        | "reauthenticate"
+        | "list_tokens"
+        | "create_token" => &[On::Itself],
+        "read_profile" | "list_role_grants" | "create_role_grant" | "read_role_grant"
+        | "revoke_role_grant" | "end_session" | "revoke_token" => &[On::Alices],
+        "read_topic" | "revise_topic" | "read_thread" | "create_post" => &[On::Open, On::Draft],
+        "read_post" | "list_replies" | "list_revisions" | "revise_post" | "delete_post" | "cast_vote"
+        | "retract_vote" => &[On::Open, On::Tombstone],
+        other => panic!("the operation {other} is not in the matrix: say what it is tried on"),
+    }
+}
+
+/// A body that is right, where the operation takes one.
+fn body(operation: &str, number: usize, who: &Role) -> Option<Value> {
+    Some(match operation {
+        "create_account" => {
+            json!({ "username": format!("new{number}"), "email": "new@example.org", "password": PASSWORD })
+        }
+        "create_session" => json!({ "login": "alice", "password": PASSWORD }),
+        "refresh_session" => json!({ "refresh_token": "otw_rt_x" }),
+        "confirm_email" | "confirm_email_change" | "revert_email_change" => json!({ "token": "x" }),
+        "request_password_reset" => json!({ "email": "alice@example.org" }),
+        "reset_password" => json!({ "token": "x", "password": PASSWORD }),
+        "create_topic" => json!({ "title": "Had Elizabeth married" }),
+        "edit_own_account" | "request_email_verification" => json!({}),
+        // Whoever may gets as far as being told that this is the name already.
+        "rename_own_account" => json!({ "username": who.username }),
+        "request_email_change" => json!({ "email": format!("{number}@example.net"), "password": PASSWORD }),
+        "change_password" => json!({ "current_password": PASSWORD, "new_password": PASSWORD }),
+        "reauthenticate" => json!({ "password": PASSWORD }),
+        "create_token" => {
+            json!({ "name": "A script", "scopes": ["read"], "expires_at": "2026-02-01T00:00:00Z" })
+        }
+        "create_role_grant" => {
+            json!({ "role": "moderator", "scope": { "kind": "tag", "tag": "armada" }, "reason": "Asked for." })
+        }
+        "revise_topic" => json!({ "horizon_reason": "Her death." }),
+        "create_post" | "revise_post" => json!({ "body": "So." }),
+        "cast_vote" => json!({ "quality": 1 }),
+        _ => return None,
+    })
+}
+
+/// Somebody who tries.
+struct Role {
+    name: &'static str,
+    username: &'static str,
+    client: Client,
+}
+
+struct World {
+    app: TestApp,
+}
+
+impl World {
+    /// Makes what an operation is tried on, for this one attempt, and gives what stands in the path.
+    async fn thing(&self, operation: &str, on: On, number: usize) -> String {
+        let slug = format!("topic-{number}");
+        let mut topic = open_topic("Had the Armada landed in Kent");
+        topic["slug"] = json!(slug);
+        topic["tags"] = json!(["armada"]);
+        let is_post = operation.contains("post") && operation != "create_post"
+            || operation.contains("vote")
+            || ["list_replies", "list_revisions"].contains(&operation);
+        match on {
+            On::Itself => String::new(),
+            On::Open | On::Draft | On::Tombstone => {
+                if on == On::Draft {
+                    topic["status"] = json!("draft");
+                }
+                // Some attempts end all sessions.
+                let alice = self.app.sign_in("alice").await;
+                alice.post("/topics", topic).await.is(201);
+                if !is_post {
+                    return slug;
+                }
+                let post = alice.posts_in(&slug, "London had no walls worth the name.").await;
+                if on == On::Tombstone {
+                    alice.delete_as_read(&format!("/posts/{post}")).await.is(200);
+                }
+                post
+            }
+            On::Alices => match operation {
+                "end_session" => {
+                    let alice = self.app.sign_in("alice").await;
+                    alice.get("/sessions?limit=1").await.is(200).text("/items/0/id")
+                }
+                "revoke_token" => {
+                    let token = json!({ "name": "A script", "scopes": ["read"], "expires_at": "2026-02-01T00:00:00Z" });
+                    let alice = self.app.sign_in("alice").await;
+                    alice.post("/me/tokens", token).await.is(201).text("/id")
+                }
+                "read_role_grant" | "revoke_role_grant" => {
+                    let grant = json!({ "permissions": ["report.read"], "scope": { "kind": "site" }, "reason": "Asked for." });
+                    self.app
+                        .sign_in("carol")
+                        .await
+                        .post("/accounts/alice/role-grants", grant)
+                        .await
+                        .is(201)
+                        .text("/id")
+                }
+                _ => "alice".to_owned(),
+            },
+        }
+    }
+
+    /// Takes back what was made beside topics and posts, so that the next attempt finds alice as she was.
+    async fn put_back(&self) {
+        self.app
+            .sql(
+                "UPDATE role_grant SET revoked_at = granted_at FROM account a
+                 WHERE a.id = account_id AND a.username = 'alice' AND revoked_at IS NULL;
+                 DELETE FROM personal_access_token WHERE name = 'A script';
+                 UPDATE account SET role = 'member' WHERE username = 'alice'",
+            )
+            .await
+            .unwrap();
+    }
+}
+
+fn operations() -> Vec<(String, Method, String)> {
+    let document = serde_json::to_value(otherwise::router::document()).unwrap();
+    let mut found = Vec::new();
+    for (path, item) in document["paths"].as_object().unwrap() {
+        for (method, operation) in item.as_object().unwrap() {
+            if let (Ok(method), Some(id)) = (method.to_uppercase().parse(), operation["operationId"].as_str())
+            {
+                found.push((id.to_owned(), method, path.clone()));
+            }
+        }
+    }
+    found
+}
+
+fn filled(path: &str, thing: &str) -> String {
+    let part = |part: &str| if part.starts_with('{') { thing.to_owned() } else { part.to_owned() };
+    format!("/{}", path.split('/').map(part).collect::<Vec<_>>().join("/"))
+}
+
+async fn attempt(who: &Client, method: &Method, path: &str, body: Option<Value>) -> Reply {
+    let body = body.map(|body| body.to_string().into_bytes());
+    who.with("if-match", "*").send(method.clone(), path, body).await
+}
+
+async fn world() -> World {
+    let app = TestApp::with("[accounts]\nrequire_verified_email = true").await;
+    let carol = app.administrator("carol").await;
+    for name in ["alice", "bob", "dora", "mallory", "sue", "ursula"] {
+        app.member(name).await;
+    }
+    app.sql("UPDATE account SET email_verified_at = created_at WHERE username <> 'ursula'").await.unwrap();
+    for (name, scope) in
+        [("dora", json!({ "kind": "tag", "tag": "armada" })), ("mallory", json!({ "kind": "site" }))]
+    {
+        let grant = json!({ "role": "moderator", "scope": scope, "reason": "Asked for." });
+        carol.post(&format!("/accounts/{name}/role-grants"), grant).await.is(201);
+    }
+    app.sql("UPDATE account SET state = 'suspended' WHERE username = 'sue'").await.unwrap();
+    World { app }
+}
+
+/// Everybody, each with a session of this attempt: some operations end sessions.
+async fn roles(world: &World) -> Vec<Role> {
+    let app = &world.app;
+    let mut roles = vec![Role { name: "anonymous", username: "nobody", client: app.guest() }];
+    for (name, username) in [
+        ("member", "bob"),
+        ("unverified", "ursula"),
+        ("suspended", "sue"),
+        ("owner", "alice"),
+        ("tag_moderator", "dora"),
+        ("moderator", "mallory"),
+        ("administrator", "carol"),
+    ] {
+        roles.push(Role { name, username, client: app.sign_in(username).await });
+    }
+    let scopes: [(&str, &[&str]); 2] = [
+        ("owner_token_read", &["read"]),
+        ("owner_token_all", &["read", "post", "vote", "profile", "moderate"]),
+    ];
+    for (name, scopes) in scopes {
+        let token = json!({ "name": name, "scopes": scopes, "expires_at": "2026-02-01T00:00:00Z" });
+        let token = app.sign_in("alice").await.post("/me/tokens", token).await.is(201).text("/token");
+        roles.push(Role { name, username: "alice", client: app.bearer(&token) });
+    }
+    roles
+}
+
+#[tokio::test]
+async fn a1_every_operation_by_everybody_on_everything() {
+    let world = world().await;
+    let (mut table, mut number) = (String::new(), 0);
+    for (operation, method, path) in operations() {
+        for on in tried_on(&operation) {
+            let mut outcomes: BTreeMap<String, Vec<&str>> = BTreeMap::new();
+            for role in roles(&world).await {
+                number += 1;
+                let thing = world.thing(&operation, *on, number).await;
+                let body = body(&operation, number, &role);
+                let reply = attempt(&role.client, &method, &filled(&path, &thing), body).await;
+                world.put_back().await;
+                assert!(reply.status < 500, "{operation} {on:?} {}: {:#}", role.name, reply.body);
+                let code = reply.body["code"].as_str().map(|code| format!(" {code}")).unwrap_or_default();
+                outcomes.entry(format!("{}{code}", reply.status)).or_default().push(role.name);
+            }
+            let on = if *on == On::Itself { String::new() } else { format!(" on {on:?}") };
+            table += &format!("{operation}{on}\n");
+            for (outcome, names) in outcomes {
+                let everybody = names.len() == 10;
+                table += &format!(
+                    "  {outcome}: {}\n",
+                    if everybody { "everybody".to_owned() } else { names.join(" ") }
+                );
+            }
+        }
+        world.app.sql("DELETE FROM personal_access_token WHERE name LIKE 'owner%'").await.unwrap();
+    }
+    expect![[r#"
+        create_account
+          201: everybody
+        read_profile on Alices
+          200: everybody
+        list_role_grants on Alices
+          200: owner administrator owner_token_read owner_token_all
+          401 unauthenticated: anonymous
+          403 not_allowed: member unverified suspended tag_moderator moderator
+        create_role_grant on Alices
+          201: administrator
+          401 unauthenticated: anonymous
+          403 not_allowed: member unverified suspended owner tag_moderator moderator
+          403 session_required: owner_token_read owner_token_all
+        confirm_email_change
+          400 invalid_email_token: everybody
+        revert_email_change
+          400 invalid_email_token: everybody
+        request_email_verification
+          202: member unverified owner tag_moderator moderator administrator
+          401 unauthenticated: anonymous
+          403 not_allowed: suspended
+          403 session_required: owner_token_read owner_token_all
+        confirm_email
+          400 invalid_email_token: everybody
+        read_own_account
+          200: member unverified suspended owner tag_moderator moderator administrator owner_token_read owner_token_all
+          401 unauthenticated: anonymous
+        edit_own_account
+          200: member unverified owner tag_moderator moderator administrator owner_token_all
+          401 unauthenticated: anonymous
+          403 not_allowed: suspended
+          403 scope_missing: owner_token_read
+        request_email_change
+          202: member unverified owner tag_moderator moderator administrator
+          401 unauthenticated: anonymous
+          403 not_allowed: suspended
+          403 session_required: owner_token_read owner_token_all
+        change_password
+          204: member unverified owner tag_moderator moderator administrator
+          401 unauthenticated: anonymous
+          403 not_allowed: suspended
+          403 session_required: owner_token_read owner_token_all
+        list_tokens
+          200: member unverified suspended owner tag_moderator moderator administrator
+          401 unauthenticated: anonymous
+          403 session_required: owner_token_read owner_token_all
+        create_token
+          201: member unverified owner tag_moderator moderator administrator
+          401 unauthenticated: anonymous
+          403 not_allowed: suspended
+          403 session_required: owner_token_read owner_token_all
+        revoke_token on Alices
+          204: owner
+          401 unauthenticated: anonymous
+          403 session_required: owner_token_read owner_token_all
+          404 not_found: member unverified suspended tag_moderator moderator administrator
+        rename_own_account
+          403 not_allowed: suspended
+          403 session_required: owner_token_read owner_token_all
+          422 invalid: anonymous member unverified owner tag_moderator moderator administrator
+        read_openapi
+          200: everybody
+        request_password_reset
+          202: everybody
+        reset_password
+          400 invalid_email_token: everybody
+        delete_post on Open
+          200: owner owner_token_all
+          401 unauthenticated: anonymous
+          403 not_allowed: suspended
+          403 not_your_post: member unverified tag_moderator moderator administrator
+          403 scope_missing: owner_token_read
+        delete_post on Tombstone
+          401 unauthenticated: anonymous
+          403 not_allowed: suspended
+          403 not_your_post: member unverified tag_moderator moderator administrator
+          403 scope_missing: owner_token_read
+          409 post_deleted: owner owner_token_all
+        read_post on Open
+          200: everybody
+        read_post on Tombstone
+          200: everybody
+        revise_post on Open
+          200: owner owner_token_all
+          401 unauthenticated: anonymous
+          403 email_not_verified: unverified
+          403 not_allowed: suspended
+          403 not_your_post: member tag_moderator moderator administrator
+          403 scope_missing: owner_token_read
+        revise_post on Tombstone
+          401 unauthenticated: anonymous
+          403 email_not_verified: unverified
+          403 not_allowed: suspended
+          403 not_your_post: member tag_moderator moderator administrator
+          403 scope_missing: owner_token_read
+          409 post_deleted: owner owner_token_all
+        list_replies on Open
+          200: everybody
+        list_replies on Tombstone
+          200: everybody
+        list_revisions on Open
+          200: everybody
+        list_revisions on Tombstone
+          404 not_found: everybody
+        retract_vote on Open
+          200: member tag_moderator moderator administrator
+          401 unauthenticated: anonymous
+          403 email_not_verified: unverified
+          403 not_allowed: suspended
+          403 own_post: owner owner_token_all
+          403 scope_missing: owner_token_read
+        retract_vote on Tombstone
+          401 unauthenticated: anonymous
+          403 email_not_verified: unverified
+          403 not_allowed: suspended
+          403 own_post: owner owner_token_all
+          403 scope_missing: owner_token_read
+          409 post_deleted: member tag_moderator moderator administrator
+        cast_vote on Open
+          200: member tag_moderator moderator administrator
+          401 unauthenticated: anonymous
+          403 email_not_verified: unverified
+          403 not_allowed: suspended
+          403 own_post: owner owner_token_all
+          403 scope_missing: owner_token_read
+        cast_vote on Tombstone
+          401 unauthenticated: anonymous
+          403 email_not_verified: unverified
+          403 not_allowed: suspended
+          403 own_post: owner owner_token_all
+          403 scope_missing: owner_token_read
+          409 post_deleted: member tag_moderator moderator administrator
+        revoke_role_grant on Alices
+          204: administrator
+          401 unauthenticated: anonymous
+          403 not_allowed: owner
+          403 session_required: owner_token_read owner_token_all
+          404 not_found: member unverified suspended tag_moderator moderator
+        read_role_grant on Alices
+          200: owner administrator owner_token_read owner_token_all
+          401 unauthenticated: anonymous
+          404 not_found: member unverified suspended tag_moderator moderator
+        end_all_sessions
+          204: member unverified suspended owner tag_moderator moderator administrator
+          401 unauthenticated: anonymous
+          403 session_required: owner_token_read owner_token_all
+        list_sessions
+          200: member unverified suspended owner tag_moderator moderator administrator
+          401 unauthenticated: anonymous
+          403 session_required: owner_token_read owner_token_all
+        create_session
+          201: everybody
+        end_current_session
+          204: member unverified suspended owner tag_moderator moderator administrator
+          401 unauthenticated: anonymous
+          403 session_required: owner_token_read owner_token_all
+        reauthenticate
+          204: member unverified suspended owner tag_moderator moderator administrator
+          401 unauthenticated: anonymous
+          403 session_required: owner_token_read owner_token_all
+        refresh_session
+          401 invalid_refresh_token: everybody
+        end_session on Alices
+          204: owner
+          401 unauthenticated: anonymous
+          403 session_required: owner_token_read owner_token_all
+          404 not_found: member unverified suspended tag_moderator moderator administrator
+        list_topics
+          200: everybody
+        create_topic
+          201: member owner tag_moderator moderator administrator owner_token_all
+          401 unauthenticated: anonymous
+          403 email_not_verified: unverified
+          403 not_allowed: suspended
+          403 scope_missing: owner_token_read
+        read_topic on Open
+          200: everybody
+        read_topic on Draft
+          200: owner tag_moderator moderator administrator owner_token_read owner_token_all
+          404 not_found: anonymous member unverified suspended
+        revise_topic on Open
+          200: tag_moderator moderator administrator
+          401 unauthenticated: anonymous
+          403 email_not_verified: unverified
+          403 not_allowed: suspended
+          403 not_your_topic: member owner owner_token_all
+          403 scope_missing: owner_token_read
+        revise_topic on Draft
+          200: owner tag_moderator moderator administrator owner_token_all
+          401 unauthenticated: anonymous
+          403 scope_missing: owner_token_read
+          404 not_found: member unverified suspended
+        create_post on Open
+          201: member owner tag_moderator moderator administrator owner_token_all
+          401 unauthenticated: anonymous
+          403 email_not_verified: unverified
+          403 not_allowed: suspended
+          403 scope_missing: owner_token_read
+        create_post on Draft
+          401 unauthenticated: anonymous
+          403 scope_missing: owner_token_read
+          404 not_found: member unverified suspended
+          409 topic_not_open: owner tag_moderator moderator administrator owner_token_all
+        read_thread on Open
+          200: everybody
+        read_thread on Draft
+          200: owner tag_moderator moderator administrator owner_token_read owner_token_all
+          404 not_found: anonymous member unverified suspended
+        read_health
+          200: everybody
+        read_readiness
+          200: everybody
+    "#]].assert_eq(&table);
+}
+
+#[tokio::test]
+async fn a2_what_is_hidden_is_answered_like_what_is_not_there() {
+    let world = world().await;
+    let mut compared = 0;
+    for (operation, method, path) in operations() {
+        let hidden: &[On] = match tried_on(&operation) {
+            [On::Open, On::Draft] => &[On::Draft],
+            [On::Alices]
+                if !["read_profile", "list_role_grants", "create_role_grant"].contains(&&*operation) =>
+            {
+                &[On::Alices]
+            }
+            _ => continue,
+        };
+        for on in hidden {
+            for role in roles(&world).await {
+                if !["anonymous", "member", "unverified"].contains(&role.name) {
+                    continue;
+                }
+                compared += 1;
+                let thing = world.thing(&operation, *on, 1000 + compared).await;
+                let nothing = "0198c5f0-0000-7000-8000-00000000dead";
+                let mut answers = Vec::new();
+                for id in [&*thing, nothing] {
+                    let body = body(&operation, compared, &role);
+                    let mut reply = attempt(&role.client, &method, &filled(&path, id), body).await;
+                    reply.body["request_id"] = json!("");
+                    let headers: Vec<_> = reply.headers.keys().map(ToString::to_string).collect();
+                    answers.push((reply.status, reply.body, headers));
+                }
+                assert_eq!(answers[0], answers[1], "{operation} by {}", role.name);
+                assert!([401, 403, 404].contains(&answers[0].0), "{operation} by {}: {answers:?}", role.name);
+                world.put_back().await;
+            }
+        }
+    }
+    assert!(compared >= 20, "{compared}");
+}
