@@ -2,12 +2,12 @@
 
 use std::sync::OnceLock;
 
-use axum::Router;
 use axum::extract::{MatchedPath, Request, State};
 use axum::http::header;
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Redirect, Response};
 use axum::routing::get;
+use axum::{Extension, Router};
 use serde::Serialize;
 use serde_json::json;
 use utoipa::openapi::OpenApi;
@@ -70,7 +70,7 @@ pub fn document() -> OpenApi {
 
 /// Everything the server answers to.
 pub fn router(app: &App) -> Router {
-    let (router, _) = api();
+    let (router, document) = api();
     let router = router
         .route("/docs", get(|| async { Redirect::permanent("/docs/") }))
         .route("/docs/", get(|| async { docs("index.html") }))
@@ -80,6 +80,7 @@ pub fn router(app: &App) -> Router {
             Code::MethodNotAllowed.error("The `Allow` header says which methods do.")
         })
         .with_state(app.clone())
+        .layer(Extension(openapi::SignedInOnly::of(&document)))
         .layer(axum::middleware::from_fn_with_state(app.clone(), record_denials));
     middleware::wrap(router, app)
 }

@@ -12,7 +12,7 @@ use super::{rules, store, token};
 use crate::app::App;
 use crate::error::{Code, Error, Result};
 use crate::http::limits::{self, Client};
-use crate::http::{AskedBy, ClientAddress};
+use crate::http::{AskedBy, ClientAddress, openapi};
 use crate::policy::Actor;
 
 impl FromRequestParts<App> for Actor {
@@ -25,6 +25,10 @@ impl FromRequestParts<App> for Actor {
         let id = actor.as_ref().ok().and_then(Actor::id);
         limits::count(app, parts, id.map_or(Client::Address(address), Client::Account)).await?;
         let actor = actor?;
+        // Before the body is read: a stranger learns nothing about what it should have been.
+        if openapi::SignedInOnly::has(parts) {
+            actor.require()?;
+        }
         if let Some(asked) = parts.extensions.get::<AskedBy>() {
             asked.set(&actor);
         }

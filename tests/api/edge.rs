@@ -470,6 +470,27 @@ async fn a5_no_body_takes_a_field_that_it_does_not_have() {
 }
 
 #[tokio::test]
+async fn a_stranger_is_turned_away_before_what_they_sent_is_looked_at() {
+    let (app, alice, _) = everything_readable().await;
+    let topic = alice.get("/topics").await.text("/items/0/slug");
+    let post = alice.get(&format!("/topics/{topic}/thread")).await.text("/posts/items/0/id");
+    let document = document();
+    let mut tried = 0;
+    for (method, path, _) in with_bodies(&document) {
+        let named = &document["paths"][&path][method.as_str().to_lowercase()]["security"];
+        if named.as_array().unwrap().iter().any(|one| one.as_object().unwrap().is_empty()) {
+            continue;
+        }
+        tried += 1;
+        // Neither JSON nor the version that an edit has to name.
+        let reply =
+            app.guest().send(method.clone(), &filled(&path, &topic, &post), Some(b"{".to_vec().into())).await;
+        reply.is_problem(401, "unauthenticated");
+    }
+    assert!(tried >= 8, "{tried} operations");
+}
+
+#[tokio::test]
 async fn b7_no_value_is_taken_for_one_of_another_type() {
     let (app, alice, _) = everything_readable().await;
     // The topic is open, and such are the staff's to change.
