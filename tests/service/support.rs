@@ -210,8 +210,13 @@ impl Server {
         fs::read_to_string(&self.log).unwrap()
     }
 
+    /// The number of its process.
+    pub fn id(&self) -> u32 {
+        self.child.id()
+    }
+
     pub fn signal(&self, signal: Signal) {
-        let pid = i32::try_from(self.child.id()).unwrap();
+        let pid = i32::try_from(self.id()).unwrap();
         kill(Pid::from_raw(pid), signal).unwrap();
     }
 

@@ -1,0 +1,313 @@
+//! What signing in costs the server and everybody else, each figure beside a reference of the same run.
+//!
+//! `script/bench` builds the program as it is delivered, runs it with a private cluster of its own, and writes
+//! `results/latest.json`. It fails when a figure is on the wrong side of its floor or ceiling.
+
+#![expect(clippy::unwrap_used, clippy::expect_used, reason = "a measurement that cannot go on fails")]
+#![expect(clippy::cast_precision_loss, reason = "counts are small")]
+
+#[path = "../tests/service/support.rs"]
+#[expect(dead_code, unreachable_pub, reason = "the tests of the service use the rest")]
+mod support;
+
+use std::fs;
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use argon2::password_hash::PasswordHasher;
+use argon2::{Algorithm, Argon2, Params, Version};
+use serde_json::{Value, json};
+use support::{Client, FIRST_DEBATE, Folder, PASSWORD, Server};
+use tokio::task::JoinSet;
+
+/// Argon2id as `config/default.toml` has it: KiB and passes.
+const COST: (u32, u32) = (19_456, 2);
+
+/// People who sign in at the same time.
+const CROWD: usize = 200;
+
+/// Attempts with a known name, and as many with an unknown one.
+const ATTEMPTS: usize = 500;
+
+/// Whether the ratio of ours to the reference may not be below its bound, or not above it.
+#[derive(Clone, Copy)]
+enum Bound {
+    AtLeast(f64),
+    AtMost(f64),
+}
+
+struct Row {
+    name: &'static str,
+    ours: f64,
+    reference: f64,
+    unit: &'static str,
+    bound: Bound,
+}
+
+impl Row {
+    fn ratio(&self) -> f64 {
+        self.ours / self.reference
+    }
+
+    fn holds(&self) -> bool {
+        match self.bound {
+            Bound::AtLeast(floor) => self.ratio() >= floor,
+            Bound::AtMost(ceiling) => self.ratio() <= ceiling,
+        }
+    }
+
+    fn json(&self, number: usize) -> Value {
+        let (kind, bound) = match self.bound {
+            Bound::AtLeast(floor) => ("at_least", floor),
+            Bound::AtMost(ceiling) => ("at_most", ceiling),
+        };
+        json!({
+            "row": number, "name": self.name, "ours": self.ours, "reference": self.reference,
+            "unit": self.unit, "ratio": self.ratio(), "floor": bound, "kind": kind,
+        })
+    }
+}
+
+#[tokio::main]
+async fn main() {
+    let folder = Folder::new();
+    let (memory, passes) = (COST.0.to_string(), COST.1.to_string());
+    let server = folder.serve_with(&[
+        ("OTHERWISE__PASSWORD__MEMORY_KIB", memory.as_str()),
+        ("OTHERWISE__PASSWORD__ITERATIONS", passes.as_str()),
+    ]);
+    println!("Registering {ATTEMPTS} people …");
+    register(&server).await;
+
+    let mut rows = vec![throughput(&server).await];
+    rows.extend(a_crowd(&server).await);
+    rows.extend(telling_apart(&server).await);
+    server.stop();
+
+    let width = rows.iter().map(|row| row.name.len()).max().unwrap_or(0);
+    for row in &rows {
+        let (sign, bound) = match row.bound {
+            Bound::AtLeast(floor) => ("≥", floor),
+            Bound::AtMost(ceiling) => ("≤", ceiling),
+        };
+        println!(
+            "{:width$}  {:>9.2} against {:>9.2} {:<12} ratio {:.3} ({sign} {bound}){}",
+            row.name,
+            row.ours,
+            row.reference,
+            row.unit,
+            row.ratio(),
+            if row.holds() { "" } else { "  NOT HELD" },
+        );
+    }
+    let results: Vec<_> = rows.iter().enumerate().map(|(index, row)| row.json(index + 1)).collect();
+    let results_folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("results");
+    fs::create_dir_all(&results_folder).unwrap();
+    fs::write(results_folder.join("latest.json"), serde_json::to_string_pretty(&results).unwrap() + "\n")
+        .unwrap();
+    if !rows.iter().all(Row::holds) {
+        std::process::exit(1);
+    }
+}
+
+fn cores() -> usize {
+    std::thread::available_parallelism().map_or(1, std::num::NonZero::get)
+}
+
+async fn register(server: &Server) {
+    let guest = server.guest();
+    each(ATTEMPTS, cores() * 2, move |number| {
+        let guest = guest.clone();
+        async move {
+            let person = json!({
+                "username": format!("person{number}"),
+                "email": format!("person{number}@example.org"),
+                "password": PASSWORD,
+            });
+            guest.post("/accounts", &person).await.is(201);
+        }
+    })
+    .await;
+}
+
+/// Does something for each number below `count`, so many at a time.
+async fn each<F: Future<Output = ()> + Send + 'static>(
+    count: usize,
+    at_a_time: usize,
+    work: impl Fn(usize) -> F,
+) {
+    let mut running = JoinSet::new();
+    for number in 0..count {
+        if running.len() == at_a_time {
+            running.join_next().await.unwrap().unwrap();
+        }
+        running.spawn(work(number));
+    }
+    running.join_all().await;
+}
+
+async fn sign_in(guest: &Client, login: &str, password: &str, status: u16) {
+    guest.post("/sessions", &json!({ "login": login, "password": password })).await.is(status);
+}
+
+/// Sign-ins a second, against what the bare hash function reaches on the same cores. Turn by turn, so that
+/// whatever else the machine does slows both.
+async fn throughput(server: &Server) -> Row {
+    const TURNS: usize = 5;
+    const EACH: usize = 80;
+    let (mut ours, mut reference) = (Duration::ZERO, Duration::ZERO);
+    for _ in 0..TURNS {
+        let started = Instant::now();
+        std::thread::scope(|scope| {
+            for _ in 0..cores() {
+                scope.spawn(|| {
+                    let params = Params::new(COST.0, COST.1, 1, None).unwrap();
+                    let argon2 = Argon2::new(Algorithm::Argon2id, Version::V0x13, params);
+                    for _ in 0..EACH / cores() {
+                        std::hint::black_box(argon2.hash_password(PASSWORD.as_bytes()).unwrap());
+                    }
+                });
+            }
+        });
+        reference += started.elapsed();
+
+        let guest = server.guest();
+        let started = Instant::now();
+        each(EACH / cores() * cores(), cores() * 4, move |number| {
+            let guest = guest.clone();
+            async move { sign_in(&guest, &format!("person{number}"), PASSWORD, 201).await }
+        })
+        .await;
+        ours += started.elapsed();
+    }
+    let count = (EACH / cores() * cores() * TURNS) as f64;
+    Row {
+        name: "sign-ins a second, against the bare hash",
+        ours: count / ours.as_secs_f64(),
+        reference: count / reference.as_secs_f64(),
+        unit: "1/s",
+        bound: Bound::AtLeast(0.9),
+    }
+}
+
+/// What a crowd that signs in at once takes of memory, and of everybody else's time.
+async fn a_crowd(server: &Server) -> Vec<Row> {
+    let idle = read_for(server, || false, 1_000).await;
+
+    let before = memory(server, "VmRSS:");
+    fs::write(format!("/proc/{}/clear_refs", server.id()), "5").ok();
+    let guest = server.guest();
+    let done = Arc::new(AtomicBool::new(false));
+    let crowd = tokio::spawn({
+        let done = done.clone();
+        async move {
+            each(CROWD, CROWD, move |number| {
+                let guest = guest.clone();
+                async move { sign_in(&guest, &format!("person{number}"), PASSWORD, 201).await }
+            })
+            .await;
+            done.store(true, Ordering::Relaxed);
+        }
+    });
+    let busy = read_for(server, || done.load(Ordering::Relaxed), usize::MAX).await;
+    crowd.await.unwrap();
+    println!("{} pages were read while {CROWD} people signed in.", busy.len());
+
+    let mut rows = vec![Row {
+        name: "the slowest of 100 pages during 200 sign-ins, against none",
+        ours: percentile(busy, 0.99),
+        reference: percentile(idle, 0.99),
+        unit: "ms",
+        bound: Bound::AtMost(2.0),
+    }];
+    if let (Some(before), Some(peak)) = (before, memory(server, "VmHWM:")) {
+        rows.push(Row {
+            name: "memory that 200 sign-ins at once add, against a hash a core and 64 MiB",
+            ours: (peak - before) / 1024.0,
+            reference: cores() as f64 * f64::from(COST.0) / 1024.0 + 64.0,
+            unit: "MiB",
+            bound: Bound::AtMost(1.0),
+        });
+    }
+    rows
+}
+
+/// How long pages of the thread took, in milliseconds, one after the other.
+async fn read_for(server: &Server, done: impl Fn() -> bool, most: usize) -> Vec<f64> {
+    let guest = server.guest();
+    let mut times = Vec::new();
+    while times.len() < most && !done() {
+        let started = Instant::now();
+        guest.get(&format!("/topics/{FIRST_DEBATE}/thread")).await.is(200);
+        times.push(started.elapsed().as_secs_f64() * 1e3);
+    }
+    times
+}
+
+/// A line of the kernel's account of the server's memory, in KiB.
+fn memory(server: &Server, line: &str) -> Option<f64> {
+    let status = fs::read_to_string(format!("/proc/{}/status", server.id())).ok()?;
+    let line = status.lines().find_map(|found| found.strip_prefix(line))?;
+    line.trim().trim_end_matches(" kB").parse().ok()
+}
+
+/// Whether the time of a refusal tells if there is such an account (Mann and Whitney, 1947).
+async fn telling_apart(server: &Server) -> Vec<Row> {
+    let guest = server.guest();
+    let (mut known, mut unknown) = (Vec::new(), Vec::new());
+    for number in 0..ATTEMPTS {
+        for (login, times) in
+            [(format!("person{number}"), &mut known), (format!("nobody{number}"), &mut unknown)]
+        {
+            let started = Instant::now();
+            sign_in(&guest, &login, "this is not their password", 401).await;
+            times.push(started.elapsed().as_secs_f64() * 1e3);
+        }
+    }
+    let p = mann_whitney(&known, &unknown);
+    let (known, unknown) = (percentile(known, 0.5), percentile(unknown, 0.5));
+    vec![
+        Row {
+            name: "median refusal of somebody who is there, against nobody",
+            ours: known.max(unknown),
+            reference: known.min(unknown),
+            unit: "ms",
+            bound: Bound::AtMost(1.05),
+        },
+        Row {
+            name: "chance of such a difference if there is none, against 1 in 100",
+            ours: p,
+            reference: 0.01,
+            unit: "probability",
+            bound: Bound::AtLeast(1.0),
+        },
+    ]
+}
+
+fn percentile(mut values: Vec<f64>, share: f64) -> f64 {
+    values.sort_by(f64::total_cmp);
+    let place = (values.len() as f64 * share).ceil() as usize;
+    values.get(place.saturating_sub(1)).copied().expect("something was measured")
+}
+
+/// The two-sided p-value of the rank-sum test by its normal approximation; times do not tie.
+fn mann_whitney(a: &[f64], b: &[f64]) -> f64 {
+    let (n, m) = (a.len() as f64, b.len() as f64);
+    let mut all: Vec<_> =
+        a.iter().map(|time| (*time, true)).chain(b.iter().map(|time| (*time, false))).collect();
+    all.sort_by(|x, y| x.0.total_cmp(&y.0));
+    let ranks: f64 =
+        (1_usize..).zip(&all).filter(|(_, (_, first))| *first).map(|(rank, _)| rank as f64).sum();
+    let u = ranks - n * (n + 1.0) / 2.0;
+    let z = (u - n * m / 2.0) / (n * m * (n + m + 1.0) / 12.0).sqrt();
+    erfc(z.abs() / std::f64::consts::SQRT_2)
+}
+
+/// The complementary error function, to about 1e-7 (Abramowitz and Stegun, 1964, 7.1.26).
+fn erfc(x: f64) -> f64 {
+    const TERMS: [f64; 5] = [0.254_829_592, -0.284_496_736, 1.421_413_741, -1.453_152_027, 1.061_405_429];
+    let t = 1.0 / (1.0 + 0.327_591_1 * x);
+    TERMS.iter().rev().fold(0.0, |sum, term| (sum + term) * t) * (-x * x).exp()
+}
