@@ -160,6 +160,8 @@ pub struct Auth {
     pub refresh_grace_secs: u32,
     /// How old a proof of who asks may be where one is asked for, in seconds.
     pub fresh_secs: u32,
+    /// Whether powers beyond everybody's are of use only in sessions that passed a second factor.
+    pub require_second_factor_for_staff: bool,
 }
 
 /// The audit log.

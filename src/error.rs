@@ -56,6 +56,10 @@ codes! {
     InvalidRefreshToken = 401 "invalid_refresh_token" "The refresh token is not valid";
     /// Unknown account or wrong password; which of them is not said.
     WrongCredentials = 401 "wrong_credentials" "Wrong username, address or password";
+    /// The password is right, and the account has a second factor.
+    SecondFactorRequired = 401 "second_factor_required" "A code of the second factor is needed too";
+    /// A code that is wrong, or was used.
+    WrongSecondFactor = 401 "wrong_second_factor" "Wrong code";
     /// So many wrong passwords in a row that it signs nobody in any more.
     PasswordLocked = 403 "password_locked" "This password no longer signs anybody in";
     /// Known to exist, and not for this account to do.
@@ -66,6 +70,8 @@ codes! {
     ScopeMissing = 403 "scope_missing" "The token does not have the scope for this";
     /// What is dear to lose asks for a recent proof of who asks.
     StepUpRequired = 403 "step_up_required" "Prove again who you are";
+    /// Powers are of use with a second factor only, and a factor is changed with a factor only.
+    SecondFactorNeeded = 403 "second_factor_needed" "This needs a second factor";
     /// Taking part needs a confirmed address here.
     EmailNotVerified = 403 "email_not_verified" "Confirm your address first";
     /// Only its author may change a post.
@@ -102,6 +108,8 @@ codes! {
     TopicIncomplete = 409 "topic_incomplete" "This topic lacks what an open topic needs";
     /// A reply to a post as deep as threads go.
     ThreadTooDeep = 409 "thread_too_deep" "This thread is as deep as threads go";
+    /// An account has one authenticator app.
+    SecondFactorExists = 409 "second_factor_exists" "There is a second factor already";
     /// An account has as many personal access tokens as it may have.
     TooManyTokens = 409 "too_many_tokens" "You have as many tokens as you may have";
     /// The first request with this key is still at work.

@@ -13,7 +13,7 @@ use otherwise::config::{Config, LogFormat};
 use otherwise::ids::Ids;
 use otherwise::keys::Keys;
 use otherwise::serve::{Database, Orders};
-use otherwise::{audit, db, exchange, roles, router, serve};
+use otherwise::{audit, auth, db, exchange, roles, router, serve};
 use secrecy::{ExposeSecret, SecretString};
 use tracing::field::Field;
 use tracing_subscriber::field::MakeExt;
@@ -55,7 +55,7 @@ enum Command {
         #[arg(long)]
         without_votes: bool,
     },
-    /// Manage administrators
+    /// Make administrators, and help people back in
     #[command(subcommand)]
     Admin(Admin),
     /// Manage the key that signs access tokens
@@ -79,6 +79,14 @@ enum Command {
 enum Admin {
     /// Make an administrator
     Create(NewAdmin),
+    /// Remove the second factor of somebody who lost it and the recovery codes too
+    ///
+    /// The password alone signs them in then, and a mail tells them. Make sure first that it is they who ask.
+    RemoveFactors {
+        /// Their username
+        #[arg(long)]
+        username: String,
+    },
 }
 
 #[derive(Subcommand)]
@@ -190,6 +198,14 @@ async fn run(command: Command) -> anyhow::Result<()> {
         Command::Admin(Admin::Create(new)) => {
             let password = read_password(&new)?;
             with_app(async |app, _| create_admin(app, &new, &password).await).await
+        }
+        Command::Admin(Admin::RemoveFactors { username }) => {
+            with_app(async |app, _| {
+                let account = auth::remove_by_operator(app, &username).await?;
+                println!("{} signs in with the password alone now.", account.username);
+                Ok(())
+            })
+            .await
         }
         Command::Audit(Audit::Verify { checkpoints }) => {
             with_app(async |app, orders| {

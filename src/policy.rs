@@ -30,6 +30,8 @@ pub enum Credential {
         id: SessionId,
         /// When its owner last proved who they are.
         authenticated_at: Time,
+        /// Whether they did with a second factor, then or before in this session.
+        second_factor: bool,
     },
     /// With a personal access token: a bot or a script.
     Token {
@@ -51,6 +53,8 @@ pub struct SignedIn {
     pub role: Role,
     /// What it may do beyond what everybody may.
     pub powers: Powers,
+    /// What it might do besides, had it signed in with a second factor.
+    pub withheld: Powers,
     /// Whether it may do anything.
     pub state: AccountState,
     /// Where the request comes from.
@@ -119,7 +123,7 @@ impl Actor {
                 Ok((account, session))
             }
             _ => Err(Code::StepUpRequired
-                .error("Send your password to POST /sessions/current/reauthentication, then ask again.")),
+                .error("Send your password (and a code, if you have a second factor) to POST /sessions/current/reauthentication, then ask again.")),
         }
     }
 
@@ -147,8 +151,27 @@ impl Actor {
         if A::TAKES_PART && !account.takes_part {
             return Err(Code::EmailNotVerified.error("POST /email-verifications mails the link again."));
         }
-        act.decide(self)?;
+        if let Err(refused) = act.decide(self) {
+            // Whoever is told this may know of what they asked for: with the factor it would be theirs.
+            let with_factor = self.with_second_factor();
+            return Err(if with_factor.is_some_and(|actor| act.decide(&actor).is_ok()) {
+                Code::SecondFactorNeeded.error(
+                    "Set one up (POST /me/totp), or sign in with a code of it: your powers are of no use without.",
+                )
+            } else {
+                refused
+            });
+        }
         Ok(Permit { act, by: account.id })
+    }
+
+    /// The same one as they would be with a second factor, where that makes a difference.
+    fn with_second_factor(&self) -> Option<Self> {
+        let account = self.signed_in().filter(|account| !account.withheld.is_empty())?;
+        let mut account = account.clone();
+        account.powers = std::mem::take(&mut account.withheld);
+        account.role = account.powers.role();
+        Some(Self::Account(account))
     }
 }
 
@@ -159,6 +182,11 @@ impl SignedIn {
             Credential::Session { .. } => true,
             Credential::Token { scopes, .. } => scopes.contains(&scope),
         }
+    }
+
+    /// Whether they are in a session that passed a second factor.
+    pub fn passed_second_factor(&self) -> bool {
+        matches!(self.credential, Credential::Session { second_factor: true, .. })
     }
 
     /// By which session or personal access token they are known, for the audit log.

@@ -36,6 +36,7 @@ use crate::{accounts, auth, credentials, db, posts, roles, topics, votes};
         (name = "accounts", description = "People"),
         (name = "roles", description = "Who may do more than take part"),
         (name = "sessions", description = "Signing in and out"),
+        (name = "factors", description = "Authenticator apps and recovery codes"),
         (name = "credentials", description = "Passwords and addresses: changing, recovering and confirming them"),
         (name = "topics", description = "The questions under debate"),
         (name = "posts", description = "Arguments, their threads and relations"),

@@ -7,14 +7,21 @@
 //! A personal access token is what a person gives to a bot or a script: good for the scopes they chose and as
 //! long as they chose, never for what concerns the safety of the account, and never for more than its owner
 //! may do now.
+//!
+//! A second factor is an authenticator app, and recovery codes for when it is lost. Where there is one, the
+//! password alone signs nobody in; each code is good once; and a factor is only removed with a factor, or by
+//! the operator at the command line.
 
 mod actor;
 mod api;
+mod factors;
 pub mod rules;
 mod store;
 mod throttle;
 pub mod token;
+pub mod totp;
 
 pub use api::router;
+pub use factors::remove_by_operator;
 pub use store::{end_all, revoke_all_tokens};
 pub use throttle::{clear_failures, forget_unknown, proves};

@@ -1,7 +1,12 @@
-//! What a token for bots and scripts looks like, and what it may be good for.
+//! What a token for bots and scripts looks like and may be good for, and what is given for a second factor.
+
+use std::fmt;
 
 use data_encoding::BASE32_NOPAD;
+use serde::Deserialize;
 
+use crate::error::{Error, Result};
+use crate::invalid::Invalid;
 use crate::text::{text, text_enum};
 
 text_enum! {
@@ -74,9 +79,119 @@ pub fn read_token(text: &str) -> Option<[u8; 32]> {
     (write_token(&secret) == text).then_some(secret)
 }
 
+/// A code as somebody typed it. `Debug` does not show it.
+#[derive(Clone, Deserialize)]
+#[serde(try_from = "String")]
+pub struct CodeAttempt(String);
+
+impl TryFrom<String> for CodeAttempt {
+    type Error = Invalid;
+
+    fn try_from(text: String) -> Result<Self, Invalid> {
+        let possible = |c: char| c.is_ascii_alphanumeric() || matches!(c, ' ' | '-');
+        if (1..=64).contains(&text.len()) && text.chars().all(possible) {
+            Ok(Self(text))
+        } else {
+            Err(Invalid::new("not_a_code", "At most 64 letters a–z, digits, spaces and hyphens."))
+        }
+    }
+}
+
+impl CodeAttempt {
+    /// The code without the spaces and hyphens that make it easy to read.
+    pub fn compact(&self) -> String {
+        self.0.replace([' ', '-'], "")
+    }
+}
+
+impl fmt::Debug for CodeAttempt {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("CodeAttempt(…)")
+    }
+}
+
+/// What somebody gives to show a second factor.
+#[derive(Debug, Clone)]
+pub enum FactorProof {
+    /// A code of their authenticator app.
+    Totp(CodeAttempt),
+    /// One of their recovery codes.
+    RecoveryCode(CodeAttempt),
+}
+
+impl FactorProof {
+    /// Reads the two fields in which a proof is sent.
+    ///
+    /// # Errors
+    /// Both are there.
+    pub fn read(totp_code: Option<CodeAttempt>, recovery_code: Option<CodeAttempt>) -> Result<Option<Self>> {
+        match (totp_code, recovery_code) {
+            (Some(_), Some(_)) => {
+                Err(Error::field("recovery_code", "ambiguous", "A code of the app, or a recovery code."))
+            }
+            (Some(code), None) => Ok(Some(Self::Totp(code))),
+            (None, Some(code)) => Ok(Some(Self::RecoveryCode(code))),
+            (None, None) => Ok(None),
+        }
+    }
+
+    /// Its kind, as the audit log names it.
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Self::Totp(_) => "totp",
+            Self::RecoveryCode(_) => "recovery_code",
+        }
+    }
+}
+
+/// How many recovery codes an account gets at a time.
+pub const RECOVERY_CODES: usize = 10;
+
+/// A recovery code: 80 random bits, as many as a hash without a cost can keep from being guessed when it is
+/// keyed, and few enough to copy by hand.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct RecoveryCode(pub [u8; 10]);
+
+impl RecoveryCode {
+    /// Reads what somebody typed, in any case, with or without the hyphens.
+    pub fn read(attempt: &CodeAttempt) -> Option<Self> {
+        let bytes = BASE32_NOPAD.decode(attempt.compact().to_ascii_uppercase().as_bytes()).ok()?;
+        bytes.try_into().ok().map(Self)
+    }
+
+    /// The code as its owner keeps it: four groups of four characters, in base 32 (RFC 4648) and lower case.
+    pub fn expose(&self) -> String {
+        let code = BASE32_NOPAD.encode(&self.0).to_ascii_lowercase();
+        let groups: Vec<&str> =
+            code.as_bytes().chunks(4).filter_map(|group| std::str::from_utf8(group).ok()).collect();
+        groups.join("-")
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn m2_recovery_codes_are_read_as_people_type_them() {
+        let code = RecoveryCode([0x5a; 10]);
+        assert_eq!(code.expose(), "ljnf-uws2-ljnf-uws2");
+        let read = |text: &str| RecoveryCode::read(&CodeAttempt::try_from(text.to_owned()).ok()?);
+        for typed in ["ljnf-uws2-ljnf-uws2", "LJNFUWS2LJNFUWS2", " ljnf uws2 ljnf uws2"] {
+            assert!(read(typed) == Some(code), "{typed}");
+        }
+        for wrong in [
+            "",
+            "ljnf-uws2-ljnf-uws2\n",
+            "ljnf-uws2-ljnf-uws",
+            "ljnf-uws2-ljnf-uws22",
+            "1jnf-uws2-ljnf-uws2",
+            "050471",
+        ] {
+            assert!(read(wrong).is_none(), "{wrong}");
+        }
+        assert_eq!(format!("{:?}", FactorProof::Totp(CodeAttempt("050471".into()))), "Totp(CodeAttempt(…))");
+    }
 
     #[test]
     fn k1_what_is_written_is_read_and_one_wrong_character_is_noticed() {

@@ -49,7 +49,13 @@ macro_rules! standing {
 }
 
 /// Somebody whose account is there, with what they may do at the moment.
-fn signed_in(app: &App, rows: Vec<Standing>, credential: Credential, client: IpAddr) -> Option<Actor> {
+fn signed_in(
+    app: &App,
+    rows: Vec<Standing>,
+    credential: Credential,
+    second_factor: bool,
+    client: IpAddr,
+) -> Option<Actor> {
     let (id, state) = rows.first().map(|row| (row.account_id, row.state))?;
     let takes_part = rows.first()?.email_verified || !app.config.accounts.require_verified_email;
     if state == AccountState::Deleted {
@@ -57,15 +63,22 @@ fn signed_in(app: &App, rows: Vec<Standing>, credential: Credential, client: IpA
     }
     // Who is suspended keeps their grants and has no use of them.
     let granted = rows.into_iter().filter(|row| row.granted && state == AccountState::Active);
-    let powers: Powers = granted
+    let held: Powers = granted
         .map(|row| Power::read(row.role, &row.permissions.unwrap_or_default(), row.topic_id, row.tag))
         .collect();
-    Some(Actor::Account(SignedIn { id, credential, role: powers.role(), powers, state, client, takes_part }))
+    let (powers, withheld) = if second_factor || !app.config.auth.require_second_factor_for_staff {
+        (held, Powers::default())
+    } else {
+        (Powers::default(), held)
+    };
+    let role = powers.role();
+    Some(Actor::Account(SignedIn { id, credential, role, powers, withheld, state, client, takes_part }))
 }
 
 #[derive(FromQueryResult)]
 struct SessionStanding {
     authenticated_at: Time,
+    second_factor: bool,
     #[sea_orm(nested)]
     standing: Standing,
 }
@@ -85,7 +98,7 @@ pub(super) async fn actor(
         &app.db,
         sql(
             concat!(
-                "SELECT by.authenticated_at, ",
+                "SELECT by.authenticated_at, by.second_factor, ",
                 standing!(columns),
                 " FROM session by ",
                 standing!(tables),
@@ -96,15 +109,18 @@ pub(super) async fn actor(
     )
     .await?;
     let ended = || Code::InvalidToken.error("This session has ended; sign in again.");
-    let authenticated_at = rows.first().ok_or_else(ended)?.authenticated_at;
-    let credential = Credential::Session { id: session_id, authenticated_at };
-    signed_in(app, rows.into_iter().map(|row| row.standing).collect(), credential, client).ok_or_else(ended)
+    let found = rows.first().ok_or_else(ended)?;
+    let (authenticated_at, second_factor) = (found.authenticated_at, found.second_factor);
+    let credential = Credential::Session { id: session_id, authenticated_at, second_factor };
+    let rows = rows.into_iter().map(|row| row.standing).collect();
+    signed_in(app, rows, credential, second_factor, client).ok_or_else(ended)
 }
 
 #[derive(FromQueryResult)]
 struct TokenStanding {
     id: TokenId,
     scopes: Vec<String>,
+    second_factor: bool,
     last_used_at: Option<Time>,
     #[sea_orm(nested)]
     standing: Standing,
@@ -126,7 +142,7 @@ pub(super) async fn token_owner(app: &App, text: &str, client: IpAddr) -> Result
         &app.db,
         sql(
             concat!(
-                "SELECT by.id, by.scopes, by.last_used_at, ",
+                "SELECT by.id, by.scopes, by.second_factor, by.last_used_at, ",
                 standing!(columns),
                 " FROM personal_access_token by ",
                 standing!(tables),
@@ -137,10 +153,11 @@ pub(super) async fn token_owner(app: &App, text: &str, client: IpAddr) -> Result
     )
     .await?;
     let found = rows.first().ok_or_else(refused)?;
-    let (id, last_used_at) = (found.id, found.last_used_at);
+    let (id, second_factor, last_used_at) = (found.id, found.second_factor, found.last_used_at);
     let scopes = found.scopes.iter().filter_map(|name| Scope::named(name)).collect();
     let rows = rows.into_iter().map(|row| row.standing).collect();
-    let actor = signed_in(app, rows, Credential::Token { id, scopes }, client).ok_or_else(refused)?;
+    let credential = Credential::Token { id, scopes };
+    let actor = signed_in(app, rows, credential, second_factor, client).ok_or_else(refused)?;
     if last_used_at.is_none_or(|used| now - used >= LAST_USED) {
         let tx = app.begin().await?;
         let statement = "UPDATE personal_access_token SET last_used_at = $2 WHERE id = $1";
@@ -169,6 +186,7 @@ pub(super) async fn make_token(
     name: &TokenName,
     scopes: &[Scope],
     expires_at: Time,
+    second_factor: bool,
 ) -> Result<(personal_access_token::Model, String)> {
     let (now, account_id) = (app.now(), permit.by());
     // The account is locked, so that the count stays true.
@@ -190,6 +208,7 @@ pub(super) async fn make_token(
         name: name.to_string(),
         token_hash: sha256(&secret).to_vec(),
         scopes: scopes.iter().map(|scope| scope.name().to_owned()).collect(),
+        second_factor,
         created_at: now,
         expires_at,
         last_used_at: None,
@@ -231,13 +250,19 @@ pub(super) async fn revoke_token(tx: &Tx, account_id: AccountId, id: TokenId, no
     if revoked.rows_affected() == 0 { Err(Error::not_found()) } else { Ok(()) }
 }
 
-/// Notes that the owner of a session proved again who they are.
+/// Notes that the owner of a session proved again who they are, perhaps with a second factor.
 ///
 /// # Errors
 /// The database is away.
-pub(super) async fn note_authentication(tx: &Tx, id: SessionId, now: Time) -> Result<()> {
-    let statement = "UPDATE session SET authenticated_at = $2 WHERE id = $1";
-    tx.conn().execute_raw(sql(statement, [id.into(), now.into()])).await?;
+pub(super) async fn note_authentication(
+    tx: &Tx,
+    id: SessionId,
+    second_factor: bool,
+    now: Time,
+) -> Result<()> {
+    let statement =
+        "UPDATE session SET authenticated_at = $2, second_factor = second_factor OR $3 WHERE id = $1";
+    tx.conn().execute_raw(sql(statement, [id.into(), now.into(), second_factor.into()])).await?;
     Ok(())
 }
 
@@ -302,6 +327,7 @@ pub(super) async fn begin(
     account: &account::Model,
     user_agent: Option<String>,
     client_address: String,
+    second_factor: bool,
 ) -> Result<(session::Model, RefreshToken)> {
     let now = app.now();
     let (idle, absolute) = lifetimes(app, tx, account.id).await?;
@@ -312,6 +338,7 @@ pub(super) async fn begin(
         client_address,
         created_at: now,
         authenticated_at: now,
+        second_factor,
         last_used_at: now,
         idle_expires_at: now + idle,
         expires_at: now + absolute,

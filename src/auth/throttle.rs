@@ -1,4 +1,4 @@
-//! Guessing passwords: every attempt counts before the password is looked at, so that attempts at the same
+//! Guessing passwords and codes of second factors, which share one count: every attempt counts before the password is looked at, so that attempts at the same
 //! time count exactly; success clears. What is counted is the login as it was sent, a name or an address, and
 //! logins that nobody has like others: a count that a name and an address shared would tell whose address it
 //! is, and one that only real logins have, which are real. So an account, with its two logins, bears twice as
@@ -7,6 +7,7 @@
 use chrono::TimeDelta;
 use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter};
 
+use super::factors;
 use crate::accounts;
 use crate::accounts::rules::PasswordAttempt;
 use crate::app::App;
@@ -39,6 +40,11 @@ impl Subject {
     /// A login, and the account that has it.
     pub(super) fn new(account_id: Option<AccountId>, login: &str) -> Self {
         Self { account_id, key: accounts::login_key(login) }
+    }
+
+    /// An account, by its name.
+    pub(super) fn of(account: &account::Model) -> Self {
+        Self::new(Some(account.id), &account.username)
     }
 
     fn hash(&self, app: &App) -> Vec<u8> {
@@ -109,20 +115,52 @@ pub(super) async fn succeeded(app: &App, tx: &Tx, subject: &Subject) -> Result<(
     Ok(())
 }
 
+/// Takes the count of an attempt back that proved one of two factors: it was no failure, and whoever has the
+/// one must not get the count of guesses at the other cleared by it.
+///
+/// # Errors
+/// The database is away.
+pub(super) async fn half_succeeded(app: &App, tx: &Tx, subject: &Subject) -> Result<()> {
+    let hash = subject.hash(app);
+    let last = "DELETE FROM sign_in_failure WHERE subject_hash = $1 AND failures <= 1";
+    if tx.conn().execute_raw(sql(last, [hash.clone().into()])).await?.rows_affected() == 0 {
+        let statement = "UPDATE sign_in_failure SET failures = failures - 1 WHERE subject_hash = $1";
+        tx.conn().execute_raw(sql(statement, [hash.into()])).await?;
+    }
+    Ok(())
+}
+
 /// Whether this is the password of an account whose owner is signed in. Counted like a sign-in by their name:
-/// whoever has a session and not the password guesses no faster here.
+/// whoever has a session and not the password guesses no faster here. The count stands until the attempt
+/// is said to have succeeded.
+///
+/// # Errors
+/// As [`attempt`].
+pub(super) async fn is_password(
+    app: &App,
+    account: &account::Model,
+    password: &PasswordAttempt,
+) -> Result<Option<Subject>> {
+    let subject = Subject::of(account);
+    attempt(app, &subject).await?;
+    let verdict = app.hasher.verify(password.expose().clone(), account.password_hash.clone()).await?;
+    Ok((verdict != Verdict::Wrong).then_some(subject))
+}
+
+/// Whether this is the password of an account whose owner is signed in, counted the same way.
 ///
 /// # Errors
 /// As [`attempt`].
 pub async fn proves(app: &App, account: &account::Model, password: &PasswordAttempt) -> Result<bool> {
-    let subject = Subject::new(Some(account.id), &account.username);
-    attempt(app, &subject).await?;
-    let verdict = app.hasher.verify(password.expose().clone(), account.password_hash.clone()).await?;
-    if verdict == Verdict::Wrong {
+    let Some(subject) = is_password(app, account, password).await? else {
         return Ok(false);
-    }
+    };
     let tx = app.begin().await?;
-    succeeded(app, &tx, &subject).await?;
+    if factors::in_force(tx.conn(), account.id).await?.is_some() {
+        half_succeeded(app, &tx, &subject).await?;
+    } else {
+        succeeded(app, &tx, &subject).await?;
+    }
     tx.commit().await?;
     Ok(true)
 }

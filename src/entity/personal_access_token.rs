@@ -21,6 +21,8 @@ pub struct Model {
     pub token_hash: Vec<u8>,
     /// What it is good for: names of [`Scope`](crate::auth::rules::Scope)s.
     pub scopes: Vec<String>,
+    /// Whether the session that made it had passed a second factor.
+    pub second_factor: bool,
     /// When it was made.
     pub created_at: Time,
     /// Until when it is good.

@@ -23,6 +23,8 @@ pub struct Model {
     pub created_at: Time,
     /// When its owner last proved who they are.
     pub authenticated_at: Time,
+    /// Whether that was with a second factor, then or before.
+    pub second_factor: bool,
     /// When it was last refreshed.
     pub last_used_at: Time,
     /// When it ends unless it is refreshed.

@@ -16,5 +16,6 @@ pub use store::{
 };
 pub use templates::{
     Link, Name, Text, email_change, email_change_requested, email_changed, email_in_use, email_reverted,
-    email_verification, password_changed, password_reset, refresh_token_reused,
+    email_verification, factor_added, factor_removed, password_changed, password_reset, recovery_code_used,
+    recovery_codes_replaced, refresh_token_reused,
 };

@@ -32,6 +32,18 @@ pub enum MailKind {
     /// To an account's address: a refresh token was used twice.
     #[sea_orm(string_value = "refresh_token_reused")]
     RefreshTokenReused,
+    /// To an account's address: signing in takes a second factor from now on.
+    #[sea_orm(string_value = "factor_added")]
+    FactorAdded,
+    /// To an account's address: it takes none any more.
+    #[sea_orm(string_value = "factor_removed")]
+    FactorRemoved,
+    /// To an account's address: a recovery code took the place of the app.
+    #[sea_orm(string_value = "recovery_code_used")]
+    RecoveryCodeUsed,
+    /// To an account's address: there are new recovery codes.
+    #[sea_orm(string_value = "recovery_codes_replaced")]
+    RecoveryCodesReplaced,
 }
 
 /// How long to wait after so many failures: twice as long each time, from `first` up to `longest`, and up to

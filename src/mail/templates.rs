@@ -173,11 +173,61 @@ pub fn refresh_token_reused(name: Name) -> Text {
     }
 }
 
+/// Signing in takes a second factor.
+pub fn factor_added(name: Name) -> Text {
+    Text {
+        subject: "A second factor was added",
+        body: format!(
+            "From now on, signing in to the account {name} takes a code of an\nauthenticator app besides the \
+             password. Other sessions were ended.\n\n\
+             If it was not you, somebody else knows your password: set a new one with this\naddress, and ask \
+             whoever runs this site to remove the second factor.\n"
+        ),
+    }
+}
+
+/// Signing in takes no second factor any more.
+pub fn factor_removed(name: Name) -> Text {
+    Text {
+        subject: "The second factor was removed",
+        body: format!(
+            "Signing in to the account {name} takes no more than the password now: its\nauthenticator app and \
+             recovery codes were removed.\n\n\
+             If it was not you, set a new password now and add a second factor again.\n"
+        ),
+    }
+}
+
+/// A recovery code took the place of the app.
+pub fn recovery_code_used(name: Name) -> Text {
+    Text {
+        subject: "A recovery code was used",
+        body: format!(
+            "A recovery code of the account {name} was used in the place of its\nauthenticator app. \
+             It is good for nothing any more.\n\n\
+             If it was not you, somebody else has your password and your codes: set a new\npassword now, \
+             and make new codes.\n"
+        ),
+    }
+}
+
+/// There are new recovery codes.
+pub fn recovery_codes_replaced(name: Name) -> Text {
+    Text {
+        subject: "Your recovery codes were replaced",
+        body: format!(
+            "The account {name} has new recovery codes; the old ones are good for nothing\nany more.\n\n\
+             If it was not you, somebody else has your password and a second factor of\nyours: set a new \
+             password now, and make new codes.\n"
+        ),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn all(name: Name, link: Link) -> [Text; 9] {
+    fn all(name: Name, link: Link) -> [Text; 13] {
         [
             email_verification(name, link),
             email_in_use(),
@@ -188,6 +238,10 @@ mod tests {
             email_changed(name, link),
             email_reverted(name),
             refresh_token_reused(name),
+            factor_added(name),
+            factor_removed(name),
+            recovery_code_used(name),
+            recovery_codes_replaced(name),
         ]
     }
 

@@ -16,7 +16,7 @@ use crate::audit::{self, Entry, Object};
 use crate::clock::{Time, Timestamp};
 use crate::db::{ConnectionTrait, keyset};
 use crate::entity::{account, role_grant};
-use crate::error::{Error, Field, Result};
+use crate::error::{Code, Error, Field, Result};
 use crate::events::{self, Event};
 use crate::http::page::{Limit, Page};
 use crate::http::{Answer, Cache, Claimed, Create, Path, Query};
@@ -279,6 +279,11 @@ fn describe(row: &role_grant::Model, power: &Power) -> serde_json::Value {
     })
 }
 
+/// To those who may not know of it, a grant is not there.
+fn hidden(refused: Error) -> Error {
+    if refused.code == Code::SecondFactorNeeded { refused } else { Error::not_found() }
+}
+
 /// Read a grant
 #[utoipa::path(get, path = "/role-grants/{id}", tag = "roles", params(("id" = RoleGrantId, Path)), responses((status = 200, body = RoleGrantView)), security(("bearer" = [])))]
 async fn read_role_grant(
@@ -289,7 +294,7 @@ async fn read_role_grant(
     actor.require()?;
     let row = store::find(&app.db, id).await?;
     // To others it is not there: who has which grant is no secret of theirs to look for.
-    actor.may(ReadGrants { of: row.account_id }).map_err(|_| Error::not_found())?;
+    actor.may(ReadGrants { of: row.account_id }).map_err(hidden)?;
     Answer::ok(&view(&app.db, row, app.now()).await?, Cache::No)
 }
 
@@ -305,7 +310,7 @@ async fn revoke_role_grant(
     actor.require_fresh_session(app.fresh_since())?;
     let tx = app.begin().await?;
     let grant = store::find(tx.conn(), id).await?;
-    actor.may(ReadGrants { of: grant.account_id }).map_err(|_| Error::not_found())?;
+    actor.may(ReadGrants { of: grant.account_id }).map_err(hidden)?;
     let of = accounts::find_for_update(&tx, grant.account_id).await?;
     let now = app.now();
     let has: Powers = store::powers(tx.conn(), of.id, now).await?;

@@ -6,12 +6,12 @@ use std::path::{Path, PathBuf};
 /// Kinds of file, from left to right. A file may use its own kind and those before it.
 const KINDS: [&[&str]; 11] = [
     &["ids", "clock", "config", "error", "invalid", "text", "historic_date", "markdown"],
-    &["rules", "templates"],
+    &["rules", "templates", "totp"],
     &["entity"],
     &["policy"],
     &["db", "http", "keys", "hashing", "mailer"],
     &["app"],
-    &["store", "checkpoint", "verify", "thread", "throttle", "token", "exchange"],
+    &["store", "checkpoint", "verify", "thread", "throttle", "factors", "token", "exchange"],
     &["api", "actor", "worker"],
     &["router"],
     &["serve"],
@@ -41,16 +41,29 @@ const FEATURES: [&str; 15] = [
 const KNOT: (&[&str], &str) = (&["db", "http"], "app");
 
 /// Libraries, and the kinds of file that call them. Derives are passive and may stand on any value type.
-const HOMES: [(&str, &[&str]); 6] = [
+const HOMES: [(&str, &[&str]); 7] = [
     ("axum::", &["api", "http", "router", "actor", "serve"]),
     ("utoipa_axum::", &["api", "http", "router", "actor", "serve"]),
     (
         "sea_orm::",
-        &["store", "thread", "throttle", "entity", "db", "app", "exchange", "text", "historic_date", "ids"],
+        &[
+            "store",
+            "thread",
+            "throttle",
+            "factors",
+            "entity",
+            "db",
+            "app",
+            "exchange",
+            "text",
+            "historic_date",
+            "ids",
+        ],
     ),
     ("jsonwebtoken::", &["token"]),
     ("argon2::", &["hashing"]),
     ("lettre::", &["mailer"]),
+    ("totp_rs::", &["totp"]),
 ];
 
 /// Derives and helpers of the database library that declare a column type and call nothing.

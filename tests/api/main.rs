@@ -36,6 +36,7 @@ mod conventions;
 mod credentials;
 mod edge;
 mod exchange;
+mod factors;
 mod fuzz;
 mod limits;
 mod mail;

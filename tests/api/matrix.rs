@@ -52,7 +52,12 @@ fn tried_on(operation: &str) -> &'static [On] {
         | "end_current_session"
         | "reauthenticate"
         | "list_tokens"
-        | "create_token" => &[On::Itself],
+        | "create_token"
+        | "read_factors"
+        | "create_totp"
+        | "confirm_totp"
+        | "remove_totp"
+        | "replace_recovery_codes" => &[On::Itself],
         "read_profile" | "list_role_grants" | "create_role_grant" | "read_role_grant"
         | "revoke_role_grant" | "end_session" | "revoke_token" => &[On::Alices],
         "read_topic" | "revise_topic" | "read_thread" | "create_post" => &[On::Open, On::Draft],
@@ -80,6 +85,8 @@ fn body(operation: &str, number: usize, who: &Role) -> Option<Value> {
         "request_email_change" => json!({ "email": format!("{number}@example.net"), "password": PASSWORD }),
         "change_password" => json!({ "current_password": PASSWORD, "new_password": PASSWORD }),
         "reauthenticate" => json!({ "password": PASSWORD }),
+        "confirm_totp" => json!({ "code": "000000" }),
+        "remove_totp" | "replace_recovery_codes" => json!({ "totp_code": "000000" }),
         "create_token" => {
             json!({ "name": "A script", "scopes": ["read"], "expires_at": "2026-02-01T00:00:00Z" })
         }

@@ -40,6 +40,12 @@ fn body(method: &Method, path: &str) -> Option<Value> {
             "POST",
             "/email-verifications/confirmation" | "/email-changes/confirmation" | "/email-changes/reversion",
         ) => json!({ "token": EMAIL_TOKEN }),
+        ("POST", "/me/tokens") => {
+            json!({ "name": "A script", "scopes": ["read"], "expires_at": "2030-01-01T00:00:00Z" })
+        }
+        ("POST", "/sessions/current/reauthentication") => json!({ "password": PASSWORD }),
+        ("POST", "/me/totp/confirmation") => json!({ "code": "123456" }),
+        ("POST", "/me/totp/removal" | "/me/recovery-codes") => json!({ "totp_code": "123456" }),
         ("PATCH", "/me") => json!({ "bio": "Away." }),
         _ => return None,
     })

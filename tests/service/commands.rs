@@ -3,7 +3,10 @@
 use std::fs;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{SystemTime, UNIX_EPOCH};
 
+use aws_lc_rs::hmac;
+use data_encoding::BASE32_NOPAD;
 use expect_test::expect;
 use serde_json::{Value, json};
 
@@ -27,7 +30,7 @@ fn help_says_what_there_is() {
           migrate      Bring the database's schema up to date
           import       Load a debate from a file
           export       Write a debate to standard output
-          admin        Manage administrators
+          admin        Make administrators, and help people back in
           audit        Look at the audit log
           openapi      Print the OpenAPI document
           schema       Print the JSON Schema of debate files
@@ -155,6 +158,33 @@ async fn an_administrator_is_made_beside_a_running_server() {
     let account = alice.get("/me").await.is(200);
     assert_eq!(account.text("/role"), "administrator");
     folder.run(create, PASSWORD).refused("taken");
+    server.stop();
+}
+
+#[tokio::test]
+async fn m5_a_second_factor_that_was_lost_is_removed_on_the_command_line() {
+    let folder = Folder::new();
+    let server = folder.serve();
+    let alice = server.member("alice").await;
+    let remove = |username: &str| folder.run(["admin", "remove-factors", "--username", username], "");
+    remove("nobody").refused("Nobody is called \"nobody\"");
+    remove("alice").refused("alice has no second factor");
+    let secret = alice.post("/me/totp", &json!({})).await.is(201).text("/secret");
+    let secret = BASE32_NOPAD.decode(secret.as_bytes()).unwrap();
+    // RFC 6238, with the clock that the server has.
+    let step = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs() / 30;
+    let key = hmac::Key::new(hmac::HMAC_SHA1_FOR_LEGACY_USE_ONLY, &secret);
+    let mac = hmac::sign(&key, &step.to_be_bytes());
+    let at = usize::from(mac.as_ref()[19] & 15);
+    let number = u32::from_be_bytes(mac.as_ref()[at..at + 4].try_into().unwrap()) & 0x7fff_ffff;
+    let code = format!("{:06}", number % 1_000_000);
+    alice.post("/me/totp/confirmation", &json!({ "code": code })).await.is(200);
+    let password = json!({ "login": "alice", "password": PASSWORD });
+    let refused = server.guest().post("/sessions", &password).await.is(401);
+    assert_eq!(refused.text("/code"), "second_factor_required");
+    let done = remove("alice").succeeded();
+    assert_eq!(done.out, "alice signs in with the password alone now.\n");
+    server.guest().post("/sessions", &password).await.is(201);
     server.stop();
 }
 

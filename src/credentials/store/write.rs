@@ -65,6 +65,10 @@ fn saying(kind: MailKind, settings: &config::Mail) -> Saying {
         MailKind::EmailChangeRequested => Saying::Notice(mails::email_change_requested),
         MailKind::EmailReverted => Saying::Notice(mails::email_reverted),
         MailKind::RefreshTokenReused => Saying::Notice(mails::refresh_token_reused),
+        MailKind::FactorAdded => Saying::Notice(mails::factor_added),
+        MailKind::FactorRemoved => Saying::Notice(mails::factor_removed),
+        MailKind::RecoveryCodeUsed => Saying::Notice(mails::recovery_code_used),
+        MailKind::RecoveryCodesReplaced => Saying::Notice(mails::recovery_codes_replaced),
     }
 }
 

@@ -1,4 +1,6 @@
-//! Sessions on the wire.
+//! Sessions, tokens and second factors on the wire.
+
+mod second_factors;
 
 use axum::extract::State;
 use axum::http::HeaderMap;
@@ -9,7 +11,8 @@ use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use super::rules::{Scope, TokenName};
+use super::factors::{self, Check};
+use super::rules::{CodeAttempt, FactorProof, Scope, TokenName};
 use super::store::{self, RefreshToken, Refreshed};
 use super::throttle::{self, Subject};
 use super::token;
@@ -19,7 +22,7 @@ use crate::app::App;
 use crate::audit::rules::Outcome;
 use crate::audit::{self, Entry, Object};
 use crate::clock::{Time, Timestamp};
-use crate::db::keyset;
+use crate::db::{Tx, keyset};
 use crate::entity::{personal_access_token, session};
 use crate::error::{Code, Error, Field, Result};
 use crate::events::{self, Event};
@@ -41,6 +44,14 @@ struct Credentials {
     login: String,
     #[schema(value_type = String, format = "password")]
     password: PasswordAttempt,
+    /// Six digits, where the account has an authenticator app. Not looked at where it has none.
+    #[serde(default)]
+    #[schema(value_type = Option<String>, format = "password", min_length = 1, max_length = 64)]
+    totp_code: Option<CodeAttempt>,
+    /// Instead of it, one of the account's recovery codes.
+    #[serde(default)]
+    #[schema(value_type = Option<String>, format = "password", min_length = 1, max_length = 64)]
+    recovery_code: Option<CodeAttempt>,
 }
 
 /// Tokens, and whose they are.
@@ -90,9 +101,37 @@ async fn tokens(
     })
 }
 
+/// What an entry says of the second factor that was shown.
+fn shown(passed: bool, proof: Option<&FactorProof>) -> serde_json::Value {
+    match proof.filter(|_| passed) {
+        Some(proof) => serde_json::json!({ "second_factor": proof.kind() }),
+        None => serde_json::Value::Null,
+    }
+}
+
+/// Undoes what was done so far and records that the second factor was not shown. The attempt stays counted.
+async fn refuse_factor(
+    app: &App,
+    tx: Tx,
+    entry: Entry,
+    check: &Check,
+    proof: Option<&FactorProof>,
+) -> Result<Error> {
+    drop(tx);
+    let data = serde_json::json!({ "second_factor": proof.map_or("missing", FactorProof::kind) });
+    audit::record_alone(app, Entry { outcome: Outcome::Refused, data, ..entry }).await?;
+    Ok(match check {
+        Check::Missing => Code::SecondFactorRequired
+            .error("Send the same with the app's `totp_code`, or with a `recovery_code`."),
+        _ => Code::WrongSecondFactor
+            .error("A code is good once and for about a minute: wait for the next one, and mind the clock of the device."),
+    })
+}
+
 /// Sign in
 ///
-/// Unknown accounts and wrong passwords get the same answer, after the same work.
+/// Unknown accounts and wrong passwords get the same answer, after the same work. Where the password is right
+/// and the account has a second factor, a code of it is needed in the same request.
 #[utoipa::path(post, path = "/sessions", tag = "sessions", request_body = Credentials, responses((status = 201, body = SignedInView)), security(()))]
 async fn create_session(
     State(app): State<App>,
@@ -100,6 +139,7 @@ async fn create_session(
     headers: HeaderMap,
     create: Create<Credentials>,
 ) -> Result<Answer> {
+    let proof = FactorProof::read(create.input.totp_code.clone(), create.input.recovery_code.clone())?;
     let account = accounts::find_by_login(&app.db, &create.input.login).await?;
     let subject = Subject::new(account.as_ref().map(|account| account.id), &create.input.login);
     throttle::attempt(&app, &subject).await?;
@@ -142,10 +182,22 @@ async fn create_session(
         accounts::store_password_hash(&tx, account.id, old, new).await?;
     }
     accounts::hold_unchanged(&tx, &account).await?;
+    let second_factor = match factors::check(&app, &tx, &account, proof.as_ref()).await? {
+        Check::NotAsked => false,
+        Check::Passed => true,
+        refused => {
+            let entry = Entry {
+                client: Some(guest.address()),
+                object: Some(Object::account(account.id)),
+                ..Entry::of("sign_in")
+            };
+            return Err(refuse_factor(&app, tx, entry, &refused, proof.as_ref()).await?);
+        }
+    };
     let user_agent = headers.get(USER_AGENT).and_then(|value| value.to_str().ok());
     let user_agent = user_agent.map(|value| value.chars().take(200).collect());
     let (session, refresh_token) =
-        store::begin(&app, &tx, &account, user_agent, guest.address().to_string()).await?;
+        store::begin(&app, &tx, &account, user_agent, guest.address().to_string(), second_factor).await?;
     let event = Event {
         kind: "session_began",
         actor_id: Some(account.id),
@@ -162,6 +214,7 @@ async fn create_session(
         session_id: Some(session.id),
         client: Some(guest.address()),
         object: Some(Object::session(session.id)),
+        data: shown(second_factor, proof.as_ref()),
         ..Entry::of("sign_in")
     };
     audit::record(&app, &tx, entry).await?;
@@ -328,12 +381,20 @@ async fn end_all_sessions(
 struct Reauthentication {
     #[schema(value_type = String, format = "password")]
     password: PasswordAttempt,
+    /// Six digits, where the account has an authenticator app. Not looked at where it has none.
+    #[serde(default)]
+    #[schema(value_type = Option<String>, format = "password", min_length = 1, max_length = 64)]
+    totp_code: Option<CodeAttempt>,
+    /// Instead of it, one of the account's recovery codes.
+    #[serde(default)]
+    #[schema(value_type = Option<String>, format = "password", min_length = 1, max_length = 64)]
+    recovery_code: Option<CodeAttempt>,
 }
 
 /// Prove again who one is
 ///
 /// What is dear to lose, such as making a personal access token, asks for a proof that is not older than ten
-/// minutes; signing in is one.
+/// minutes; signing in is one. Where the account has a second factor, it is part of the proof.
 #[utoipa::path(post, path = "/sessions/current/reauthentication", tag = "sessions", request_body = Reauthentication, responses((status = 204)), security(("bearer" = [])))]
 async fn reauthenticate(
     State(app): State<App>,
@@ -341,18 +402,30 @@ async fn reauthenticate(
     Body(proof): Body<Reauthentication>,
 ) -> Result<Answer> {
     let (own, session) = actor.require_session()?;
+    let factor = FactorProof::read(proof.totp_code, proof.recovery_code)?;
     let account = accounts::require(&app.db, own.id).await?;
     let object = Some(Object::account(own.id));
-    if !throttle::proves(&app, &account, &proof.password).await? {
+    let Some(subject) = throttle::is_password(&app, &account, &proof.password).await? else {
         let entry = Entry { object, outcome: Outcome::Refused, ..actor.entry("reauthenticate") };
         audit::record_alone(&app, entry).await?;
         return Err(Code::WrongCredentials.error("Mind capitals in the password."));
-    }
+    };
     let tx = app.begin().await?;
-    store::note_authentication(&tx, session, app.now()).await?;
+    accounts::hold_unchanged(&tx, &account).await?;
+    let second_factor = match factors::check(&app, &tx, &account, factor.as_ref()).await? {
+        Check::NotAsked => false,
+        Check::Passed => true,
+        refused => {
+            let entry = Entry { object, ..actor.entry("reauthenticate") };
+            return Err(refuse_factor(&app, tx, entry, &refused, factor.as_ref()).await?);
+        }
+    };
+    throttle::succeeded(&app, &tx, &subject).await?;
+    store::note_authentication(&tx, session, second_factor, app.now()).await?;
     let event = Event { kind: "session_reauthenticated", subject_id: Some(session.0), ..actor.event() };
     events::record(&app, &tx, event).await?;
-    audit::record(&app, &tx, Entry { object, ..actor.entry("reauthenticate") }).await?;
+    let data = shown(second_factor, factor.as_ref());
+    audit::record(&app, &tx, Entry { object, data, ..actor.entry("reauthenticate") }).await?;
     tx.commit().await?;
     Ok(Answer::none())
 }
@@ -427,20 +500,28 @@ impl NewToken {
 
 /// Make a personal access token
 ///
-/// For a bot or a script. Asks for a proof of who asks that is not older than ten minutes.
+/// For a bot or a script. Asks for a proof of who asks that is not older than ten minutes; for the scope
+/// `moderate`, one with a second factor, where powers need that.
 #[utoipa::path(post, path = "/me/tokens", tag = "sessions", request_body = NewToken, responses((status = 201, body = MadeToken)), security(("bearer" = [])))]
 async fn create_token(State(app): State<App>, actor: Actor, create: Create<NewToken>) -> Result<Answer> {
-    actor.require_fresh_session(app.fresh_since())?;
+    let (own, _) = actor.require_fresh_session(app.fresh_since())?;
     let permit = actor.may(CreateToken)?;
     create.input.check(app.now())?;
+    let second_factor = own.passed_second_factor();
+    let uses_powers = create.input.scopes.contains(&Scope::Moderate);
+    if uses_powers && !second_factor && app.config.auth.require_second_factor_for_staff {
+        return Err(Code::SecondFactorNeeded
+            .error("A token with the scope `moderate` is made in a session that passed a second factor."));
+    }
     let tx = app.begin().await?;
     let (new, claimed) = create.claim(&app, &tx, &actor).await?;
     let once = match claimed {
         Claimed::Before(answer) => return Ok(answer),
         Claimed::Now(once) => once,
     };
+    let expires_at = new.expires_at.into();
     let (made, token) =
-        store::make_token(&app, &tx, &permit, &new.name, &new.scopes, new.expires_at.into()).await?;
+        store::make_token(&app, &tx, &permit, &new.name, &new.scopes, expires_at, second_factor).await?;
     let data = serde_json::json!({ "scopes": new.scopes });
     let event =
         Event { kind: "token_created", subject_id: Some(made.id.0), data: data.clone(), ..actor.event() };
@@ -499,7 +580,7 @@ async fn revoke_token(State(app): State<App>, actor: Actor, Path(id): Path<Token
     Ok(Answer::none())
 }
 
-/// Every path about sessions and tokens.
+/// Every path about sessions, tokens and second factors.
 pub fn router() -> OpenApiRouter<App> {
     OpenApiRouter::new()
         .routes(routes!(list_sessions, create_session, end_all_sessions))
@@ -509,4 +590,5 @@ pub fn router() -> OpenApiRouter<App> {
         .routes(routes!(end_session))
         .routes(routes!(list_tokens, create_token))
         .routes(routes!(revoke_token))
+        .merge(second_factors::router())
 }
