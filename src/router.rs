@@ -23,7 +23,7 @@ use crate::audit::{self, Entry};
 use crate::error::{Code, Error, Result};
 use crate::http::limits::Guest;
 use crate::http::{Answer, AskedBy, Cache, Path, code_of, middleware, openapi};
-use crate::{accounts, auth, credentials, db, posts, roles, topics, votes};
+use crate::{accounts, auth, credentials, db, own_data, posts, roles, topics, votes};
 
 #[derive(utoipa::OpenApi)]
 #[openapi(
@@ -37,6 +37,7 @@ use crate::{accounts, auth, credentials, db, posts, roles, topics, votes};
         (name = "roles", description = "Who may do more than take part"),
         (name = "sessions", description = "Signing in and out"),
         (name = "credentials", description = "Passwords and addresses: changing, recovering and confirming them"),
+        (name = "own data", description = "A copy of all that is kept of a person, and erasing it"),
         (name = "topics", description = "The questions under debate"),
         (name = "posts", description = "Arguments, their threads and relations"),
         (name = "votes", description = "Judging arguments on two axes"),
@@ -54,6 +55,7 @@ fn api() -> (Router<App>, OpenApi) {
         .merge(topics::router())
         .merge(posts::router())
         .merge(votes::router())
+        .merge(own_data::router())
         .routes(routes!(read_openapi));
     let (router, document) = OpenApiRouter::with_openapi(Document::openapi())
         .nest("/api/v1", versioned)

@@ -14,6 +14,7 @@ mod m20261124_000003_audit;
 mod m20261124_000004_roles;
 mod m20261124_000005_names;
 mod m20261124_000006_tokens;
+mod m20261124_000008_own_data;
 
 /// Applies and reverts the changes in order.
 #[derive(Debug)]
@@ -31,6 +32,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261124_000004_roles::Migration),
             Box::new(m20261124_000005_names::Migration),
             Box::new(m20261124_000006_tokens::Migration),
+            Box::new(m20261124_000008_own_data::Migration),
         ]
     }
 }

@@ -16,5 +16,5 @@ mod throttle;
 pub mod token;
 
 pub use api::router;
-pub use store::{end_all, revoke_all_tokens};
+pub use store::{end_all, erase, forget_addresses, revoke_all_tokens};
 pub use throttle::{clear_failures, forget_unknown, proves};

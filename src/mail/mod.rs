@@ -11,10 +11,11 @@ mod store;
 mod templates;
 
 pub use store::{
-    CHANNEL, Content, Order, Outcome, Taken, finish, forget_finished, keep_message, next_due, order, put_off,
-    take,
+    CHANNEL, Content, Order, Outcome, Taken, erase, finish, forget_finished, keep_message, next_due, order,
+    put_off, take,
 };
 pub use templates::{
-    Link, Name, Text, email_change, email_change_requested, email_changed, email_in_use, email_reverted,
-    email_verification, password_changed, password_reset, refresh_token_reused,
+    Link, Name, Page, Text, email_change, email_change_requested, email_changed, email_in_use,
+    email_reverted, email_verification, erasure_cancelled, erasure_requested, export_ready, password_changed,
+    password_reset, refresh_token_reused,
 };

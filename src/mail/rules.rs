@@ -32,6 +32,15 @@ pub enum MailKind {
     /// To an account's address: a refresh token was used twice.
     #[sea_orm(string_value = "refresh_token_reused")]
     RefreshTokenReused,
+    /// To an account's address: the copy of their data can be had.
+    #[sea_orm(string_value = "export_ready")]
+    ExportReady,
+    /// To an account's address: the account is to be erased.
+    #[sea_orm(string_value = "erasure_requested")]
+    ErasureRequested,
+    /// To an account's address: the account stays.
+    #[sea_orm(string_value = "erasure_cancelled")]
+    ErasureCancelled,
 }
 
 /// How long to wait after so many failures: twice as long each time, from `first` up to `longest`, and up to

@@ -41,6 +41,7 @@ mod limits;
 mod mail;
 mod names;
 mod openapi;
+mod own_data;
 mod policy;
 mod posts;
 mod roles;
