@@ -284,10 +284,7 @@ async fn d2_names_of_erased_accounts_are_nobodys_for_a_year() {
     }
     // Nor does anybody pass for an erased account.
     registers("deleted-alice").await.refuses(&[("username", "reserved")]);
-    bob_later
-        .put("/me/username", json!({ "username": "de1eted-bob" }))
-        .await
-        .refuses(&[("username", "reserved")]);
+    bob.put("/me/username", json!({ "username": "de1eted-bob" })).await.refuses(&[("username", "reserved")]);
     app.app.clock.advance(TimeDelta::days(9));
     registers("canary.a1ice").await.is(201);
     tidy(&app.app).await.unwrap();
