@@ -24,6 +24,8 @@ pub struct Config {
     pub database: Database,
     /// People and their names.
     pub accounts: Accounts,
+    /// What people can ask of their own data.
+    pub own_data: OwnData,
     /// What trust levels take.
     pub trust: Trust,
     /// Tokens and sessions.
@@ -116,6 +118,20 @@ pub struct Accounts {
     pub rename_interval_days: u32,
     /// Whether only those take part in debates who have confirmed their address.
     pub require_verified_email: bool,
+    /// For how long it is kept from where somebody signed in, in days.
+    pub address_days: u32,
+}
+
+/// What people can ask of their own data.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct OwnData {
+    /// For how long the copy of somebody's data can be had, in hours.
+    pub export_kept_hours: u32,
+    /// How large such a copy may be, in bytes.
+    pub export_limit_bytes: usize,
+    /// The time between asking for an account to be erased and doing it, in days.
+    pub erasure_grace_days: u32,
 }
 
 /// What trust levels take: the age of an account in days, accepted posts, and praised ones; see `trust::rules`.
@@ -220,6 +236,8 @@ pub struct RateLimits {
     pub sign_in_failures: u32,
     /// New accounts an hour from one address.
     pub register_per_hour: u32,
+    /// Copies of their data a day that one account asks for.
+    pub export_per_day: u32,
     /// Mails an hour to one mail address, for each route that sends any.
     pub mail_per_recipient: u32,
     /// Mails an hour that one account causes, for each route that sends any.
@@ -543,6 +561,8 @@ impl Config {
             ("rate_limits.sign_in_per_minute", limits.sign_in_per_minute.into()),
             ("rate_limits.sign_in_failures", limits.sign_in_failures.into()),
             ("rate_limits.register_per_hour", limits.register_per_hour.into()),
+            ("rate_limits.export_per_day", limits.export_per_day.into()),
+            ("own_data.export_limit_bytes", self.own_data.export_limit_bytes as u64),
             ("rate_limits.mail_per_recipient", limits.mail_per_recipient.into()),
             ("rate_limits.mail_per_account", limits.mail_per_account.into()),
             ("rate_limits.mail_per_address", limits.mail_per_address.into()),
@@ -574,6 +594,13 @@ impl Config {
             "rate_limits.sign_in_failures must be at most 50; it is {}",
             limits.sign_in_failures
         );
+        for (name, value, most) in [
+            ("accounts.address_days", self.accounts.address_days, 90),
+            ("own_data.export_kept_hours", self.own_data.export_kept_hours, 168),
+            ("own_data.erasure_grace_days", self.own_data.erasure_grace_days, 30),
+        ] {
+            ensure!((1..=most).contains(&value), "{name} must be from 1 to {most}; it is {value}");
+        }
         tracing_subscriber::EnvFilter::try_new(&self.log.filter).context("log.filter cannot be read")?;
         Ok(())
     }

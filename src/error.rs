@@ -112,6 +112,10 @@ codes! {
     SecondFactorExists = 409 "second_factor_exists" "There is a second factor already";
     /// An account has as many personal access tokens as it may have.
     TooManyTokens = 409 "too_many_tokens" "You have as many tokens as you may have";
+    /// Erasing an account is asked for once.
+    ErasurePending = 409 "erasure_pending" "This account is to be erased already";
+    /// The copy of somebody's data is not ready.
+    ExportNotReady = 409 "export_not_ready" "The copy of your data is not ready";
     /// The first request with this key is still at work.
     IdempotencyKeyInUse = 409 "idempotency_key_in_use" "The first request with this key is still at work";
     /// A token from a mail that was used.

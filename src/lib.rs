@@ -33,6 +33,7 @@ pub mod credentials;
 pub mod events;
 pub mod exchange;
 pub mod mail;
+pub mod own_data;
 pub mod posts;
 pub mod ranking;
 pub mod roles;

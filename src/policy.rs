@@ -145,7 +145,8 @@ impl Actor {
     /// 401 where nobody signed in, else what the policy says.
     pub fn may<A: Action>(&self, act: A) -> Result<Permit<A>> {
         let account = self.require_scope(A::SCOPE)?;
-        if account.state != AccountState::Active {
+        let of_right = A::OF_RIGHT && account.state == AccountState::Suspended;
+        if account.state != AccountState::Active && !of_right {
             return Err(Code::NotAllowed.error("This account is suspended."));
         }
         if A::TAKES_PART && !account.takes_part {
@@ -215,6 +216,9 @@ pub trait Action {
     /// what one wrote.
     const TAKES_PART: bool = true;
 
+    /// Whether people may do it who are suspended, since the law says that everybody may.
+    const OF_RIGHT: bool = false;
+
     /// Whether this actor, who is signed in, may do it.
     ///
     /// # Errors
@@ -242,6 +246,11 @@ impl<A> Permit<A> {
         Self { act, by: owner }
     }
 
+    /// The permit of somebody who had it when they asked, for background work to do later what they asked for.
+    pub(crate) fn deferred(act: A, owner: AccountId) -> Self {
+        Self { act, by: owner }
+    }
+
     /// What was permitted.
     pub fn act(&self) -> &A {
         &self.act
@@ -266,7 +275,38 @@ impl Action for EditAccount<'_> {
     const TAKES_PART: bool = false;
 
     fn decide(&self, who: &Actor) -> Result<()> {
-        allow_if(who.is(Some(self.0.id)), Code::NotAllowed, "Only its owner changes an account.")
+        allow_if(who.is(Some(self.0.id)), Code::NotAllowed, "Only its owner changes an account.")?;
+        // Who asked while it was there may come too late.
+        allow_if(self.0.state != AccountState::Deleted, Code::NotAllowed, "This account was erased.")
+    }
+}
+
+/// Have a copy of all that is kept of oneself.
+#[derive(Debug)]
+pub struct ExportAccount<'a>(pub &'a account::Model);
+
+impl Action for ExportAccount<'_> {
+    const SCOPE: Scope = Scope::Profile;
+    const TAKES_PART: bool = false;
+    const OF_RIGHT: bool = true;
+
+    fn decide(&self, who: &Actor) -> Result<()> {
+        allow_if(who.is(Some(self.0.id)), Code::NotAllowed, "Only its owner has a copy of an account.")
+    }
+}
+
+/// Have one's own account erased, and take that back.
+#[derive(Debug)]
+pub struct EraseAccount<'a>(pub &'a account::Model);
+
+impl Action for EraseAccount<'_> {
+    const SCOPE: Scope = Scope::Profile;
+    const TAKES_PART: bool = false;
+    const OF_RIGHT: bool = true;
+
+    fn decide(&self, who: &Actor) -> Result<()> {
+        allow_if(who.is(Some(self.0.id)), Code::NotAllowed, "Only its owner has an account erased.")?;
+        allow_if(self.0.state != AccountState::Deleted, Code::NotAllowed, "This account was erased.")
     }
 }
 

@@ -23,7 +23,7 @@ use crate::audit::{self, Entry};
 use crate::error::{Code, Error, Result};
 use crate::http::limits::Guest;
 use crate::http::{Answer, AskedBy, Cache, Path, code_of, middleware, openapi};
-use crate::{accounts, auth, credentials, db, posts, roles, topics, votes};
+use crate::{accounts, auth, credentials, db, own_data, posts, roles, topics, votes};
 
 #[derive(utoipa::OpenApi)]
 #[openapi(
@@ -38,6 +38,7 @@ use crate::{accounts, auth, credentials, db, posts, roles, topics, votes};
         (name = "sessions", description = "Signing in and out"),
         (name = "factors", description = "Authenticator apps and recovery codes"),
         (name = "credentials", description = "Passwords and addresses: changing, recovering and confirming them"),
+        (name = "own data", description = "A copy of all that is kept of a person, and erasing it"),
         (name = "topics", description = "The questions under debate"),
         (name = "posts", description = "Arguments, their threads and relations"),
         (name = "votes", description = "Judging arguments on two axes"),
@@ -55,6 +56,7 @@ fn api() -> (Router<App>, OpenApi) {
         .merge(topics::router())
         .merge(posts::router())
         .merge(votes::router())
+        .merge(own_data::router())
         .routes(routes!(read_openapi));
     let (router, document) = OpenApiRouter::with_openapi(Document::openapi())
         .nest("/api/v1", versioned)

@@ -17,6 +17,7 @@ use crate::keys::random;
 use crate::mail::rules::backoff;
 use crate::mail::{self, Content, Outcome, Taken};
 use crate::mailer::{Failure, Message};
+use crate::own_data;
 use crate::ranking;
 use crate::roles;
 use crate::trust;
@@ -30,6 +31,9 @@ const REST: Duration = Duration::from_mins(5);
 /// How long it rests at most before it looks for mail, should nobody call.
 const MAIL_REST: Duration = Duration::from_mins(1);
 
+/// How long it rests at most before it looks for copies to prepare and accounts to erase.
+const OWN_DATA_REST: Duration = Duration::from_mins(1);
+
 /// Does what is due, rests, and starts again, until it is told to stop. Stopping waits for a mail that is
 /// being handed over.
 pub async fn run(app: App, stop: watch::Receiver<()>) {
@@ -40,7 +44,7 @@ pub async fn run(app: App, stop: watch::Receiver<()>) {
             _ = told.changed() => {}
         }
     };
-    tokio::join!(tidying, deliver(&app, stop));
+    tokio::join!(tidying, deliver(&app, stop.clone()), see_to_own_data(&app, stop));
 }
 
 async fn tidy_up(app: &App) {
@@ -83,7 +87,9 @@ pub async fn tidy(app: &App) -> Result<u64> {
             + roles::forget_expired(app, &tx).await?
             + accounts::forget_released(app, &tx).await?
             + credentials::forget_expired_tokens(app, &tx).await?
-            + mail::forget_finished(app, &tx).await?;
+            + mail::forget_finished(app, &tx).await?
+            + own_data::forget_expired(app, &tx).await?
+            + auth::forget_addresses(app, &tx).await?;
         tx.commit().await?;
         forgotten += lot;
         if lot < LOT {
@@ -131,6 +137,55 @@ async fn deliver(app: &App, mut stop: watch::Receiver<()>) {
             _ = stop.changed() => {}
         }
     }
+}
+
+/// Prepares copies of data and erases accounts as soon as that is asked for, or due.
+async fn see_to_own_data(app: &App, mut stop: watch::Receiver<()>) {
+    let mut bell = None;
+    while matches!(stop.has_changed(), Ok(false)) {
+        if bell.is_none() {
+            // Before looking, so that nothing is asked for in between unheard.
+            bell = Bell::listen(&app.db, own_data::CHANNEL).await.ok();
+        }
+        let rest = match own_data_next(app).await {
+            Ok(true) => continue,
+            Ok(false) => match own_data::next_due(&app.db).await {
+                Ok(Some(due)) => (due - app.now()).to_std().unwrap_or_default().min(OWN_DATA_REST),
+                _ => OWN_DATA_REST,
+            },
+            Err(error) => {
+                let cause = error.source.as_ref().map(|cause| format!("{cause:#}"));
+                tracing::warn!(%error, cause, "preparing a copy of data, or erasing an account; will try again in {OWN_DATA_REST:?}");
+                tokio::select! {
+                    () = tokio::time::sleep(OWN_DATA_REST) => {}
+                    _ = stop.changed() => {}
+                }
+                continue;
+            }
+        };
+        let called = async {
+            match &mut bell {
+                Some(listening) => listening.rings().await.is_ok(),
+                None => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            () = tokio::time::sleep(rest) => {}
+            heard = called => if !heard { bell = None },
+            _ = stop.changed() => {}
+        }
+    }
+}
+
+/// Prepares the next copy of somebody's data, or erases the next account, and says whether there was any.
+///
+/// # Errors
+/// The database is away, or an account cannot be erased yet. It is tried again.
+pub async fn own_data_next(app: &App) -> Result<bool> {
+    // A copy that cannot be prepared holds up no erasure.
+    let prepared = own_data::prepare_next(app).await;
+    let erased = own_data::erase_next(app).await?;
+    Ok(prepared? || erased)
 }
 
 /// What came of looking for a mail to hand over.

@@ -100,6 +100,7 @@ async fn create_account(
     let Registration { username, email, password } = &create.input;
     refuse_guessable(password, [username.as_str(), email.as_str()])
         .map_err(|refused| Error::invalid("password", refused))?;
+    username.refuse_tombstone().map_err(|refused| Error::invalid("username", refused))?;
     limits::mail(&app, MailRoute::Registration, &email.key(), None, guest.address()).await?;
     let password_hash = app.hasher.hash(password.expose().clone()).await?;
     let tx = app.begin().await?;
@@ -119,7 +120,7 @@ async fn create_account(
         display_name: None,
         role: Role::Member,
     };
-    store::insert(&tx, account, app.now()).await?;
+    store::insert(&app, &tx, account, app.now()).await?;
     let event =
         Event { kind: "account_created", actor_id: Some(id), subject_id: Some(id.0), ..Event::default() };
     events::record(&app, &tx, event).await?;
@@ -234,6 +235,7 @@ async fn rename_own_account(
     if account.username == renaming.username.as_str() {
         return Err(Error::field("username", "unchanged", "This is the username already."));
     }
+    renaming.username.refuse_tombstone().map_err(|refused| Error::invalid("username", refused))?;
     let account = store::rename(&app, &tx, &permit, &renaming.username).await?;
     let event = Event { kind: "account_renamed", subject_id: Some(id.0), ..actor.event() };
     events::record(&app, &tx, event).await?;

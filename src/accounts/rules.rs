@@ -167,7 +167,28 @@ pub const RESERVED: [&str; 92] = [
 static RESERVED_SKELETONS: LazyLock<HashSet<String>> =
     LazyLock::new(|| RESERVED.into_iter().map(skeleton).collect());
 
+/// What the names of erased accounts begin with.
+const TOMBSTONE: &str = "deleted-";
+
 impl Username {
+    /// The name of an erased account, made of the random part of its identifier.
+    pub fn tombstone(id: crate::ids::AccountId) -> Self {
+        let (_, _, _, [_, _, rest @ ..]) = id.0.as_fields();
+        let number = rest.iter().fold(0_u64, |number, byte| (number << 8) | u64::from(*byte));
+        Self(format!("{TOMBSTONE}{number:012x}"))
+    }
+
+    /// Refuses a name that would pass for that of an erased account. Imported debates may have such names.
+    ///
+    /// # Errors
+    /// `reserved`.
+    pub fn refuse_tombstone(&self) -> Result<(), Invalid> {
+        if self.skeleton().starts_with(&skeleton(TOMBSTONE)) {
+            return Err(Invalid::new("reserved", "Names like this are those of deleted accounts."));
+        }
+        Ok(())
+    }
+
     /// What this name looks like: names with the same skeleton must not exist beside each other.
     ///
     /// The skeleton of Unicode Technical Standard 39, §4. It is for comparison only, and another version of

@@ -14,10 +14,10 @@ use super::rules::{AccountKind, AccountState, Email, Role, Username};
 use crate::app::App;
 use crate::clock::Time;
 use crate::db::{OnConstraint, Tx, insert as insert_row, one, sql, update};
-use crate::entity::account;
+use crate::entity::{account, erased_username, username_history};
 use crate::error::{Code, Error, Result};
 use crate::ids::AccountId;
-use crate::policy::{EditAccount, Permit};
+use crate::policy::{EditAccount, EraseAccount, Permit};
 
 /// Who wrote something, as readers see it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
@@ -53,7 +53,7 @@ pub struct NewAccount {
 ///
 /// # Errors
 /// 409 where somebody has the name, or one that looks like it.
-pub async fn insert(tx: &Tx, new: NewAccount, now: Time) -> Result<()> {
+pub async fn insert(app: &App, tx: &Tx, new: NewAccount, now: Time) -> Result<()> {
     let row = account::Model {
         id: new.id,
         username_skeleton: new.username.skeleton(),
@@ -73,19 +73,90 @@ pub async fn insert(tx: &Tx, new: NewAccount, now: Time) -> Result<()> {
         created_at: now,
         updated_at: now,
     };
-    unless_taken(insert_row(tx, row).await)
+    let skeleton = row.username_skeleton.clone();
+    unless_taken(insert_row(tx, row).await)?;
+    refuse_erased(app, tx, &skeleton).await
+}
+
+fn had_lately() -> Error {
+    Code::UsernameTaken.error("Somebody had this username within the last year, or one that looks like it.")
+}
+
+/// Stands for a name that an erased account had.
+fn erased_hash(app: &App, skeleton: &str) -> Vec<u8> {
+    app.keys.pseudonym("erased usernames", skeleton.as_bytes()).to_vec()
+}
+
+/// Refuses a name that an erased account had within a year. Asked once the row has the name: two who want
+/// one name wait for each other at its index, and whoever comes second must see what the first one gave up.
+async fn refuse_erased(app: &App, tx: &Tx, skeleton: &str) -> Result<()> {
+    let released = erased_username::Entity::find_by_id(erased_hash(app, skeleton))
+        .filter(erased_username::Column::ReleasedAt.gt(app.now() - YEAR))
+        .one(tx.conn())
+        .await?;
+    if released.is_some() { Err(had_lately()) } else { Ok(()) }
+}
+
+/// For how long the names of erased accounts are nobody's.
+const YEAR: TimeDelta = TimeDelta::days(365);
+
+/// Removes everything that an account says of a person. The row stays under the name of a deleted account: what
+/// it wrote has an author, its votes are counted, and nobody learns by it who that was. For a year nobody gets a
+/// name it had, as far as that can be said without keeping the name.
+///
+/// # Errors
+/// The database is away.
+pub async fn erase(app: &App, tx: &Tx, permit: &Permit<EraseAccount<'_>>) -> Result<()> {
+    let now = app.now();
+    let row = permit.act().0.clone();
+    let id = row.id;
+    let tombstone = Username::tombstone(id);
+    let version = row.version + 1;
+    update(
+        tx,
+        account::Model {
+            id,
+            username_skeleton: tombstone.skeleton(),
+            username: tombstone.to_string(),
+            kind: row.kind,
+            email: None,
+            email_key: None,
+            email_verified_at: None,
+            password_hash: None,
+            // Whoever proved the password a moment ago signs in no more.
+            password_changed_at: Some(now),
+            display_name: None,
+            bio: None,
+            role: Role::Member,
+            trust_level: 0,
+            state: AccountState::Deleted,
+            version,
+            created_at: row.created_at,
+            updated_at: now,
+        },
+    )
+    .await?;
+    // The database itself has put the last name there.
+    let names =
+        username_history::Entity::find().filter(username_history::Column::AccountId.eq(id)).all(tx.conn());
+    for name in names.await? {
+        let statement = "INSERT INTO erased_username AS e (skeleton_hash, released_at) VALUES ($1, $2)
+             ON CONFLICT ON CONSTRAINT erased_username_pkey
+             DO UPDATE SET released_at = greatest(e.released_at, excluded.released_at)";
+        let hash = erased_hash(app, &name.username_skeleton);
+        tx.conn().execute_raw(sql(statement, [hash.into(), name.released_at.into()])).await?;
+    }
+    let statement = "DELETE FROM username_history WHERE account_id = $1";
+    tx.conn().execute_raw(sql(statement, [id.into()])).await?;
+    Ok(())
 }
 
 fn unless_taken(written: Result<()>) -> Result<()> {
     let taken = || Code::UsernameTaken.error("Somebody has this username, or one that looks like it.");
-    let lately = || {
-        Code::UsernameTaken
-            .error("Somebody had this username within the last year, or one that looks like it.")
-    };
     written
         .on_constraint("account_username_key", taken)
         .on_constraint("account_username_skeleton_key", taken)
-        .on_constraint("account_username_released", lately)
+        .on_constraint("account_username_released", had_lately)
 }
 
 #[derive(FromQueryResult)]
@@ -117,6 +188,7 @@ pub(super) async fn rename(
     row.version += 1;
     row.updated_at = now;
     unless_taken(update(tx, row.clone()).await)?;
+    refuse_erased(app, tx, &row.username_skeleton).await?;
     Ok(row)
 }
 
@@ -153,7 +225,13 @@ struct Had {
 /// The database is away.
 pub async fn forget_released(app: &App, tx: &Tx) -> Result<u64> {
     let statement = "DELETE FROM username_history WHERE released_at <= $1 - interval '1 year'";
-    Ok(tx.conn().execute_raw(sql(statement, [app.now().into()])).await?.rows_affected())
+    let renamed = tx.conn().execute_raw(sql(statement, [app.now().into()])).await?.rows_affected();
+    let erased = erased_username::Entity::delete_many()
+        .filter(erased_username::Column::ReleasedAt.lte(app.now() - YEAR))
+        .exec(tx.conn())
+        .await?
+        .rows_affected;
+    Ok(renamed + erased)
 }
 
 /// Finds an account by its name.

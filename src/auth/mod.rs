@@ -23,5 +23,5 @@ pub mod totp;
 
 pub use api::router;
 pub use factors::remove_by_operator;
-pub use store::{end_all, revoke_all_tokens};
+pub use store::{end_all, erase, forget_addresses, revoke_all_tokens};
 pub use throttle::{clear_failures, forget_unknown, proves};

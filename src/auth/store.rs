@@ -9,6 +9,7 @@ use sea_orm::{
     ColumnTrait, ConnectionTrait, EntityTrait, FromQueryResult, QueryFilter, QueryOrder, QuerySelect,
 };
 
+use super::factors;
 use super::rules::{Scope, TokenName, read_token, write_token};
 use crate::accounts::rules::{AccountState, Role};
 use crate::app::App;
@@ -194,6 +195,8 @@ pub(super) async fn make_token(
         .lock_exclusive()
         .one(tx.conn())
         .await?
+        // One that was erased since it asked gets none.
+        .filter(|account| account.state != AccountState::Deleted)
         .ok_or_else(Error::not_found)?;
     let in_force = "SELECT count(*) AS count FROM personal_access_token
                     WHERE account_id = $1 AND revoked_at IS NULL AND expires_at > $2";
@@ -277,6 +280,30 @@ pub async fn revoke_all_tokens(tx: &Tx, account_id: AccountId, now: Time) -> Res
     Ok(())
 }
 
+/// Removes every session and personal access token of an account, with what they say of its owner.
+///
+/// # Errors
+/// The database is away.
+pub async fn erase(tx: &Tx, account_id: AccountId) -> Result<()> {
+    session::Entity::delete_many().filter(session::Column::AccountId.eq(account_id)).exec(tx.conn()).await?;
+    personal_access_token::Entity::delete_many()
+        .filter(personal_access_token::Column::AccountId.eq(account_id))
+        .exec(tx.conn())
+        .await?;
+    factors::remove(tx, account_id).await
+}
+
+/// Forgets from where people signed in longer ago than `accounts.address_days`.
+///
+/// # Errors
+/// The database is away.
+pub async fn forget_addresses(app: &App, tx: &Tx) -> Result<u64> {
+    let before = app.now() - TimeDelta::days(app.config.accounts.address_days.into());
+    let statement = "UPDATE session SET client_address = NULL WHERE ctid = ANY(ARRAY(
+         SELECT ctid FROM session WHERE client_address IS NOT NULL AND created_at <= $1 LIMIT 10000))";
+    Ok(tx.conn().execute_raw(sql(statement, [before.into()])).await?.rows_affected())
+}
+
 /// A refresh token on its way to the client: 256 random bits, in base64url behind a prefix that secret
 /// scanners can look for.
 #[derive(Clone)]
@@ -335,7 +362,7 @@ pub(super) async fn begin(
         id: app.ids.next(),
         account_id: account.id,
         user_agent,
-        client_address,
+        client_address: Some(client_address),
         created_at: now,
         authenticated_at: now,
         second_factor,

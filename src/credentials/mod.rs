@@ -9,4 +9,4 @@ pub mod rules;
 mod store;
 
 pub use api::router;
-pub use store::{forget_expired_tokens, write};
+pub use store::{erase, forget_expired_tokens, write};

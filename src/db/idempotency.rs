@@ -104,6 +104,15 @@ pub async fn record(app: &App, tx: &Tx, attempt: &Attempt, answer: Vec<u8>) -> R
     Ok(())
 }
 
+/// Forgets the answers to one asker.
+///
+/// # Errors
+/// The database is away.
+pub async fn forget_of(tx: &Tx, scope: &str) -> Result<()> {
+    tx.conn().execute_raw(sql("DELETE FROM idempotency_key WHERE scope = $1", [scope.into()])).await?;
+    Ok(())
+}
+
 /// Forgets the answers that are older than [`KEPT_HOURS`].
 ///
 /// # Errors

@@ -17,8 +17,8 @@ pub struct Model {
     pub account_id: AccountId,
     /// What the client said of itself.
     pub user_agent: Option<String>,
-    /// Where the sign-in came from.
-    pub client_address: String,
+    /// Where the sign-in came from, for as long as that is kept.
+    pub client_address: Option<String>,
     /// When it began.
     pub created_at: Time,
     /// When its owner last proved who they are.

@@ -389,7 +389,7 @@ async fn insert_people<'a>(
                     display_name: person.display_name.as_ref().map(ToString::to_string),
                     role: Role::Member,
                 };
-                accounts::insert(tx, new, now).await?;
+                accounts::insert(app, tx, new, now).await?;
                 id
             }
         };

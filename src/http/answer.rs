@@ -69,6 +69,14 @@ impl Answer {
         Self { status: 202, ..Self::none() }
     }
 
+    /// 202 with the job, found at `location`.
+    ///
+    /// # Errors
+    /// The body has no JSON form: a defect.
+    pub fn accepted_as(location: String, body: &impl Serialize) -> Result<Self> {
+        Self::new(StatusCode::ACCEPTED, Some(location), body, Cache::No)
+    }
+
     fn new(
         status: StatusCode,
         location: Option<String>,

@@ -134,6 +134,7 @@ fn falls_under<'a>(limits: &'a Limits, method: &Method, path: &str) -> Falls<'a>
         (&Method::GET | &Method::HEAD, _) => Falls::InMemory(&limits.read),
         (&Method::POST, "/accounts") => Falls::Durably(Durable::Register),
         (&Method::POST, "/sessions") => Falls::Durably(Durable::SignInPerAddress),
+        (&Method::POST, "/me/export") => Falls::Durably(Durable::Export),
         (&Method::PUT | &Method::DELETE, "/posts/{id}/vote") => Falls::InMemory(&limits.vote),
         _ => Falls::InMemory(&limits.write),
     }
@@ -150,6 +151,8 @@ pub enum Durable {
     SignInPerAccount,
     /// Sign-ins of everybody together.
     SignInInAll,
+    /// Copies of their data that somebody asks for.
+    Export,
     /// Mails to one mail address.
     MailPerRecipient(MailRoute),
     /// Mails that one account causes.
@@ -202,6 +205,7 @@ impl Durable {
                 ("sign-in-account".to_owned(), settings.sign_in_per_account, 15 * MINUTE)
             }
             Self::SignInInAll => ("sign-in-all".to_owned(), settings.sign_in_per_minute, MINUTE),
+            Self::Export => ("export".to_owned(), settings.export_per_day, 24 * HOUR),
             Self::MailPerRecipient(route) => {
                 (format!("mail-recipient {}", route.name()), settings.mail_per_recipient, HOUR)
             }

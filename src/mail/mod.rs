@@ -11,11 +11,12 @@ mod store;
 mod templates;
 
 pub use store::{
-    CHANNEL, Content, Order, Outcome, Taken, finish, forget_finished, keep_message, next_due, order, put_off,
-    take,
+    CHANNEL, Content, Order, Outcome, Taken, erase, finish, forget_finished, keep_message, next_due, order,
+    put_off, take,
 };
 pub use templates::{
-    Link, Name, Text, email_change, email_change_requested, email_changed, email_in_use, email_reverted,
-    email_verification, factor_added, factor_removed, password_changed, password_reset, recovery_code_used,
-    recovery_codes_replaced, refresh_token_reused,
+    Link, Name, Page, Text, email_change, email_change_requested, email_changed, email_in_use,
+    email_reverted, email_verification, erasure_cancelled, erasure_requested, export_ready, factor_added,
+    factor_removed, password_changed, password_reset, recovery_code_used, recovery_codes_replaced,
+    refresh_token_reused,
 };

@@ -44,6 +44,15 @@ pub enum MailKind {
     /// To an account's address: there are new recovery codes.
     #[sea_orm(string_value = "recovery_codes_replaced")]
     RecoveryCodesReplaced,
+    /// To an account's address: the copy of their data can be had.
+    #[sea_orm(string_value = "export_ready")]
+    ExportReady,
+    /// To an account's address: the account is to be erased.
+    #[sea_orm(string_value = "erasure_requested")]
+    ErasureRequested,
+    /// To an account's address: the account stays.
+    #[sea_orm(string_value = "erasure_cancelled")]
+    ErasureCancelled,
 }
 
 /// How long to wait after so many failures: twice as long each time, from `first` up to `longest`, and up to

@@ -200,6 +200,15 @@ pub async fn next_due(db: &impl ConnectionTrait) -> Result<Option<Time>> {
     Ok(one::<Next>(db, statement).await?.and_then(|next| next.due_at))
 }
 
+/// Removes the mails about an account, sent or not.
+///
+/// # Errors
+/// The database is away.
+pub async fn erase(tx: &Tx, account_id: AccountId) -> Result<()> {
+    tx.conn().execute_raw(sql("DELETE FROM mail WHERE account_id = $1", [account_id.into()])).await?;
+    Ok(())
+}
+
 /// Forgets mails that are long done with.
 ///
 /// # Errors

@@ -50,6 +50,30 @@ impl std::fmt::Display for Link<'_> {
     }
 }
 
+/// A page of the client for something that can be done for a while by whoever signs in.
+#[derive(Debug, Clone, Copy)]
+pub struct Page<'a> {
+    /// Where the client is, from the configuration.
+    pub base: &'a str,
+    /// The page.
+    pub page: &'static str,
+    /// The operation of the API behind it.
+    pub operation: &'static str,
+    /// For how long, in seconds.
+    pub span_secs: u32,
+}
+
+impl std::fmt::Display for Page<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Self { base, page, operation, span_secs } = self;
+        write!(
+            f,
+            "{base}/{page}\n\nWithout a browser, sign in and use\n{operation}.\n\nThat is possible for {}.\n",
+            span(*span_secs)
+        )
+    }
+}
+
 /// A time in the largest unit that divides it.
 fn span(seconds: u32) -> String {
     let units = [(86_400, "day"), (3_600, "hour"), (60, "minute"), (1, "second")];
@@ -186,6 +210,19 @@ pub fn factor_added(name: Name) -> Text {
     }
 }
 
+/// The copy of somebody's data can be had.
+pub fn export_ready(name: Name, page: Page) -> Text {
+    Text {
+        subject: "Your data is ready",
+        body: format!(
+            "A copy of the data of the account {name} was asked for, and is\nready. Sign in to get it:\n\n\
+             {page}\n\
+             If it was not you, somebody is signed in to your account: change your password\n\
+             and end all sessions.\n"
+        ),
+    }
+}
+
 /// Signing in takes no second factor any more.
 pub fn factor_removed(name: Name) -> Text {
     Text {
@@ -194,6 +231,19 @@ pub fn factor_removed(name: Name) -> Text {
             "Signing in to the account {name} takes no more than the password now: its\nauthenticator app and \
              recovery codes were removed.\n\n\
              If it was not you, set a new password now and add a second factor again.\n"
+        ),
+    }
+}
+
+/// The account is to be erased.
+pub fn erasure_requested(name: Name, page: Page) -> Text {
+    Text {
+        subject: "Your account is to be erased",
+        body: format!(
+            "Somebody who knows the password asked that the account {name} be\nerased. \
+             All its sessions were ended. Until then it can be kept:\n\n\
+             {page}\n\
+             If it was not you, keep the account and set a new password now.\n"
         ),
     }
 }
@@ -223,12 +273,27 @@ pub fn recovery_codes_replaced(name: Name) -> Text {
     }
 }
 
+/// The account stays.
+pub fn erasure_cancelled(name: Name) -> Text {
+    Text {
+        subject: "Your account is not erased",
+        body: format!(
+            "The account {name} was to be erased, and is kept: its owner took\nthat back.\n\n\
+             If it was not you, somebody else knows your password: reset it now.\n"
+        ),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn all(name: Name, link: Link) -> [Text; 13] {
+    fn all(name: Name, link: Link) -> [Text; 16] {
+        let page = Page { base: link.base, page: "own-data", operation: "GET /api/v1/x", span_secs: 86_400 };
         [
+            export_ready(name, page),
+            erasure_requested(name, page),
+            erasure_cancelled(name),
             email_verification(name, link),
             email_in_use(),
             password_reset(name, link),

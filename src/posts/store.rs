@@ -17,10 +17,11 @@ use crate::clock::Time;
 use crate::db::{OnConstraint, Tx, all, insert as insert_row, insert_all, sql, update};
 use crate::entity::{post, post_revision, post_tally, relation, stance_effect, vote};
 use crate::error::{Code, Error, Field, Result};
+use crate::events::{self, Event};
 use crate::http::page::Limit;
 use crate::ids::{AccountId, PostId, RelationId, TopicId};
 use crate::markdown;
-use crate::policy::{CreatePost, DeletePost, EditPost, Permit};
+use crate::policy::{CreatePost, DeletePost, EditPost, EraseAccount, Permit};
 use crate::ranking;
 use crate::ranking::rules::Standing;
 use crate::sources;
@@ -507,6 +508,48 @@ pub(super) async fn delete(app: &App, tx: &Tx, permit: &Permit<DeletePost<'_>>) 
     update(tx, row).await?;
     sources::forget_deleted(tx, topic_id, id).await?;
     topics::note_tombstone(tx, topic_id).await
+}
+
+/// Makes a tombstone of the oldest post of an account that is being erased, and says whether there was one left.
+/// Each is durable by itself: whoever has posted much holds nobody up, and work that broke off goes on.
+///
+/// # Errors
+/// The database is away.
+pub async fn erase_next(app: &App, permit: &Permit<EraseAccount<'_>>) -> Result<bool> {
+    let author = permit.act().0.id;
+    let tx = app.begin().await?;
+    let next = post::Entity::find()
+        .filter(post::Column::AuthorId.eq(author))
+        .filter(post::Column::Status.eq(PostStatus::Visible))
+        .order_by_asc(post::Column::Id)
+        .one(tx.conn())
+        .await?;
+    let Some(next) = next else { return Ok(false) };
+    topics::lock_activity(&tx, next.topic_id).await?;
+    let post = find_for_update(&tx, next.id).await?;
+    if post.status == PostStatus::Visible {
+        delete(app, &tx, &Permit::deferred(DeletePost(&post), author)).await?;
+        let event = Event {
+            kind: "post_deleted",
+            topic_id: Some(post.topic_id),
+            subject_id: Some(post.id.0),
+            ..Event::default()
+        };
+        events::record(app, &tx, event).await?;
+    }
+    tx.commit().await?;
+    Ok(true)
+}
+
+/// Removes the texts that the tombstones of an account had.
+///
+/// # Errors
+/// The database is away.
+pub async fn erase_former_texts(tx: &Tx, permit: &Permit<EraseAccount<'_>>) -> Result<()> {
+    let statement = "DELETE FROM post_revision r USING post p
+                     WHERE p.id = r.post_id AND p.author_id = $1 AND p.status = 'deleted'";
+    tx.conn().execute_raw(sql(statement, [permit.act().0.id.into()])).await?;
+    Ok(())
 }
 
 /// Finds a post.

@@ -121,6 +121,43 @@ struct Another {
     account_id: AccountId,
 }
 
+/// Refuses what would leave nobody who can grant anything, and keeps all administrators until the transaction
+/// ends.
+///
+/// # Errors
+/// 409 where this account is the only administrator.
+pub async fn require_another_administrator(tx: &Tx, than: AccountId, now: Time) -> Result<()> {
+    // Locked in one order: of two administrators who take back each other's role, one stays.
+    let administrators: Vec<Another> = all(
+        tx.conn(),
+        sql(
+            "SELECT g.account_id FROM role_grant g
+             WHERE g.role = 'administrator' AND g.revoked_at IS NULL AND (g.expires_at IS NULL OR g.expires_at > $1)
+               AND EXISTS (SELECT FROM account a WHERE a.id = g.account_id AND a.state = 'active')
+             ORDER BY g.id FOR UPDATE OF g",
+            [now.into()],
+        ),
+    )
+    .await?;
+    if administrators.iter().any(|other| other.account_id != than) {
+        return Ok(());
+    }
+    Err(Code::LastAdministrator.error("Make another administrator first."))
+}
+
+/// Removes what an account was ever granted, with the reasons. What it granted to others stays.
+///
+/// # Errors
+/// 409 where it is the only administrator.
+pub async fn erase(tx: &Tx, account_id: AccountId, now: Time) -> Result<()> {
+    if powers(tx.conn(), account_id, now).await?.role() == Role::Administrator {
+        require_another_administrator(tx, account_id, now).await?;
+    }
+    let statement = "DELETE FROM role_grant WHERE account_id = $1";
+    tx.conn().execute_raw(sql(statement, [account_id.into()])).await?;
+    Ok(())
+}
+
 /// Takes a grant back. The account was read under its lock.
 ///
 /// # Errors
@@ -128,21 +165,7 @@ struct Another {
 pub(super) async fn revoke(tx: &Tx, permit: &Permit<RevokeGrant<'_>>, now: Time) -> Result<()> {
     let grant = permit.act().grant;
     if grant.role == Some(Role::Administrator) {
-        // Locked in one order: of two administrators who take back each other's role, one stays.
-        let administrators: Vec<Another> = all(
-            tx.conn(),
-            sql(
-                "SELECT g.account_id FROM role_grant g
-                 WHERE g.role = 'administrator' AND g.revoked_at IS NULL AND (g.expires_at IS NULL OR g.expires_at > $1)
-                   AND EXISTS (SELECT FROM account a WHERE a.id = g.account_id AND a.state = 'active')
-                 ORDER BY g.id FOR UPDATE OF g",
-                [now.into()],
-            ),
-        )
-        .await?;
-        if !administrators.iter().any(|other| other.account_id != grant.account_id) {
-            return Err(Code::LastAdministrator.error("Make another administrator first."));
-        }
+        require_another_administrator(tx, grant.account_id, now).await?;
     }
     let revoked = tx
         .conn()
@@ -221,7 +244,7 @@ pub async fn create_administrator(
     };
     let id = new.id;
     let tx = app.begin().await?;
-    accounts::insert(&tx, new, app.now()).await?;
+    accounts::insert(app, &tx, new, app.now()).await?;
     // Whoever may run this vouches for the address: nobody else who claims it gets in the way.
     let made = accounts::require(tx.conn(), id).await?;
     let permit = Permit::operator(EditAccount(&made), id);

@@ -19,7 +19,7 @@ const KINDS: [&[&str]; 11] = [
 ];
 
 /// Features, from left to right.
-const FEATURES: [&str; 15] = [
+const FEATURES: [&str; 16] = [
     "events",
     "audit",
     "ranking",
@@ -34,6 +34,7 @@ const FEATURES: [&str; 15] = [
     "topics",
     "posts",
     "votes",
+    "own_data",
     "exchange",
 ];
 

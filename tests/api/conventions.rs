@@ -410,6 +410,10 @@ pub async fn everything_readable() -> (TestApp, Client, Vec<String>) {
     let role = json!({ "permissions": ["report.read"], "scope": { "kind": "site" }, "reason": "Asked for." });
     let granted = app.administrator("carol").await.post("/accounts/alice/role-grants", role).await;
     let grant = granted.is(201).text("/id");
+    alice.post("/me/erasure", json!({ "password": PASSWORD })).await.is(202);
+    let alice = app.sign_in("alice").await;
+    alice.send(Method::POST, "/me/export", None).await.is(202);
+    assert!(otherwise::worker::own_data_next(&app.app).await.unwrap());
     let document = app.guest().get("/openapi.json").await.is(200);
     let paths = document.body["paths"].as_object().unwrap();
     let paths: Vec<String> = paths

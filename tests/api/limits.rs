@@ -89,6 +89,12 @@ async fn exhaust(app: &TestApp, setting: &str) -> Vec<Reply> {
                 replies.push(app.guest().post("/accounts", registration(name)).await);
             }
         }
+        "export_per_day" => {
+            let alice = app.member("alice").await;
+            for _ in 0..3 {
+                replies.push(alice.send(Method::POST, "/me/export", None).await);
+            }
+        }
         "network_factor" => {
             for network in ["1", "2", "3"] {
                 let address = format!("2001:db8:1:{network}::1");
@@ -145,6 +151,7 @@ async fn l4_each_configured_limit_fires_on_its_own_route_and_nowhere_else() {
         }
     }
     expect![[r#"
+        export_per_day: 429 rate_limited policy "export";q=2;w=86400 limit "export";r=0;t=<wait>
         network_factor: 429 rate_limited policy "read-network";q=2;w=60 limit "read-network";r=0;t=<wait>
         read_per_minute: 429 rate_limited policy "read";q=2;w=60 limit "read";r=0;t=<wait>
         register_per_hour: 429 rate_limited policy "register";q=2;w=3600 limit "register";r=0;t=<wait>
@@ -294,6 +301,12 @@ async fn l4_every_operation_is_counted_under_the_limit_of_its_class() {
         GET /api/v1/me "read"
         PATCH /api/v1/me "write"
         POST /api/v1/me/email "write"
+        DELETE /api/v1/me/erasure "write"
+        GET /api/v1/me/erasure "read"
+        POST /api/v1/me/erasure "write"
+        GET /api/v1/me/export "read"
+        POST /api/v1/me/export "export"
+        GET /api/v1/me/export/file "read"
         GET /api/v1/me/factors "read"
         PUT /api/v1/me/password "write"
         POST /api/v1/me/recovery-codes "write"

@@ -43,6 +43,7 @@ mod mail;
 mod matrix;
 mod names;
 mod openapi;
+mod own_data;
 mod policy;
 mod posts;
 mod roles;

@@ -57,7 +57,13 @@ fn tried_on(operation: &str) -> &'static [On] {
         | "create_totp"
         | "confirm_totp"
         | "remove_totp"
-        | "replace_recovery_codes" => &[On::Itself],
+        | "replace_recovery_codes"
+        | "request_export"
+        | "read_export"
+        | "read_export_file"
+        | "request_erasure"
+        | "read_erasure"
+        | "cancel_erasure" => &[On::Itself],
         "read_profile" | "list_role_grants" | "create_role_grant" | "read_role_grant"
         | "revoke_role_grant" | "end_session" | "revoke_token" => &[On::Alices],
         "read_topic" | "revise_topic" | "read_thread" | "create_post" => &[On::Open, On::Draft],
@@ -84,7 +90,7 @@ fn body(operation: &str, number: usize, who: &Role) -> Option<Value> {
         "rename_own_account" => json!({ "username": who.username }),
         "request_email_change" => json!({ "email": format!("{number}@example.net"), "password": PASSWORD }),
         "change_password" => json!({ "current_password": PASSWORD, "new_password": PASSWORD }),
-        "reauthenticate" => json!({ "password": PASSWORD }),
+        "reauthenticate" | "request_erasure" => json!({ "password": PASSWORD }),
         "confirm_totp" => json!({ "code": "000000" }),
         "remove_totp" | "replace_recovery_codes" => json!({ "totp_code": "000000" }),
         "create_token" => {

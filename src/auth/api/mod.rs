@@ -77,7 +77,7 @@ struct SessionView {
     /// What the client said of itself.
     user_agent: Option<String>,
     /// Where the sign-in came from.
-    client_address: String,
+    client_address: Option<String>,
     created_at: Timestamp,
     /// When it was last refreshed.
     last_used_at: Timestamp,

@@ -120,6 +120,16 @@ pub(super) async fn forget_later_reversions(tx: &Tx, used: &email_token::Model) 
     Ok(())
 }
 
+/// Removes every token of an account, with the addresses they were sent to.
+///
+/// # Errors
+/// The database is away.
+pub async fn erase(tx: &Tx, account_id: AccountId) -> Result<()> {
+    let statement = "DELETE FROM email_token WHERE account_id = $1";
+    tx.conn().execute_raw(sql(statement, [account_id.into()])).await?;
+    Ok(())
+}
+
 /// Forgets the tokens that have expired, used or not.
 ///
 /// # Errors

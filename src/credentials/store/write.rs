@@ -5,21 +5,31 @@ use crate::accounts::rules::{AccountState, Email};
 use crate::accounts::{find_by_email, find_by_id, find_verified_owner};
 use crate::app::App;
 use crate::clock::Time;
-use crate::config;
+use crate::config::Config;
 use crate::credentials::rules::Purpose;
 use crate::db::Tx;
 use crate::entity::{account, mail};
 use crate::error::Result;
 use crate::mail::rules::MailKind;
-use crate::mail::{self as mails, Link, Name, Text};
+use crate::mail::{self as mails, Link, Name, Page, Text};
 use crate::mailer::Message;
 
 /// What a mail says.
 enum Saying {
     /// Something that happened.
     Notice(fn(Name) -> Text),
+    /// Something that is so for a while, and what can be done meanwhile by whoever signs in.
+    Lasting(Lasting),
     /// Something that can be done, by whoever has this link.
     Offer(Offer),
+}
+
+struct Lasting {
+    /// The page of the client.
+    page: &'static str,
+    operation: &'static str,
+    span_secs: u32,
+    text: fn(Name, Page) -> Text,
 }
 
 struct Offer {
@@ -31,7 +41,8 @@ struct Offer {
     text: fn(Name, Link) -> Text,
 }
 
-fn saying(kind: MailKind, settings: &config::Mail) -> Saying {
+fn saying(kind: MailKind, config: &Config) -> Saying {
+    let settings = &config.mail;
     match kind {
         MailKind::EmailVerification => Saying::Offer(Offer {
             purpose: Purpose::Verify,
@@ -69,6 +80,19 @@ fn saying(kind: MailKind, settings: &config::Mail) -> Saying {
         MailKind::FactorRemoved => Saying::Notice(mails::factor_removed),
         MailKind::RecoveryCodeUsed => Saying::Notice(mails::recovery_code_used),
         MailKind::RecoveryCodesReplaced => Saying::Notice(mails::recovery_codes_replaced),
+        MailKind::ErasureCancelled => Saying::Notice(mails::erasure_cancelled),
+        MailKind::ExportReady => Saying::Lasting(Lasting {
+            page: "own-data",
+            operation: "GET /api/v1/me/export/file",
+            span_secs: config.own_data.export_kept_hours * 3_600,
+            text: mails::export_ready,
+        }),
+        MailKind::ErasureRequested => Saying::Lasting(Lasting {
+            page: "keep-account",
+            operation: "DELETE /api/v1/me/erasure",
+            span_secs: config.own_data.erasure_grace_days * 86_400,
+            text: mails::erasure_requested,
+        }),
     }
 }
 
@@ -114,8 +138,11 @@ pub async fn write(
         _ => email.to_string(),
     };
     let name = Name(&account.username);
-    let (text, useless_at) = match saying(mail.kind, &app.config.mail) {
+    let (text, useless_at) = match saying(mail.kind, &app.config) {
         Saying::Notice(text) => (text(name), None),
+        Saying::Lasting(Lasting { page, operation, span_secs, text }) => {
+            (text(name, Page { base: app.config.link_base(), page, operation, span_secs }), None)
+        }
         Saying::Offer(offer)
             if offer.claims_an_address() && belongs_to_another(tx, &email, &account).await? =>
         {

@@ -22,7 +22,7 @@ use crate::entity::{
 use crate::error::{Code, Error, Result};
 use crate::historic_date::HistoricDate;
 use crate::ids::{AccountId, BackgroundFactId, TopicId, VariantId};
-use crate::policy::{Actor, CreateTopic, EditTopic, Permit};
+use crate::policy::{Actor, CreateTopic, EditTopic, EraseAccount, Permit};
 use crate::ranking;
 use crate::roles::rules::{Permission, Place};
 use crate::scenarios::rules::NewScenario;
@@ -439,6 +439,28 @@ pub async fn note_post(
 struct Activity {
     participant_count: i32,
     last_activity_at: Time,
+}
+
+/// Removes the drafts of an account that is being erased, which nobody else has seen or built on.
+///
+/// # Errors
+/// The database is away.
+pub async fn erase_drafts(tx: &Tx, permit: &Permit<EraseAccount<'_>>) -> Result<()> {
+    let drafts = topic::Entity::find()
+        .filter(topic::Column::AuthorId.eq(permit.act().0.id))
+        .filter(topic::Column::Status.eq(TopicStatus::Draft))
+        .lock_exclusive()
+        .all(tx.conn())
+        .await?;
+    for draft in drafts {
+        topic::Entity::delete_by_id(draft.id).exec(tx.conn()).await?;
+        if let Some(event) = draft.event_id {
+            let statement = "DELETE FROM historical_event e
+                             WHERE e.id = $1 AND NOT EXISTS (SELECT FROM topic t WHERE t.event_id = e.id)";
+            tx.conn().execute_raw(sql(statement, [event.into()])).await?;
+        }
+    }
+    Ok(())
 }
 
 /// Takes the lock under which posts are added to a topic.

@@ -1,0 +1,382 @@
+//! Copies of what is kept of a person.
+
+use chrono::{SecondsFormat, TimeDelta};
+use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
+use serde_json::{Value, json};
+
+use super::ring;
+use crate::accounts;
+use crate::app::App;
+use crate::clock::Time;
+use crate::db::{Tx, sql};
+use crate::entity::{
+    account, audit_log, citation, data_export, mail, personal_access_token, post, post_revision, quotation,
+    relation, role_grant, scenario, session, source, topic, username_history, vote,
+};
+use crate::error::{Code, Error, Result};
+use crate::events::{self, Event};
+use crate::ids::{AccountId, PostId};
+use crate::mail::rules::MailKind;
+use crate::mail::{self as mails, Order};
+use crate::own_data::rules::{ExportOutcome, FORMAT, FileWriter, TooLarge};
+use crate::policy::{ExportAccount, Permit};
+use crate::posts::target_of;
+
+/// So many posts or entries are read at a time.
+const LOT: u64 = 200;
+
+/// Asks for a copy. The former one is dropped, unless it is still being prepared: then that is the one. The
+/// account was read under its lock.
+///
+/// # Errors
+/// The database is away.
+pub(in crate::own_data) async fn request(
+    app: &App,
+    tx: &Tx,
+    permit: &Permit<ExportAccount<'_>>,
+) -> Result<data_export::Model> {
+    let id = permit.act().0.id;
+    let running = data_export::Entity::find_by_id(id).filter(data_export::Column::FinishedAt.is_null());
+    if let Some(job) = running.one(tx.conn()).await? {
+        return Ok(job);
+    }
+    let statement = "INSERT INTO data_export AS e (account_id, requested_at) VALUES ($1, $2)
+         ON CONFLICT ON CONSTRAINT data_export_pkey DO UPDATE
+            SET requested_at = $2, finished_at = NULL, outcome = NULL, sealed_file = NULL, expires_at = NULL
+          WHERE e.finished_at IS NOT NULL";
+    tx.conn().execute_raw(sql(statement, [id.into(), app.now().into()])).await?;
+    ring(tx).await?;
+    data_export::Entity::find_by_id(id).one(tx.conn()).await?.ok_or_else(Error::not_found)
+}
+
+/// Finds the copy that somebody asked for last.
+///
+/// # Errors
+/// 404 where there is none any more.
+pub(in crate::own_data) async fn find(app: &App, id: AccountId) -> Result<data_export::Model> {
+    let found = data_export::Entity::find_by_id(id).one(&app.db).await?;
+    let now = app.now();
+    found.filter(|job| job.expires_at.is_none_or(|until| until > now)).ok_or_else(Error::not_found)
+}
+
+fn context(id: AccountId, requested_at: Time) -> String {
+    format!("own data\0{id}\0{}", moment(requested_at))
+}
+
+/// Opens the file of a copy.
+///
+/// # Errors
+/// 409 where it is not ready.
+pub(in crate::own_data) fn open(app: &App, job: &data_export::Model) -> Result<Vec<u8>> {
+    let sealed = job.sealed_file.as_deref().ok_or_else(|| match job.outcome {
+        Some(ExportOutcome::TooLarge) => {
+            Code::ExportNotReady.error("It is larger than copies are here: ask the operator for it.")
+        }
+        _ => Code::ExportNotReady.error("It is being prepared; a mail tells when it is ready."),
+    })?;
+    app.keys.open(&context(job.account_id, job.requested_at), sealed)
+}
+
+/// Drops copies that can be had no more.
+///
+/// # Errors
+/// The database is away.
+pub async fn forget_expired(app: &App, tx: &Tx) -> Result<u64> {
+    let expired = data_export::Entity::delete_many()
+        .filter(data_export::Column::ExpiresAt.lte(app.now()))
+        .exec(tx.conn())
+        .await?;
+    Ok(expired.rows_affected)
+}
+
+/// Prepares the copy that was asked for first, and says whether there was one. No other worker has it meanwhile;
+/// should this one not come back, another one does it.
+///
+/// # Errors
+/// The database is away.
+pub async fn prepare_next(app: &App) -> Result<bool> {
+    let tx = app.begin().await?;
+    let job = data_export::Entity::find()
+        .filter(data_export::Column::FinishedAt.is_null())
+        .order_by_asc(data_export::Column::RequestedAt)
+        .lock_with_behavior(
+            sea_orm::sea_query::LockType::Update,
+            sea_orm::sea_query::LockBehavior::SkipLocked,
+        )
+        .one(tx.conn())
+        .await?;
+    let Some(mut job) = job else { return Ok(false) };
+    let account = accounts::require(tx.conn(), job.account_id).await?;
+    let now = app.now();
+    let mut file = FileWriter::new(app.config.own_data.export_limit_bytes);
+    let written = write(&app.snapshot().await?, &account, now, &mut file).await?;
+    job.outcome = Some(if written.is_ok() {
+        job.sealed_file = Some(app.keys.seal(&context(account.id, job.requested_at), file.finish())?);
+        ExportOutcome::Ready
+    } else {
+        tracing::warn!(account = %account.id, "somebody's data is more than own_data.export_limit_bytes");
+        ExportOutcome::TooLarge
+    });
+    job.finished_at = Some(now);
+    job.expires_at = Some(now + TimeDelta::hours(app.config.own_data.export_kept_hours.into()));
+    let ready = job.sealed_file.is_some();
+    crate::db::update(&tx, job).await?;
+    if let Some(email) = account.email.filter(|_| ready) {
+        let notice = Order { kind: MailKind::ExportReady, account_id: Some(account.id), email };
+        mails::order(app, &tx, notice).await?;
+    }
+    let event = Event { kind: "export_finished", subject_id: Some(account.id.0), ..Event::default() };
+    events::record(app, &tx, event).await?;
+    tx.commit().await?;
+    Ok(true)
+}
+
+fn moment(at: Time) -> String {
+    at.to_rfc3339_opts(SecondsFormat::AutoSi, true)
+}
+
+fn perhaps(at: Option<Time>) -> Value {
+    at.map_or(Value::Null, |at| moment(at).into())
+}
+
+/// The name of a value that the database keeps as text.
+fn named(value: &impl sea_orm::ActiveEnum<Value = String>) -> Value {
+    value.to_value().into()
+}
+
+/// Passes the end of the file on apart from failures.
+macro_rules! fits {
+    ($written:expr) => {
+        if let Err(full) = $written {
+            return Ok(Err(full));
+        }
+    };
+}
+
+/// Writes everything about a person, and nothing about others.
+async fn write(
+    db: &impl ConnectionTrait,
+    account: &account::Model,
+    now: Time,
+    file: &mut FileWriter,
+) -> Result<Result<(), TooLarge>> {
+    let id = account.id;
+    fits!(file.field("format", &FORMAT.into()));
+    fits!(file.field("written_at", &moment(now).into()));
+    fits!(file.field(
+        "account",
+        &json!({
+            "id": id, "username": account.username, "display_name": account.display_name, "bio": account.bio,
+            "email": account.email, "email_verified_at": perhaps(account.email_verified_at),
+            "password_changed_at": perhaps(account.password_changed_at), "role": named(&account.role),
+            "trust_level": account.trust_level, "state": named(&account.state),
+            "created_at": moment(account.created_at), "updated_at": moment(account.updated_at),
+        })
+    ));
+    file.list("former_usernames");
+    let names =
+        username_history::Entity::find().filter(username_history::Column::AccountId.eq(id)).all(db).await?;
+    for row in names {
+        fits!(file.item(&json!({ "username": row.username, "released_at": moment(row.released_at) })));
+    }
+    file.list("sessions");
+    let sessions = session::Entity::find().filter(session::Column::AccountId.eq(id));
+    for row in sessions.order_by_asc(session::Column::Id).all(db).await? {
+        fits!(file.item(&json!({
+            "id": row.id, "user_agent": row.user_agent, "client_address": row.client_address,
+            "created_at": moment(row.created_at), "authenticated_at": moment(row.authenticated_at),
+            "last_used_at": moment(row.last_used_at), "expires_at": moment(row.expires_at),
+            "ended_at": perhaps(row.ended_at), "ended_because": row.ended_because,
+        })));
+    }
+    file.list("personal_access_tokens");
+    let tokens =
+        personal_access_token::Entity::find().filter(personal_access_token::Column::AccountId.eq(id));
+    for row in tokens.order_by_asc(personal_access_token::Column::Id).all(db).await? {
+        fits!(file.item(&json!({
+            "id": row.id, "name": row.name, "scopes": row.scopes, "created_at": moment(row.created_at),
+            "expires_at": moment(row.expires_at), "last_used_at": perhaps(row.last_used_at),
+            "revoked_at": perhaps(row.revoked_at),
+        })));
+    }
+    file.list("role_grants");
+    let grants = role_grant::Entity::find().filter(role_grant::Column::AccountId.eq(id));
+    for row in grants.order_by_asc(role_grant::Column::Id).all(db).await? {
+        fits!(file.item(&json!({
+            "id": row.id, "role": row.role.as_ref().map(named), "permissions": row.permissions,
+            "topic_id": row.topic_id, "tag": row.tag, "reason": row.reason,
+            "granted_at": moment(row.granted_at), "expires_at": perhaps(row.expires_at),
+            "revoked_at": perhaps(row.revoked_at),
+        })));
+    }
+    file.list("mails");
+    let mails = mail::Entity::find().filter(mail::Column::AccountId.eq(id));
+    for row in mails.order_by_asc(mail::Column::CreatedAt).all(db).await? {
+        fits!(file.item(&json!({
+            "kind": named(&row.kind), "ordered_at": moment(row.created_at),
+            "finished_at": perhaps(row.finished_at), "outcome": row.outcome,
+        })));
+    }
+    fits!(write_topics(db, id, file).await?);
+    fits!(write_posts(db, id, file).await?);
+    fits!(write_votes(db, id, file).await?);
+    write_entries(db, id, file).await
+}
+
+async fn write_topics(
+    db: &impl ConnectionTrait,
+    id: AccountId,
+    file: &mut FileWriter,
+) -> Result<Result<(), TooLarge>> {
+    file.list("topics");
+    let topics = topic::Entity::find().filter(topic::Column::AuthorId.eq(id));
+    for row in topics.order_by_asc(topic::Column::Id).all(db).await? {
+        fits!(file.item(&json!({
+            "id": row.id, "slug": row.slug, "title": row.title, "status": named(&row.status),
+            "question_text": row.question_text, "actual_outcome": row.actual_outcome,
+            "antecedent_statement": row.antecedent_statement,
+            "consequent_in_question": row.consequent_in_question,
+            "outcome_definition": row.outcome_definition, "horizon_reason": row.horizon_reason,
+            "created_at": moment(row.created_at), "updated_at": moment(row.updated_at),
+        })));
+    }
+    file.list("scenarios");
+    let scenarios = scenario::Entity::find().filter(scenario::Column::ProposerId.eq(id));
+    for row in scenarios.order_by_asc(scenario::Column::Id).all(db).await? {
+        fits!(file.item(&json!({
+            "id": row.id, "topic_id": row.topic_id, "label": row.label, "statement": row.statement,
+        })));
+    }
+    Ok(Ok(()))
+}
+
+/// Every post with all it ever said and brought, a lot at a time.
+async fn write_posts(
+    db: &impl ConnectionTrait,
+    id: AccountId,
+    file: &mut FileWriter,
+) -> Result<Result<(), TooLarge>> {
+    file.list("posts");
+    let mut after = PostId(uuid::Uuid::nil());
+    loop {
+        let lot = post::Entity::find()
+            .filter(post::Column::AuthorId.eq(id))
+            .filter(post::Column::Id.gt(after))
+            .order_by_asc(post::Column::Id)
+            .limit(LOT)
+            .all(db)
+            .await?;
+        let Some(last) = lot.last() else { return Ok(Ok(())) };
+        after = last.id;
+        let ids = || lot.iter().map(|post| post.id);
+        let revisions = post_revision::Entity::find()
+            .filter(post_revision::Column::PostId.is_in(ids()))
+            .order_by_asc(post_revision::Column::Number)
+            .all(db)
+            .await?;
+        let relations =
+            relation::Entity::find().filter(relation::Column::PostId.is_in(ids())).all(db).await?;
+        let citations =
+            citation::Entity::find().filter(citation::Column::PostId.is_in(ids())).all(db).await?;
+        let sources =
+            source::Entity::find().filter(source::Column::BroughtByPostId.is_in(ids())).all(db).await?;
+        let quotations =
+            quotation::Entity::find().filter(quotation::Column::BroughtByPostId.is_in(ids())).all(db).await?;
+        for row in &lot {
+            let revisions = revisions.iter().filter(|revision| revision.post_id == row.id).map(|revision| {
+                json!({
+                    "number": revision.number, "body": revision.body, "relations": revision.relations,
+                    "created_at": moment(revision.created_at),
+                })
+            });
+            let relations = relations.iter().filter(|relation| relation.post_id == row.id).map(|relation| {
+                let target = target_of(relation);
+                json!({
+                    "id": relation.id, "type": named(&relation.relation_type),
+                    "target": { "kind": named(&target.kind), "id": target.id },
+                    "p_if_true": relation.p_if_true, "p_if_false": relation.p_if_false,
+                    "created_at": moment(relation.created_at), "withdrawn_at": perhaps(relation.withdrawn_at),
+                })
+            });
+            let citations =
+                citations.iter().filter(|citation| citation.post_id == Some(row.id)).map(|citation| {
+                    json!({
+                        "source_id": citation.source_id, "quotation_id": citation.quotation_id,
+                        "locator": citation.locator,
+                    })
+                });
+            let sources =
+                sources.iter().filter(|source| source.brought_by_post_id == Some(row.id)).map(|source| {
+                    json!({
+                        "id": source.id, "type": source.source_type, "authors": source.authors,
+                        "title": source.title, "container_title": source.container_title,
+                        "publisher": source.publisher, "url": source.url, "note": source.note,
+                    })
+                });
+            let quotations = quotations
+                .iter()
+                .filter(|quotation| quotation.brought_by_post_id == Some(row.id))
+                .map(|quotation| {
+                    json!({
+                        "id": quotation.id, "source_id": quotation.source_id, "text": quotation.text,
+                        "attribution": quotation.attribution, "locator": quotation.locator,
+                        "language": quotation.language,
+                    })
+                });
+            fits!(file.item(&json!({
+                "id": row.id, "topic_id": row.topic_id, "parent_id": row.parent_id,
+                "status": named(&row.status), "created_at": moment(row.created_at),
+                "edited_at": perhaps(row.edited_at), "deleted_at": perhaps(row.deleted_at),
+                "revisions": revisions.collect::<Vec<_>>(), "relations": relations.collect::<Vec<_>>(),
+                "citations": citations.collect::<Vec<_>>(), "sources": sources.collect::<Vec<_>>(),
+                "quotations": quotations.collect::<Vec<_>>(),
+            })));
+        }
+    }
+}
+
+async fn write_votes(
+    db: &impl ConnectionTrait,
+    id: AccountId,
+    file: &mut FileWriter,
+) -> Result<Result<(), TooLarge>> {
+    file.list("votes");
+    let votes = vote::Entity::find().filter(vote::Column::AccountId.eq(id));
+    for row in votes.order_by_asc(vote::Column::PostId).all(db).await? {
+        fits!(file.item(&json!({
+            "post_id": row.post_id, "quality": row.quality, "agreement": row.agreement,
+            "updated_at": moment(row.updated_at),
+        })));
+    }
+    Ok(Ok(()))
+}
+
+/// What the audit log says that this person did, other than to others.
+async fn write_entries(
+    db: &impl ConnectionTrait,
+    id: AccountId,
+    file: &mut FileWriter,
+) -> Result<Result<(), TooLarge>> {
+    file.list("audit_entries");
+    let mut after = 0;
+    loop {
+        let lot = audit_log::Entity::find()
+            .filter(audit_log::Column::ActorId.eq(id.0))
+            .filter(audit_log::Column::Seq.gt(after))
+            .order_by_asc(audit_log::Column::Seq)
+            .limit(LOT)
+            .all(db)
+            .await?;
+        let Some(last) = lot.last() else { return Ok(Ok(())) };
+        after = last.seq;
+        let about_others = |row: &audit_log::Model| {
+            row.object_kind.as_deref() == Some("account") && row.object_id != Some(id.0)
+        };
+        for row in lot.iter().filter(|row| !about_others(row)) {
+            fits!(file.item(&json!({
+                "at": moment(row.at), "verb": row.verb, "outcome": row.outcome.name(),
+                "session_id": row.session_id, "object_kind": row.object_kind, "object_id": row.object_id,
+            })));
+        }
+    }
+}
