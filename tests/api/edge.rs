@@ -76,7 +76,7 @@ async fn b2_other_origins_get_no_permission_whatever_they_look_like() {
         "https://good.example:8443",
         "https://good.example:443",
         "https://good.example/",
-        "https://good.exampl",
+        "https://good.exam",
         "https://sub.good.example",
         "https://GOOD.example",
         "http://good.example",
@@ -486,7 +486,7 @@ async fn a_stranger_is_turned_away_before_what_they_sent_is_looked_at() {
         tried += 1;
         // Neither JSON nor the version that an edit has to name.
         let reply =
-            app.guest().send(method.clone(), &filled(&path, &topic, &post), Some(b"{".to_vec().into())).await;
+            app.guest().send(method.clone(), &filled(&path, &topic, &post), Some(b"{".to_vec())).await;
         reply.is_problem(401, "unauthenticated");
     }
     assert!(tried >= 8, "{tried} operations");

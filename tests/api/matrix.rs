@@ -229,6 +229,16 @@ async fn world() -> World {
 async fn roles(world: &World) -> Vec<Role> {
     let app = &world.app;
     let mut roles = vec![Role { name: "anonymous", username: "nobody", client: app.guest() }];
+    // Before their owner, who may do what ends them.
+    let scopes: [(&str, &[&str]); 2] = [
+        ("owner_token_read", &["read"]),
+        ("owner_token_all", &["read", "post", "vote", "profile", "moderate"]),
+    ];
+    for (name, scopes) in scopes {
+        let token = json!({ "name": name, "scopes": scopes, "expires_at": "2026-02-01T00:00:00Z" });
+        let token = app.sign_in("alice").await.post("/me/tokens", token).await.is(201).text("/token");
+        roles.push(Role { name, username: "alice", client: app.bearer(&token) });
+    }
     for (name, username) in [
         ("member", "bob"),
         ("unverified", "ursula"),
@@ -239,15 +249,6 @@ async fn roles(world: &World) -> Vec<Role> {
         ("administrator", "carol"),
     ] {
         roles.push(Role { name, username, client: app.sign_in(username).await });
-    }
-    let scopes: [(&str, &[&str]); 2] = [
-        ("owner_token_read", &["read"]),
-        ("owner_token_all", &["read", "post", "vote", "profile", "moderate"]),
-    ];
-    for (name, scopes) in scopes {
-        let token = json!({ "name": name, "scopes": scopes, "expires_at": "2026-02-01T00:00:00Z" });
-        let token = app.sign_in("alice").await.post("/me/tokens", token).await.is(201).text("/token");
-        roles.push(Role { name, username: "alice", client: app.bearer(&token) });
     }
     roles
 }
@@ -287,7 +288,7 @@ async fn a1_every_operation_by_everybody_on_everything() {
         read_profile on Alices
           200: everybody
         list_role_grants on Alices
-          200: owner administrator owner_token_read owner_token_all
+          200: owner_token_read owner_token_all owner administrator
           401 unauthenticated: anonymous
           403 not_allowed: member unverified suspended tag_moderator moderator
         create_role_grant on Alices
@@ -307,10 +308,10 @@ async fn a1_every_operation_by_everybody_on_everything() {
         confirm_email
           400 invalid_email_token: everybody
         read_own_account
-          200: member unverified suspended owner tag_moderator moderator administrator owner_token_read owner_token_all
+          200: owner_token_read owner_token_all member unverified suspended owner tag_moderator moderator administrator
           401 unauthenticated: anonymous
         edit_own_account
-          200: member unverified owner tag_moderator moderator administrator owner_token_all
+          200: owner_token_all member unverified owner tag_moderator moderator administrator
           401 unauthenticated: anonymous
           403 not_allowed: suspended
           403 scope_missing: owner_token_read
@@ -319,11 +320,44 @@ async fn a1_every_operation_by_everybody_on_everything() {
           401 unauthenticated: anonymous
           403 not_allowed: suspended
           403 session_required: owner_token_read owner_token_all
+        cancel_erasure
+          401 unauthenticated: anonymous
+          403 session_required: owner_token_read owner_token_all
+          404 not_found: member unverified suspended owner tag_moderator moderator administrator
+        read_erasure
+          401 unauthenticated: anonymous
+          403 session_required: owner_token_read owner_token_all
+          404 not_found: member unverified suspended owner tag_moderator moderator administrator
+        request_erasure
+          202: member unverified suspended owner tag_moderator moderator
+          401 unauthenticated: anonymous
+          403 session_required: owner_token_read owner_token_all
+          409 last_administrator: administrator
+        read_export
+          401 unauthenticated: anonymous
+          403 session_required: owner_token_read owner_token_all
+          404 not_found: member unverified suspended owner tag_moderator moderator administrator
+        request_export
+          202: member unverified suspended owner tag_moderator moderator administrator
+          401 unauthenticated: anonymous
+          403 session_required: owner_token_read owner_token_all
+        read_export_file
+          401 unauthenticated: anonymous
+          403 session_required: owner_token_read owner_token_all
+          409 export_not_ready: member unverified suspended owner tag_moderator moderator administrator
+        read_factors
+          200: member unverified suspended owner tag_moderator moderator administrator
+          401 unauthenticated: anonymous
+          403 session_required: owner_token_read owner_token_all
         change_password
           204: member unverified owner tag_moderator moderator administrator
           401 unauthenticated: anonymous
           403 not_allowed: suspended
           403 session_required: owner_token_read owner_token_all
+        replace_recovery_codes
+          401 unauthenticated: anonymous
+          403 session_required: owner_token_read owner_token_all
+          404 not_found: member unverified suspended owner tag_moderator moderator administrator
         list_tokens
           200: member unverified suspended owner tag_moderator moderator administrator
           401 unauthenticated: anonymous
@@ -338,10 +372,23 @@ async fn a1_every_operation_by_everybody_on_everything() {
           401 unauthenticated: anonymous
           403 session_required: owner_token_read owner_token_all
           404 not_found: member unverified suspended tag_moderator moderator administrator
+        create_totp
+          201: member unverified suspended owner tag_moderator moderator administrator
+          401 unauthenticated: anonymous
+          403 session_required: owner_token_read owner_token_all
+        confirm_totp
+          401 unauthenticated: anonymous
+          403 session_required: owner_token_read owner_token_all
+          422 invalid: member unverified suspended owner tag_moderator moderator administrator
+        remove_totp
+          401 unauthenticated: anonymous
+          403 session_required: owner_token_read owner_token_all
+          404 not_found: member unverified suspended owner tag_moderator moderator administrator
         rename_own_account
+          401 unauthenticated: anonymous
           403 not_allowed: suspended
           403 session_required: owner_token_read owner_token_all
-          422 invalid: anonymous member unverified owner tag_moderator moderator administrator
+          422 invalid: member unverified owner tag_moderator moderator administrator
         read_openapi
           200: everybody
         request_password_reset
@@ -349,7 +396,7 @@ async fn a1_every_operation_by_everybody_on_everything() {
         reset_password
           400 invalid_email_token: everybody
         delete_post on Open
-          200: owner owner_token_all
+          200: owner_token_all owner
           401 unauthenticated: anonymous
           403 not_allowed: suspended
           403 not_your_post: member unverified tag_moderator moderator administrator
@@ -359,13 +406,13 @@ async fn a1_every_operation_by_everybody_on_everything() {
           403 not_allowed: suspended
           403 not_your_post: member unverified tag_moderator moderator administrator
           403 scope_missing: owner_token_read
-          409 post_deleted: owner owner_token_all
+          409 post_deleted: owner_token_all owner
         read_post on Open
           200: everybody
         read_post on Tombstone
           200: everybody
         revise_post on Open
-          200: owner owner_token_all
+          200: owner_token_all owner
           401 unauthenticated: anonymous
           403 email_not_verified: unverified
           403 not_allowed: suspended
@@ -377,7 +424,7 @@ async fn a1_every_operation_by_everybody_on_everything() {
           403 not_allowed: suspended
           403 not_your_post: member tag_moderator moderator administrator
           403 scope_missing: owner_token_read
-          409 post_deleted: owner owner_token_all
+          409 post_deleted: owner_token_all owner
         list_replies on Open
           200: everybody
         list_replies on Tombstone
@@ -391,13 +438,13 @@ async fn a1_every_operation_by_everybody_on_everything() {
           401 unauthenticated: anonymous
           403 email_not_verified: unverified
           403 not_allowed: suspended
-          403 own_post: owner owner_token_all
+          403 own_post: owner_token_all owner
           403 scope_missing: owner_token_read
         retract_vote on Tombstone
           401 unauthenticated: anonymous
           403 email_not_verified: unverified
           403 not_allowed: suspended
-          403 own_post: owner owner_token_all
+          403 own_post: owner_token_all owner
           403 scope_missing: owner_token_read
           409 post_deleted: member tag_moderator moderator administrator
         cast_vote on Open
@@ -405,13 +452,13 @@ async fn a1_every_operation_by_everybody_on_everything() {
           401 unauthenticated: anonymous
           403 email_not_verified: unverified
           403 not_allowed: suspended
-          403 own_post: owner owner_token_all
+          403 own_post: owner_token_all owner
           403 scope_missing: owner_token_read
         cast_vote on Tombstone
           401 unauthenticated: anonymous
           403 email_not_verified: unverified
           403 not_allowed: suspended
-          403 own_post: owner owner_token_all
+          403 own_post: owner_token_all owner
           403 scope_missing: owner_token_read
           409 post_deleted: member tag_moderator moderator administrator
         revoke_role_grant on Alices
@@ -421,7 +468,7 @@ async fn a1_every_operation_by_everybody_on_everything() {
           403 session_required: owner_token_read owner_token_all
           404 not_found: member unverified suspended tag_moderator moderator
         read_role_grant on Alices
-          200: owner administrator owner_token_read owner_token_all
+          200: owner_token_read owner_token_all owner administrator
           401 unauthenticated: anonymous
           404 not_found: member unverified suspended tag_moderator moderator
         end_all_sessions
@@ -452,7 +499,7 @@ async fn a1_every_operation_by_everybody_on_everything() {
         list_topics
           200: everybody
         create_topic
-          201: member owner tag_moderator moderator administrator owner_token_all
+          201: owner_token_all member owner tag_moderator moderator administrator
           401 unauthenticated: anonymous
           403 email_not_verified: unverified
           403 not_allowed: suspended
@@ -460,22 +507,22 @@ async fn a1_every_operation_by_everybody_on_everything() {
         read_topic on Open
           200: everybody
         read_topic on Draft
-          200: owner tag_moderator moderator administrator owner_token_read owner_token_all
+          200: owner_token_read owner_token_all owner tag_moderator moderator administrator
           404 not_found: anonymous member unverified suspended
         revise_topic on Open
           200: tag_moderator moderator administrator
           401 unauthenticated: anonymous
           403 email_not_verified: unverified
           403 not_allowed: suspended
-          403 not_your_topic: member owner owner_token_all
+          403 not_your_topic: owner_token_all member owner
           403 scope_missing: owner_token_read
         revise_topic on Draft
-          200: owner tag_moderator moderator administrator owner_token_all
+          200: owner_token_all owner tag_moderator moderator administrator
           401 unauthenticated: anonymous
           403 scope_missing: owner_token_read
           404 not_found: member unverified suspended
         create_post on Open
-          201: member owner tag_moderator moderator administrator owner_token_all
+          201: owner_token_all member owner tag_moderator moderator administrator
           401 unauthenticated: anonymous
           403 email_not_verified: unverified
           403 not_allowed: suspended
@@ -484,11 +531,11 @@ async fn a1_every_operation_by_everybody_on_everything() {
           401 unauthenticated: anonymous
           403 scope_missing: owner_token_read
           404 not_found: member unverified suspended
-          409 topic_not_open: owner tag_moderator moderator administrator owner_token_all
+          409 topic_not_open: owner_token_all owner tag_moderator moderator administrator
         read_thread on Open
           200: everybody
         read_thread on Draft
-          200: owner tag_moderator moderator administrator owner_token_read owner_token_all
+          200: owner_token_read owner_token_all owner tag_moderator moderator administrator
           404 not_found: anonymous member unverified suspended
         read_health
           200: everybody

@@ -26,7 +26,6 @@ fn body(method: &Method, path: &str) -> Option<Value> {
         ("POST", "/topics/{topic}/posts") => json!({ "body": "Nobody will read this." }),
         ("PATCH", "/posts/{id}") => json!({ "body": "Nor this." }),
         ("PUT", "/posts/{id}/vote") => json!({ "quality": 1 }),
-        ("POST", "/me/erasure") => json!({ "password": PASSWORD }),
         ("PUT", "/me/username") => json!({ "username": "alicia" }),
         ("POST", "/accounts/{username}/role-grants") => {
             json!({ "role": "moderator", "scope": { "kind": "site" }, "reason": "Asked for." })
@@ -44,7 +43,7 @@ fn body(method: &Method, path: &str) -> Option<Value> {
         ("POST", "/me/tokens") => {
             json!({ "name": "A script", "scopes": ["read"], "expires_at": "2030-01-01T00:00:00Z" })
         }
-        ("POST", "/sessions/current/reauthentication") => json!({ "password": PASSWORD }),
+        ("POST", "/me/erasure" | "/sessions/current/reauthentication") => json!({ "password": PASSWORD }),
         ("POST", "/me/totp/confirmation") => json!({ "code": "123456" }),
         ("POST", "/me/totp/removal" | "/me/recovery-codes") => json!({ "totp_code": "123456" }),
         ("PATCH", "/me") => json!({ "bio": "Away." }),
