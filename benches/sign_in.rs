@@ -217,8 +217,8 @@ async fn a_crowd(server: &Server) -> Vec<Row> {
 
     let mut rows = vec![Row {
         name: "the slowest of 100 pages during 200 sign-ins, against none",
-        ours: percentile(busy, 0.99),
-        reference: percentile(idle, 0.99),
+        ours: percentile(busy, 99),
+        reference: percentile(idle, 99),
         unit: "ms",
         bound: Bound::AtMost(2.0),
     }];
@@ -267,7 +267,7 @@ async fn telling_apart(server: &Server) -> Vec<Row> {
         }
     }
     let p = mann_whitney(&known, &unknown);
-    let (known, unknown) = (percentile(known, 0.5), percentile(unknown, 0.5));
+    let (known, unknown) = (percentile(known, 50), percentile(unknown, 50));
     vec![
         Row {
             name: "median refusal of somebody who is there, against nobody",
@@ -286,23 +286,23 @@ async fn telling_apart(server: &Server) -> Vec<Row> {
     ]
 }
 
-fn percentile(mut values: Vec<f64>, share: f64) -> f64 {
+fn percentile(mut values: Vec<f64>, percent: usize) -> f64 {
     values.sort_by(f64::total_cmp);
-    let place = (values.len() as f64 * share).ceil() as usize;
+    let place = (values.len() * percent).div_ceil(100);
     values.get(place.saturating_sub(1)).copied().expect("something was measured")
 }
 
 /// The two-sided p-value of the rank-sum test by its normal approximation; times do not tie.
-fn mann_whitney(a: &[f64], b: &[f64]) -> f64 {
-    let (n, m) = (a.len() as f64, b.len() as f64);
+fn mann_whitney(first: &[f64], second: &[f64]) -> f64 {
     let mut all: Vec<_> =
-        a.iter().map(|time| (*time, true)).chain(b.iter().map(|time| (*time, false))).collect();
-    all.sort_by(|x, y| x.0.total_cmp(&y.0));
+        first.iter().map(|time| (*time, true)).chain(second.iter().map(|time| (*time, false))).collect();
+    all.sort_by(|one, other| one.0.total_cmp(&other.0));
     let ranks: f64 =
-        (1_usize..).zip(&all).filter(|(_, (_, first))| *first).map(|(rank, _)| rank as f64).sum();
-    let u = ranks - n * (n + 1.0) / 2.0;
-    let z = (u - n * m / 2.0) / (n * m * (n + m + 1.0) / 12.0).sqrt();
-    erfc(z.abs() / std::f64::consts::SQRT_2)
+        (1_usize..).zip(&all).filter(|(_, (_, of_first))| *of_first).map(|(rank, _)| rank as f64).sum();
+    let (n, m) = (first.len() as f64, second.len() as f64);
+    let statistic = ranks - n * (n + 1.0) / 2.0;
+    let deviations = (statistic - n * m / 2.0) / (n * m * (n + m + 1.0) / 12.0).sqrt();
+    erfc(deviations.abs() / std::f64::consts::SQRT_2)
 }
 
 /// The complementary error function, to about 1e-7 (Abramowitz and Stegun, 1964, 7.1.26).
