@@ -34,6 +34,7 @@ mod architecture;
 mod audit;
 mod conventions;
 mod credentials;
+mod documents;
 mod edge;
 mod exchange;
 mod factors;
