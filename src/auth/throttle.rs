@@ -150,7 +150,7 @@ pub(super) async fn is_password(
 /// Whether this is the password of an account whose owner is signed in, counted the same way.
 ///
 /// # Errors
-/// As [`attempt`].
+/// 429 where the next attempt has to wait, 403 where a reset is needed, 503 where too many wait for a hash.
 pub async fn proves(app: &App, account: &account::Model, password: &PasswordAttempt) -> Result<bool> {
     let Some(subject) = is_password(app, account, password).await? else {
         return Ok(false);
