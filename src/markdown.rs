@@ -66,6 +66,8 @@ static SANITISER: LazyLock<ammonia::Builder<'static>> = LazyLock::new(|| {
     let mut builder = ammonia::Builder::empty();
     builder
         .tags(HashSet::from(TAGS))
+        // The library allows `lang` and `title` on everything, also where it starts from nothing.
+        .generic_attributes(HashSet::new())
         .add_tag_attributes("a", ["href", "title"])
         .add_tag_attributes("ol", ["start"])
         .add_tag_attributes("code", ["class"])
@@ -731,6 +733,11 @@ mod tests {
         assert!(render(&table(10, 1_000)).contains("<td>y</td>"));
         assert!(!render(&table(10, 2_000)).contains("<table>"));
         assert!(!render(&format!("> - {}", table(10, 2_000).replace('\n', "\n>   "))).contains("<table>"));
+    }
+
+    #[test]
+    fn no_attribute_stands_on_every_tag() {
+        assert_eq!(sanitise("<p title=\"a\" lang=\"b\">c</p>"), "<p>c</p>");
     }
 
     proptest! {
