@@ -125,17 +125,26 @@ async fn deliver(app: &App, mut stop: watch::Receiver<()>) {
                 continue;
             }
         };
-        let called = async {
-            match &mut bell {
-                Some(listening) => listening.rings().await.is_ok(),
-                None => std::future::pending().await,
-            }
-        };
-        tokio::select! {
-            () = tokio::time::sleep(rest) => {}
-            heard = called => if !heard { bell = None },
-            _ = stop.changed() => {}
+        rest_until_called(&mut bell, rest, &mut stop).await;
+    }
+}
+
+/// Rests until the time is over, the bell rings or the server stops. A bell that broke is put away, to be made
+/// again.
+async fn rest_until_called(bell: &mut Option<Bell>, rest: Duration, stop: &mut watch::Receiver<()>) {
+    let called = async {
+        match bell {
+            Some(listening) => listening.rings().await.is_ok(),
+            None => std::future::pending().await,
         }
+    };
+    let heard = tokio::select! {
+        () = tokio::time::sleep(rest) => true,
+        heard = called => heard,
+        _ = stop.changed() => true,
+    };
+    if !heard {
+        *bell = None;
     }
 }
 
@@ -163,17 +172,7 @@ async fn see_to_own_data(app: &App, mut stop: watch::Receiver<()>) {
                 continue;
             }
         };
-        let called = async {
-            match &mut bell {
-                Some(listening) => listening.rings().await.is_ok(),
-                None => std::future::pending().await,
-            }
-        };
-        tokio::select! {
-            () = tokio::time::sleep(rest) => {}
-            heard = called => if !heard { bell = None },
-            _ = stop.changed() => {}
-        }
+        rest_until_called(&mut bell, rest, &mut stop).await;
     }
 }
 
