@@ -408,6 +408,10 @@ fn body_with(path: &[String], value: &str) -> String {
     })
 }
 
+/// Makes alice an administrator.
+const MAKE_ALICE_ADMINISTRATOR: &str = "INSERT INTO role_grant (id, account_id, role, permissions, reason, granted_at)
+     SELECT gen_random_uuid(), id, 'administrator', '{}', 'For this test.', now() FROM account WHERE username = 'alice'";
+
 /// The operations that take bodies: method, path, and the schema.
 fn with_bodies(document: &Value) -> Vec<(Method, String, Value)> {
     operations(document)
@@ -423,9 +427,7 @@ fn with_bodies(document: &Value) -> Vec<(Method, String, Value)> {
 async fn a5_no_body_takes_a_field_that_it_does_not_have() {
     let (app, alice, _) = everything_readable().await;
     // The topic is open, and such are the staff's to change.
-    let make = "INSERT INTO role_grant (id, account_id, role, permissions, reason, granted_at)
-                SELECT gen_random_uuid(), id, 'administrator', '{}', 'For this test.', now() FROM account WHERE username = 'alice'";
-    app.sql(make).await.unwrap();
+    app.sql(MAKE_ALICE_ADMINISTRATOR).await.unwrap();
     let topic = alice.get("/topics").await.text("/items/0/slug");
     let post = alice.get(&format!("/topics/{topic}/thread")).await.text("/posts/items/0/id");
     let document = document();
@@ -496,9 +498,7 @@ async fn a_stranger_is_turned_away_before_what_they_sent_is_looked_at() {
 async fn b7_no_value_is_taken_for_one_of_another_type() {
     let (app, alice, _) = everything_readable().await;
     // The topic is open, and such are the staff's to change.
-    let make = "INSERT INTO role_grant (id, account_id, role, permissions, reason, granted_at)
-                SELECT gen_random_uuid(), id, 'administrator', '{}', 'For this test.', now() FROM account WHERE username = 'alice'";
-    app.sql(make).await.unwrap();
+    app.sql(MAKE_ALICE_ADMINISTRATOR).await.unwrap();
     let topic = alice.get("/topics").await.text("/items/0/slug");
     let post = alice.get(&format!("/topics/{topic}/thread")).await.text("/posts/items/0/id");
     let document = document();
