@@ -1,8 +1,12 @@
 //! Lists: a page at a time, each with the cursor of the next.
 
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
-use utoipa::ToSchema;
+use utoipa::{IntoParams, ToSchema};
 
+use crate::app::App;
+use crate::db::keyset;
+use crate::error::Result;
 use crate::invalid::Invalid;
 
 /// One page of a list.
@@ -21,6 +25,29 @@ impl<T> Page<T> {
         items.truncate(limit.size());
         let next = if more { items.last().map(cursor) } else { None };
         Self { items, next }
+    }
+}
+
+/// What a list is asked for that can only be paged through.
+#[derive(Debug, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub struct PageQuery {
+    /// `next` of the page before.
+    after: Option<String>,
+    /// Items a page, 1 to 100.
+    #[serde(default)]
+    #[param(value_type = Option<u8>, minimum = 1, maximum = 100, default = 25)]
+    pub limit: Limit,
+}
+
+impl PageQuery {
+    /// Where the page before ended, in the list of this name; nothing at its start.
+    ///
+    /// # Errors
+    /// 400 where the cursor is of another list, or none at all.
+    pub fn place<T: DeserializeOwned>(&self, app: &App, list: &str) -> Result<Option<T>> {
+        self.after.as_deref().map(|after| keyset::decode(app, list, after)).transpose()
     }
 }
 

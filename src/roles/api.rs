@@ -3,7 +3,7 @@
 use axum::extract::State;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
-use utoipa::{IntoParams, ToSchema};
+use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
@@ -18,7 +18,7 @@ use crate::db::{ConnectionTrait, keyset};
 use crate::entity::{account, role_grant};
 use crate::error::{Code, Error, Field, Result};
 use crate::events::{self, Event};
-use crate::http::page::{Limit, Page};
+use crate::http::page::{Page, PageQuery};
 use crate::http::{Answer, Cache, Claimed, Create, Path, Query};
 use crate::ids::{RoleGrantId, TopicId};
 use crate::policy::{Actor, GrantRole, ReadGrants, RevokeGrant};
@@ -192,34 +192,21 @@ async fn named(db: &impl ConnectionTrait, username: String) -> Result<account::M
     account.filter(|account| account.state != AccountState::Deleted).ok_or_else(Error::not_found)
 }
 
-/// What a list of grants is asked for.
-#[derive(Debug, Deserialize, IntoParams)]
-#[serde(deny_unknown_fields)]
-#[into_params(parameter_in = Query)]
-struct GrantsQuery {
-    /// `next` of the page before.
-    after: Option<String>,
-    /// Grants a page, 1 to 100.
-    #[serde(default)]
-    #[param(value_type = Option<u8>, minimum = 1, maximum = 100, default = 25)]
-    limit: Limit,
-}
-
 /// List the grants of an account
 ///
 /// Newest first, those that are over included. For whoever has them, and whoever may grant.
-#[utoipa::path(get, path = "/accounts/{username}/role-grants", tag = "roles", params(("username" = String, Path), GrantsQuery), responses((status = 200, body = Page<RoleGrantView>)), security(("bearer" = [])))]
+#[utoipa::path(get, path = "/accounts/{username}/role-grants", tag = "roles", params(("username" = String, Path), PageQuery), responses((status = 200, body = Page<RoleGrantView>)), security(("bearer" = [])))]
 async fn list_role_grants(
     State(app): State<App>,
     actor: Actor,
     Path(username): Path<String>,
-    Query(query): Query<GrantsQuery>,
+    Query(query): Query<PageQuery>,
 ) -> Result<Answer> {
     actor.require()?;
     let account = named(&app.db, username).await?;
     actor.may(ReadGrants { of: account.id })?;
     let name = format!("role-grants/{}", account.id);
-    let before = query.after.as_deref().map(|after| keyset::decode(&app, &name, after)).transpose()?;
+    let before = query.place(&app, &name)?;
     let rows = store::list(&app.db, account.id, before, query.limit).await?;
     let page = Page::cut(rows, query.limit, |last| keyset::encode(&app, &name, &last.id));
     let items = views(&app.db, page.items, app.now()).await?;

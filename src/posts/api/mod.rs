@@ -21,7 +21,7 @@ use crate::db::keyset::{self, RankPosition, Walk};
 use crate::entity::topic;
 use crate::error::{Error, Result};
 use crate::events::{self, Event};
-use crate::http::page::{Limit, Page};
+use crate::http::page::{Limit, Page, PageQuery};
 use crate::http::{Answer, Body, Cache, Claimed, Create, IfMatch, Path, Query, patch};
 use crate::ids::{PostId, ScenarioId, TopicId};
 use crate::invalid::Invalid;
@@ -463,32 +463,19 @@ async fn delete_post(
     Ok(Answer::ok(&view, Cache::Private)?.version(revision))
 }
 
-/// What a list of revisions is asked for.
-#[derive(Debug, Deserialize, IntoParams)]
-#[serde(deny_unknown_fields)]
-#[into_params(parameter_in = Query)]
-struct RevisionsQuery {
-    /// `next` of the page before.
-    after: Option<String>,
-    /// Revisions a page, 1 to 100.
-    #[serde(default)]
-    #[param(value_type = Option<u8>, minimum = 1, maximum = 100, default = 25)]
-    limit: Limit,
-}
-
 /// List the revisions of a post
 ///
 /// Newest first. A tombstone has none to read.
-#[utoipa::path(get, path = "/posts/{id}/revisions", tag = "posts", params(("id" = PostId, Path), RevisionsQuery), responses((status = 200, body = Page<RevisionView>)), security((), ("bearer" = [])))]
+#[utoipa::path(get, path = "/posts/{id}/revisions", tag = "posts", params(("id" = PostId, Path), PageQuery), responses((status = 200, body = Page<RevisionView>)), security((), ("bearer" = [])))]
 async fn list_revisions(
     State(app): State<App>,
     actor: Actor,
     Path(id): Path<PostId>,
-    Query(query): Query<RevisionsQuery>,
+    Query(query): Query<PageQuery>,
 ) -> Result<Answer> {
     readable(&app.db, &actor, id).await?;
     let name = format!("revisions/{id}");
-    let before = query.after.as_deref().map(|after| keyset::decode(&app, &name, after)).transpose()?;
+    let before = query.place(&app, &name)?;
     let revisions = store::revisions(&app.db, id, before, query.limit).await?;
     let page = Page::cut(revisions, query.limit, |last| keyset::encode(&app, &name, &last.number));
     let view = |revision: crate::entity::post_revision::Model| {
