@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use anyhow::{Context, bail, ensure};
 use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
+use url::Url;
 
 /// Every setting, with its default and its comment.
 pub const DEFAULTS: &str = include_str!("../config/default.toml");
@@ -30,6 +31,8 @@ pub struct Config {
     pub trust: Trust,
     /// Tokens and sessions.
     pub auth: Auth,
+    /// Passkeys.
+    pub passkeys: Passkeys,
     /// The audit log.
     pub audit: Audit,
     /// The cost of password hashing.
@@ -206,6 +209,24 @@ pub struct Password {
     pub queue: usize,
 }
 
+impl Password {
+    fn check(&self) -> anyhow::Result<()> {
+        // What Argon2 itself asks for (RFC 9106, 3.1), and no more than a machine has.
+        let least = 8 * u64::from(self.parallelism);
+        ensure!(
+            (1..=255).contains(&self.parallelism)
+                && (1..=1_000).contains(&self.iterations)
+                && (least..=4 << 20).contains(&u64::from(self.memory_kib)),
+            "password.parallelism must be from 1 to 255, password.iterations from 1 to 1000, and password.memory_kib \
+             from 8 times the parallelism to 4194304; they are {}, {} and {}",
+            self.parallelism,
+            self.iterations,
+            self.memory_kib
+        );
+        Ok(())
+    }
+}
+
 /// Paging.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -293,11 +314,11 @@ impl Mail {
     ///
     /// # Errors
     /// It is no such URL. The message does not repeat it, since it may hold a password.
-    pub fn smtp_server(&self) -> anyhow::Result<url::Url> {
+    pub fn smtp_server(&self) -> anyhow::Result<Url> {
         const HOW: &str = "mail.smtp_url must look like smtps://user:password@host, or smtp:// where the \
                            server speaks STARTTLS or is on this machine (its value is not shown, since it \
                            may hold a password)";
-        let mut url = url::Url::parse(self.smtp_url.expose_secret()).map_err(|_| anyhow::anyhow!(HOW))?;
+        let mut url = Url::parse(self.smtp_url.expose_secret()).map_err(|_| anyhow::anyhow!(HOW))?;
         let host = url.host_str().unwrap_or_default().to_owned();
         let local = host == "localhost"
             || host.trim_matches(['[', ']']).parse::<IpAddr>().is_ok_and(|address| address.is_loopback());
@@ -367,6 +388,35 @@ pub enum LogFormat {
 pub struct Debates {
     /// Whether the debate of 1956 is loaded.
     pub load_default: bool,
+}
+
+/// Passkeys.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Passkeys {
+    /// The domain that they are bound to; empty means that of `mail.link_base`.
+    pub rp_id: String,
+    /// The pages that may use them; empty means that of `mail.link_base`.
+    pub origins: Vec<Origin>,
+}
+
+/// What passkeys are bound to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RelyingParty {
+    /// The domain.
+    pub id: String,
+    /// The origins of pages that may use them: the first, and the others.
+    pub origins: (Url, Vec<Url>),
+}
+
+impl RelyingParty {
+    /// Whether browsers let a page of this origin use passkeys of the domain.
+    fn serves(&self, origin: &Url) -> bool {
+        let host = origin.domain().unwrap_or_default();
+        let within = host == self.id || host.strip_suffix(&self.id).is_some_and(|rest| rest.ends_with('.'));
+        let local = host == "localhost" || host.ends_with(".localhost");
+        !self.id.is_empty() && within && (origin.scheme() == "https" || local)
+    }
 }
 
 /// An address, or a network in CIDR notation.
@@ -479,7 +529,8 @@ impl Config {
             .list_separator(",")
             .with_list_parse_key("server.trusted_proxies")
             .with_list_parse_key("auth.retired_signing_key_files")
-            .with_list_parse_key("server.allowed_origins");
+            .with_list_parse_key("server.allowed_origins")
+            .with_list_parse_key("passkeys.origins");
         Self::finish(builder.add_source(environment))
     }
 
@@ -530,6 +581,7 @@ impl Config {
             "auth.leeway_secs must be at most 30; it is {}",
             self.auth.leeway_secs
         );
+        self.relying_party()?;
         self.mail.check()?;
         let (limits, mail) = (&self.rate_limits, &self.mail);
         for (name, value) in [
@@ -576,19 +628,7 @@ impl Config {
         ] {
             ensure!(value > 0, "{name} must be more than 0");
         }
-        let password = &self.password;
-        // What Argon2 itself asks for (RFC 9106, 3.1), and no more than a machine has.
-        let least = 8 * u64::from(password.parallelism);
-        ensure!(
-            (1..=255).contains(&password.parallelism)
-                && (1..=1_000).contains(&password.iterations)
-                && (least..=4 << 20).contains(&u64::from(password.memory_kib)),
-            "password.parallelism must be from 1 to 255, password.iterations from 1 to 1000, and password.memory_kib \
-             from 8 times the parallelism to 4194304; they are {}, {} and {}",
-            password.parallelism,
-            password.iterations,
-            password.memory_kib
-        );
+        self.password.check()?;
         ensure!(
             limits.sign_in_failures <= 50,
             "rate_limits.sign_in_failures must be at most 50; it is {}",
@@ -631,6 +671,43 @@ impl Config {
         if self.mail.link_base.is_empty() { &self.server.public_url } else { &self.mail.link_base }
     }
 
+    /// What passkeys are bound to; nothing where the server has no domain, but an address, that they could be
+    /// bound to.
+    ///
+    /// # Errors
+    /// The settings contradict each other, or what browsers allow.
+    pub fn relying_party(&self) -> anyhow::Result<Option<RelyingParty>> {
+        let settings = &self.passkeys;
+        let base = Url::parse(self.link_base()).with_context(|| {
+            format!("`{}` (mail.link_base or server.public_url) is no URL", self.link_base())
+        })?;
+        let first = settings
+            .origins
+            .first()
+            .map_or_else(|| base.origin().ascii_serialization(), |origin| origin.0.clone());
+        let parse = |origin: &str| Url::parse(origin).with_context(|| format!("`{origin}` is no origin"));
+        let others =
+            settings.origins.iter().skip(1).map(|origin| parse(&origin.0)).collect::<anyhow::Result<_>>()?;
+        let origins = (parse(&first)?, others);
+        let id = match settings.rp_id.as_str() {
+            "" => origins.0.domain().unwrap_or_default().to_owned(),
+            given => given.to_owned(),
+        };
+        let party = RelyingParty { id, origins };
+        let wrong =
+            std::iter::once(&party.origins.0).chain(&party.origins.1).find(|origin| !party.serves(origin));
+        match wrong {
+            None => Ok(Some(party)),
+            Some(_) if settings.rp_id.is_empty() && settings.origins.is_empty() => Ok(None),
+            Some(origin) => bail!(
+                "passkeys: browsers let no page of {} use passkeys of `{}`: passkeys.rp_id is the domain of every one \
+                 of passkeys.origins, or one above it, and pages come by https unless they are on localhost",
+                origin.origin().ascii_serialization(),
+                party.id
+            ),
+        }
+    }
+
     /// Where mail goes, in a few words and without secrets.
     pub fn mail_summary(&self) -> String {
         match self.mail.transport {
@@ -638,7 +715,7 @@ impl Config {
             MailTransport::Off => "off".to_owned(),
             MailTransport::Smtp => {
                 let server = self.mail.smtp_server().ok();
-                let server = server.as_ref().and_then(url::Url::host_str).unwrap_or_default();
+                let server = server.as_ref().and_then(Url::host_str).unwrap_or_default();
                 format!("by SMTP to {server}, from {}", self.mail.from)
             }
         }
@@ -673,6 +750,48 @@ mod tests {
     fn unknown_settings_are_refused() {
         let error = Config::with_overrides("[server]\nadress = '127.0.0.1:1'").unwrap_err();
         assert!(format!("{error:#}").contains("adress"), "{error:#}");
+    }
+
+    #[test]
+    fn m3_passkeys_are_bound_to_a_domain_that_browsers_accept() {
+        let party =
+            |settings: &str| Config::with_overrides(settings).and_then(|config| config.relying_party());
+        let found = |settings: &str| {
+            let party = party(settings).expect(settings)?;
+            let others = party.origins.1.iter();
+            let origins: Vec<_> = std::iter::once(&party.origins.0).chain(others).map(Url::as_str).collect();
+            Some(format!("{} {}", party.id, origins.join(" ")))
+        };
+        let debates = Some("debates.example https://debates.example/".to_owned());
+        assert_eq!(found("[server]\npublic_url = 'https://debates.example/api'"), debates);
+        assert_eq!(found("[mail]\nlink_base = 'https://debates.example'"), debates);
+        assert_eq!(
+            found(
+                "[passkeys]\nrp_id = 'debates.example'\norigins = ['https://www.debates.example:8443', 'https://debates.example']"
+            ),
+            Some("debates.example https://www.debates.example:8443/ https://debates.example/".to_owned())
+        );
+        assert_eq!(
+            found("[passkeys]\norigins = ['http://localhost:3000']"),
+            Some("localhost http://localhost:3000/".to_owned())
+        );
+        // By default there is an address, or no TLS: no passkeys, and nothing wrong with that.
+        for off in
+            ["", "[server]\npublic_url = 'http://debates.example'", "[server]\npublic_url = 'https://[::1]'"]
+        {
+            assert_eq!(found(off), None, "{off}");
+        }
+        for wrong in [
+            "[passkeys]\nrp_id = 'debates.example'",
+            "[passkeys]\nrp_id = 'debates.example'\norigins = ['http://debates.example']",
+            "[passkeys]\nrp_id = 'debates.example'\norigins = ['https://otherdebates.example']",
+            "[passkeys]\nrp_id = 'www.debates.example'\norigins = ['https://debates.example']",
+            "[passkeys]\norigins = ['https://debates.example', 'https://elsewhere.example']",
+            "[passkeys]\norigins = ['https://192.0.2.1']",
+        ] {
+            let told = format!("{:#}", party(wrong).unwrap_err());
+            assert!(told.contains("passkeys.rp_id"), "{wrong}: {told}");
+        }
     }
 
     #[test]

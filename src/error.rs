@@ -60,6 +60,8 @@ codes! {
     SecondFactorRequired = 401 "second_factor_required" "A code of the second factor is needed too";
     /// A code that is wrong, or was used.
     WrongSecondFactor = 401 "wrong_second_factor" "Wrong code";
+    /// A passkey that is not known, or did not sign the challenge it was given.
+    InvalidPasskey = 401 "invalid_passkey" "This passkey does not sign in";
     /// So many wrong passwords in a row that it signs nobody in any more.
     PasswordLocked = 403 "password_locked" "This password no longer signs anybody in";
     /// Known to exist, and not for this account to do.
@@ -110,6 +112,12 @@ codes! {
     ThreadTooDeep = 409 "thread_too_deep" "This thread is as deep as threads go";
     /// An account has one authenticator app.
     SecondFactorExists = 409 "second_factor_exists" "There is a second factor already";
+    /// Passkeys are bound to a domain, and the server has none.
+    PasskeysOff = 409 "passkeys_off" "This server takes no passkeys";
+    /// The authenticator made this passkey before.
+    PasskeyExists = 409 "passkey_exists" "This passkey is known already";
+    /// An account has as many passkeys as it may have.
+    TooManyPasskeys = 409 "too_many_passkeys" "You have as many passkeys as you may have";
     /// An account has as many personal access tokens as it may have.
     TooManyTokens = 409 "too_many_tokens" "You have as many tokens as you may have";
     /// Erasing an account is asked for once.

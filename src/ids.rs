@@ -53,6 +53,8 @@ id! {
     SessionId
     /// A personal access token.
     TokenId
+    /// A passkey.
+    PasskeyId
     /// A grant of a role or of permissions.
     RoleGrantId
     /// A mail on its way.

@@ -71,7 +71,8 @@ async fn tidy_up(app: &App) {
 }
 
 /// Drops what nobody can ask for any more: kept answers, old places in lists, counts of limits that would
-/// refuse nobody, roles shown beside names after they expired, tokens that expired, and the records of mails.
+/// refuse nobody, roles shown beside names after they expired, tokens that expired, challenges that were answered, and the
+/// records of mails.
 ///
 /// # Errors
 /// The database is away.
@@ -84,6 +85,7 @@ pub async fn tidy(app: &App) -> Result<u64> {
             + ranking::forget_closed(app, &tx).await?
             + rate_limit::forget_full(&tx, app.now()).await?
             + auth::forget_unknown(app, &tx).await?
+            + auth::forget_challenges(app, &tx).await?
             + roles::forget_expired(app, &tx).await?
             + accounts::forget_released(app, &tx).await?
             + credentials::forget_expired_tokens(app, &tx).await?

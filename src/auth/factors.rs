@@ -2,6 +2,7 @@
 
 use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, PaginatorTrait, QueryFilter};
 
+use super::passkeys::{self, Shown};
 use super::rules::{FactorProof, RECOVERY_CODES, RecoveryCode};
 use super::totp;
 use crate::accounts;
@@ -9,7 +10,7 @@ use crate::accounts::rules::Username;
 use crate::app::App;
 use crate::audit::{self, Entry, Object};
 use crate::db::{Tx, insert_all, sql};
-use crate::entity::{account, recovery_code, totp_factor};
+use crate::entity::{account, passkey, recovery_code, totp_factor};
 use crate::error::{Code, Error, Result};
 use crate::events::{self, Event};
 use crate::ids::{AccountId, SessionId};
@@ -46,6 +47,15 @@ pub(super) async fn in_force(
     Ok(factor.filter(|factor| factor.confirmed_at.is_some()))
 }
 
+/// Whether the password of an account signs nobody in by itself: it has an app or a passkey.
+///
+/// # Errors
+/// The database is away.
+pub(super) async fn any(db: &impl ConnectionTrait, account_id: AccountId) -> Result<bool> {
+    let passkeys = passkey::Entity::find().filter(passkey::Column::AccountId.eq(account_id));
+    Ok(in_force(db, account_id).await?.is_some() || passkeys.count(db).await? > 0)
+}
+
 /// How many recovery codes an account has left.
 ///
 /// # Errors
@@ -79,12 +89,17 @@ fn exists() -> Error {
     Code::SecondFactorExists.error("Remove it first (POST /me/totp/removal), with a code of it.")
 }
 
-/// Lets an app count from now on, if this is a code of it, and gives recovery codes. The account was read
-/// under its lock.
+/// Lets an app count from now on, if this is a code of it, and gives recovery codes where it is the first
+/// factor. The account was read under its lock.
 ///
 /// # Errors
 /// 404 where none was begun, 409 where it counts already, 422 where the code is wrong.
-pub(super) async fn confirm(app: &App, tx: &Tx, account_id: AccountId, code: &str) -> Result<Vec<String>> {
+pub(super) async fn confirm(
+    app: &App,
+    tx: &Tx,
+    account_id: AccountId,
+    code: &str,
+) -> Result<Option<Vec<String>>> {
     let factor =
         totp_factor::Entity::find_by_id(account_id).one(tx.conn()).await?.ok_or_else(Error::not_found)?;
     if factor.confirmed_at.is_some() {
@@ -94,9 +109,23 @@ pub(super) async fn confirm(app: &App, tx: &Tx, account_id: AccountId, code: &st
     let Some(step) = step_of(app, &factor, code)? else {
         return Err(Error::field("code", "wrong_code", "Is the clock of the device right?"));
     };
+    let first = !any(tx.conn(), account_id).await?;
     let statement = "UPDATE totp_factor SET confirmed_at = $2, last_used_step = $3 WHERE account_id = $1";
     tx.conn().execute_raw(sql(statement, [account_id.into(), now.into(), step.into()])).await?;
-    replace_codes(app, tx, account_id).await
+    codes_of_first(app, tx, account_id, first).await
+}
+
+/// Gives recovery codes with the first factor of an account; with another one, those that it has stay good.
+///
+/// # Errors
+/// The database is away.
+pub(super) async fn codes_of_first(
+    app: &App,
+    tx: &Tx,
+    account_id: AccountId,
+    first: bool,
+) -> Result<Option<Vec<String>>> {
+    if first { replace_codes(app, tx, account_id).await.map(Some) } else { Ok(None) }
 }
 
 fn step_of(app: &App, factor: &totp_factor::Model, code: &str) -> Result<Option<i64>> {
@@ -116,19 +145,25 @@ pub(super) async fn check(
     account: &account::Model,
     proof: Option<&FactorProof>,
 ) -> Result<Check> {
-    let Some(factor) = in_force(tx.conn(), account.id).await? else {
+    if !any(tx.conn(), account.id).await? {
         return Ok(Check::NotAsked);
-    };
+    }
     let passed = match proof {
         None => return Ok(Check::Missing),
-        Some(FactorProof::Totp(code)) => match step_of(app, &factor, &code.compact())? {
-            Some(step) => use_step(tx, account.id, step).await?,
+        Some(FactorProof::Totp(code)) => match in_force(tx.conn(), account.id).await? {
+            Some(factor) => match step_of(app, &factor, &code.compact())? {
+                Some(step) => use_step(tx, account.id, step).await?,
+                None => false,
+            },
             None => false,
         },
         Some(FactorProof::RecoveryCode(code)) => match RecoveryCode::read(code) {
             Some(code) => use_recovery_code(app, tx, account, code).await?,
             None => false,
         },
+        Some(FactorProof::Passkey(assertion)) => {
+            matches!(passkeys::show(app, tx, assertion, account.id).await?, Shown::Passed(_))
+        }
     };
     Ok(if passed { Check::Passed } else { Check::Wrong })
 }
@@ -182,13 +217,33 @@ async fn forget_codes(tx: &Tx, account_id: AccountId) -> Result<()> {
     Ok(())
 }
 
-/// Removes the second factor of an account, and what its sessions and tokens had by it. The account was read
+/// Removes every factor of an account, and what its sessions and tokens had by them. The account was read
 /// under its lock.
 ///
 /// # Errors
 /// The database is away.
-pub(super) async fn remove(tx: &Tx, account_id: AccountId) -> Result<()> {
+pub(super) async fn remove_all(tx: &Tx, account_id: AccountId) -> Result<()> {
+    passkeys::remove_all(tx, account_id).await?;
+    remove_app(tx, account_id).await
+}
+
+/// Removes the authenticator app of an account. The account was read under its lock.
+///
+/// # Errors
+/// The database is away.
+pub(super) async fn remove_app(tx: &Tx, account_id: AccountId) -> Result<()> {
     totp_factor::Entity::delete_by_id(account_id).exec(tx.conn()).await?;
+    settle(tx, account_id).await
+}
+
+/// With the last factor of an account go its recovery codes, and what its sessions and tokens had by it.
+///
+/// # Errors
+/// The database is away.
+pub(super) async fn settle(tx: &Tx, account_id: AccountId) -> Result<()> {
+    if any(tx.conn(), account_id).await? {
+        return Ok(());
+    }
     forget_codes(tx, account_id).await?;
     for statement in [
         "UPDATE session SET second_factor = false WHERE account_id = $1 AND second_factor",
@@ -220,7 +275,7 @@ pub(super) async fn notify(app: &App, tx: &Tx, account: &account::Model, kind: M
     }
 }
 
-/// Removes the second factor of somebody who lost it and the recovery codes too: from the command line only,
+/// Removes the second factors of somebody who lost them and the recovery codes too: from the command line only,
 /// never over HTTP. Whoever runs it knows that it is they who ask.
 ///
 /// # Errors
@@ -231,10 +286,10 @@ pub async fn remove_by_operator(app: &App, username: &str) -> Result<account::Mo
     let tx = app.begin().await?;
     let found = accounts::find_by_username(tx.conn(), username.as_str()).await?.ok_or_else(nobody)?;
     let account = accounts::find_for_update(&tx, found.id).await?;
-    if in_force(tx.conn(), account.id).await?.is_none() {
+    if !any(tx.conn(), account.id).await? {
         return Err(Code::NotFound.error(format!("{} has no second factor.", account.username)));
     }
-    remove(&tx, account.id).await?;
+    remove_all(&tx, account.id).await?;
     notify(app, &tx, &account, MailKind::FactorRemoved).await?;
     let event = Event { kind: "factor_removed", subject_id: Some(account.id.0), ..Event::default() };
     events::record(app, &tx, event).await?;

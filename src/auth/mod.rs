@@ -8,13 +8,14 @@
 //! long as they chose, never for what concerns the safety of the account, and never for more than its owner
 //! may do now.
 //!
-//! A second factor is an authenticator app, and recovery codes for when it is lost. Where there is one, the
-//! password alone signs nobody in; each code is good once; and a factor is only removed with a factor, or by
-//! the operator at the command line.
+//! A second factor is an authenticator app or a passkey, and there are recovery codes for when it is lost.
+//! Where there is one, the password alone signs nobody in; each code is good once; and a factor is only removed
+//! with a factor, or by the operator at the command line. A passkey also signs in without a password.
 
 mod actor;
 mod api;
 mod factors;
+mod passkeys;
 pub mod rules;
 mod store;
 mod throttle;
@@ -23,5 +24,6 @@ pub mod totp;
 
 pub use api::router;
 pub use factors::remove_by_operator;
+pub use passkeys::forget_challenges;
 pub use store::{end_all, erase, forget_addresses, revoke_all_tokens};
 pub use throttle::{clear_failures, forget_unknown, proves};

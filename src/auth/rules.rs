@@ -4,6 +4,10 @@ use std::fmt;
 
 use data_encoding::BASE32_NOPAD;
 use serde::Deserialize;
+use serde_json::json;
+use utoipa::openapi::{Object, RefOr, Schema};
+use utoipa::{PartialSchema, ToSchema};
+use webauthn_rs::prelude::{PublicKeyCredential, RegisterPublicKeyCredential};
 
 use crate::error::{Error, Result};
 use crate::invalid::Invalid;
@@ -45,6 +49,11 @@ impl Scope {
     pub fn named(name: &str) -> Option<Self> {
         Self::ALL.iter().find(|(_, known)| *known == name).map(|(scope, _)| *scope)
     }
+}
+
+text! {
+    /// What its owner calls a passkey.
+    pub struct PasskeyName, 1..=60, line
 }
 
 text! {
@@ -110,6 +119,79 @@ impl fmt::Debug for CodeAttempt {
     }
 }
 
+/// Declares what a browser answers, which another standard describes: it is read by the library of that standard
+/// and has an example in the API document.
+macro_rules! answers {
+    ($($(#[$doc:meta])* $name:ident($inner:ty) = $example:tt;)*) => {$(
+        $(#[$doc])*
+        #[derive(Debug, Clone, Deserialize)]
+        #[serde(transparent)]
+        pub struct $name(pub $inner);
+
+        impl PartialSchema for $name {
+            fn schema() -> RefOr<Schema> {
+                let described = "The `toJSON()` of the browser's `PublicKeyCredential` (Web Authentication, W3C).";
+                Object::builder().description(Some(described)).examples([json!($example)]).build().into()
+            }
+        }
+
+        impl ToSchema for $name {}
+    )*};
+}
+
+answers! {
+    /// A passkey that a browser shows.
+    ShownCredential(PublicKeyCredential) = {
+        "id": "AAAA", "rawId": "AAAA", "type": "public-key",
+        "response": { "authenticatorData": "AAAA", "clientDataJSON": "AAAA", "signature": "AAAA" },
+    };
+    /// A passkey that a browser made.
+    MadeCredential(RegisterPublicKeyCredential) = {
+        "id": "AAAA", "rawId": "AAAA", "type": "public-key",
+        "response": { "attestationObject": "AAAA", "clientDataJSON": "AAAA" },
+    };
+}
+
+/// By this a challenge is known.
+pub const CHALLENGE_PREFIX: &str = "otw_pc_";
+
+/// A challenge as the client carries it: sealed, in base64url behind a prefix.
+#[derive(Debug, Clone, Deserialize, ToSchema)]
+#[serde(try_from = "String")]
+#[schema(value_type = String, pattern = "^otw_pc_[A-Za-z0-9_-]+$", max_length = 65536, example = "otw_pc_AAAA")]
+pub struct ChallengeToken(String);
+
+impl TryFrom<String> for ChallengeToken {
+    type Error = Invalid;
+
+    fn try_from(text: String) -> Result<Self, Invalid> {
+        let sealed = text.strip_prefix(CHALLENGE_PREFIX).filter(|sealed| !sealed.is_empty());
+        let possible = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_');
+        if text.len() <= 65_536 && sealed.is_some_and(|sealed| sealed.bytes().all(possible)) {
+            Ok(Self(text))
+        } else {
+            Err(Invalid::new("not_a_challenge", "Ask for one, and send its `challenge` back as it came."))
+        }
+    }
+}
+
+impl ChallengeToken {
+    /// The challenge as it came.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+/// A passkey that is shown in answer to a challenge.
+#[derive(Debug, Clone, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Assertion {
+    /// From `POST /passkey-challenges`. Good once, and for five minutes.
+    pub challenge: ChallengeToken,
+    /// The browser's answer.
+    pub credential: ShownCredential,
+}
+
 /// What somebody gives to show a second factor.
 #[derive(Debug, Clone)]
 pub enum FactorProof {
@@ -117,21 +199,28 @@ pub enum FactorProof {
     Totp(CodeAttempt),
     /// One of their recovery codes.
     RecoveryCode(CodeAttempt),
+    /// One of their passkeys.
+    Passkey(Box<Assertion>),
 }
 
 impl FactorProof {
-    /// Reads the two fields in which a proof is sent.
+    /// Reads the three fields in which a proof is sent.
     ///
     /// # Errors
-    /// Both are there.
-    pub fn read(totp_code: Option<CodeAttempt>, recovery_code: Option<CodeAttempt>) -> Result<Option<Self>> {
-        match (totp_code, recovery_code) {
-            (Some(_), Some(_)) => {
-                Err(Error::field("recovery_code", "ambiguous", "A code of the app, or a recovery code."))
-            }
-            (Some(code), None) => Ok(Some(Self::Totp(code))),
-            (None, Some(code)) => Ok(Some(Self::RecoveryCode(code))),
-            (None, None) => Ok(None),
+    /// There is more than one.
+    pub fn read(
+        totp_code: Option<CodeAttempt>,
+        recovery_code: Option<CodeAttempt>,
+        passkey: Option<Box<Assertion>>,
+    ) -> Result<Option<Self>> {
+        let why = "A code of the app, a recovery code, or a passkey.";
+        match (totp_code, recovery_code, passkey) {
+            (Some(_), Some(_), _) => Err(Error::field("recovery_code", "ambiguous", why)),
+            (Some(_), _, Some(_)) | (_, Some(_), Some(_)) => Err(Error::field("passkey", "ambiguous", why)),
+            (Some(code), None, None) => Ok(Some(Self::Totp(code))),
+            (None, Some(code), None) => Ok(Some(Self::RecoveryCode(code))),
+            (None, None, Some(assertion)) => Ok(Some(Self::Passkey(assertion))),
+            (None, None, None) => Ok(None),
         }
     }
 
@@ -140,6 +229,7 @@ impl FactorProof {
         match self {
             Self::Totp(_) => "totp",
             Self::RecoveryCode(_) => "recovery_code",
+            Self::Passkey(_) => "passkey",
         }
     }
 }

@@ -290,7 +290,7 @@ pub async fn erase(tx: &Tx, account_id: AccountId) -> Result<()> {
         .filter(personal_access_token::Column::AccountId.eq(account_id))
         .exec(tx.conn())
         .await?;
-    factors::remove(tx, account_id).await
+    factors::remove_all(tx, account_id).await
 }
 
 /// Forgets from where people signed in longer ago than `accounts.address_days`.

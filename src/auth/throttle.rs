@@ -156,7 +156,7 @@ pub async fn proves(app: &App, account: &account::Model, password: &PasswordAtte
         return Ok(false);
     };
     let tx = app.begin().await?;
-    if factors::in_force(tx.conn(), account.id).await?.is_some() {
+    if factors::any(tx.conn(), account.id).await? {
         half_succeeded(app, &tx, &subject).await?;
     } else {
         succeeded(app, &tx, &subject).await?;

@@ -133,7 +133,7 @@ fn falls_under<'a>(limits: &'a Limits, method: &Method, path: &str) -> Falls<'a>
     match (method, path.trim_start_matches("/api/v1")) {
         (&Method::GET | &Method::HEAD, _) => Falls::InMemory(&limits.read),
         (&Method::POST, "/accounts") => Falls::Durably(Durable::Register),
-        (&Method::POST, "/sessions") => Falls::Durably(Durable::SignInPerAddress),
+        (&Method::POST, "/sessions" | "/sessions/by-passkey") => Falls::Durably(Durable::SignInPerAddress),
         (&Method::POST, "/me/export") => Falls::Durably(Durable::Export),
         (&Method::PUT | &Method::DELETE, "/posts/{id}/vote") => Falls::InMemory(&limits.vote),
         _ => Falls::InMemory(&limits.write),

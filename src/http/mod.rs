@@ -19,7 +19,7 @@ mod timing;
 pub use answer::{Answer, Cache};
 pub use asked::AskedBy;
 pub use client::ClientAddress;
-pub use create::{Claimed, Create};
+pub use create::{Claimed, Create, Once};
 pub use input::{Body, Path, Query, StrictValue, parse_json};
 pub use precondition::IfMatch;
 pub use problem::{FieldProblem, Problem, code_of};

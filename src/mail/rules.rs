@@ -38,6 +38,12 @@ pub enum MailKind {
     /// To an account's address: it takes none any more.
     #[sea_orm(string_value = "factor_removed")]
     FactorRemoved,
+    /// To an account's address: a passkey signs in to it from now on.
+    #[sea_orm(string_value = "passkey_added")]
+    PasskeyAdded,
+    /// To an account's address: a passkey signs in to it no more.
+    #[sea_orm(string_value = "passkey_removed")]
+    PasskeyRemoved,
     /// To an account's address: a recovery code took the place of the app.
     #[sea_orm(string_value = "recovery_code_used")]
     RecoveryCodeUsed,

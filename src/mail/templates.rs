@@ -197,13 +197,13 @@ pub fn refresh_token_reused(name: Name) -> Text {
     }
 }
 
-/// Signing in takes a second factor.
+/// Signing in takes a code of an app.
 pub fn factor_added(name: Name) -> Text {
     Text {
         subject: "A second factor was added",
         body: format!(
-            "From now on, signing in to the account {name} takes a code of an\nauthenticator app besides the \
-             password. Other sessions were ended.\n\n\
+            "From now on, the password alone does not sign in to the account {name}: a\ncode of its authenticator \
+             app is needed too. Other sessions were ended.\n\n\
              If it was not you, somebody else knows your password: set a new one with this\naddress, and ask \
              whoever runs this site to remove the second factor.\n"
         ),
@@ -223,13 +223,38 @@ pub fn export_ready(name: Name, page: Page) -> Text {
     }
 }
 
-/// Signing in takes no second factor any more.
+/// Signing in takes no code of an app any more.
 pub fn factor_removed(name: Name) -> Text {
     Text {
-        subject: "The second factor was removed",
+        subject: "A second factor was removed",
         body: format!(
-            "Signing in to the account {name} takes no more than the password now: its\nauthenticator app and \
-             recovery codes were removed.\n\n\
+            "Signing in to the account {name} takes no code of an authenticator app any\nmore. Unless it has a \
+             passkey, the password is enough now.\n\n\
+             If it was not you, set a new password now and add a second factor again.\n"
+        ),
+    }
+}
+
+/// A passkey signs in.
+pub fn passkey_added(name: Name) -> Text {
+    Text {
+        subject: "A passkey was added",
+        body: format!(
+            "A passkey was added to the account {name}. It signs in without the password,\nand the password alone \
+             does not sign in any more. Other sessions were ended.\n\n\
+             If it was not you, somebody else knows your password: set a new one with this\naddress, and ask \
+             whoever runs this site to remove the passkey.\n"
+        ),
+    }
+}
+
+/// A passkey signs in no more.
+pub fn passkey_removed(name: Name) -> Text {
+    Text {
+        subject: "A passkey was removed",
+        body: format!(
+            "A passkey of the account {name} was removed. Unless there is another one or\nan authenticator app, \
+             signing in takes no more than the password now.\n\n\
              If it was not you, set a new password now and add a second factor again.\n"
         ),
     }
@@ -253,7 +278,7 @@ pub fn recovery_code_used(name: Name) -> Text {
     Text {
         subject: "A recovery code was used",
         body: format!(
-            "A recovery code of the account {name} was used in the place of its\nauthenticator app. \
+            "A recovery code of the account {name} was used in the place of its\nsecond factor. \
              It is good for nothing any more.\n\n\
              If it was not you, somebody else has your password and your codes: set a new\npassword now, \
              and make new codes.\n"
@@ -288,7 +313,7 @@ pub fn erasure_cancelled(name: Name) -> Text {
 mod tests {
     use super::*;
 
-    fn all(name: Name, link: Link) -> [Text; 16] {
+    fn all(name: Name, link: Link) -> [Text; 18] {
         let page = Page { base: link.base, page: "own-data", operation: "GET /api/v1/x", span_secs: 86_400 };
         [
             export_ready(name, page),
@@ -305,6 +330,8 @@ mod tests {
             refresh_token_reused(name),
             factor_added(name),
             factor_removed(name),
+            passkey_added(name),
+            passkey_removed(name),
             recovery_code_used(name),
             recovery_codes_replaced(name),
         ]

@@ -11,7 +11,7 @@ const KINDS: [&[&str]; 11] = [
     &["policy"],
     &["db", "http", "keys", "hashing", "mailer"],
     &["app"],
-    &["store", "checkpoint", "verify", "thread", "throttle", "factors", "token", "exchange"],
+    &["store", "checkpoint", "verify", "thread", "throttle", "factors", "passkeys", "token", "exchange"],
     &["api", "actor", "worker"],
     &["router"],
     &["serve"],
@@ -42,7 +42,7 @@ const FEATURES: [&str; 16] = [
 const KNOT: (&[&str], &str) = (&["db", "http"], "app");
 
 /// Libraries, and the kinds of file that call them. Derives are passive and may stand on any value type.
-const HOMES: [(&str, &[&str]); 7] = [
+const HOMES: [(&str, &[&str]); 8] = [
     ("axum::", &["api", "http", "router", "actor", "serve"]),
     ("utoipa_axum::", &["api", "http", "router", "actor", "serve"]),
     (
@@ -52,6 +52,7 @@ const HOMES: [(&str, &[&str]); 7] = [
             "thread",
             "throttle",
             "factors",
+            "passkeys",
             "entity",
             "db",
             "app",
@@ -65,6 +66,7 @@ const HOMES: [(&str, &[&str]); 7] = [
     ("argon2::", &["hashing"]),
     ("lettre::", &["mailer"]),
     ("totp_rs::", &["totp"]),
+    ("webauthn_rs::", &["passkeys", "rules"]),
 ];
 
 /// Derives and helpers of the database library that declare a column type and call nothing.

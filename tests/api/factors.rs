@@ -104,7 +104,7 @@ async fn m1_an_app_counts_when_it_is_confirmed() {
     let beside = app.sign_in("alice").await;
     assert_eq!(
         alice.get("/me/factors").await.is(200).body,
-        json!({ "totp": null, "recovery_codes_left": 0 })
+        json!({ "totp": null, "passkeys": [], "recovery_codes_left": 0 })
     );
     alice.post("/me/totp/confirmation", json!({ "code": "123456" })).await.is_problem(404, "not_found");
     let first = alice.post("/me/totp", json!({})).await.is(201);
@@ -128,7 +128,7 @@ async fn m1_an_app_counts_when_it_is_confirmed() {
     assert_eq!(confirmed.header("cache-control"), Some("no-store"));
     assert_eq!(
         alice.get("/me/factors").await.is(200).body,
-        json!({ "totp": { "confirmed_at": "2026-01-15T12:00:00Z" }, "recovery_codes_left": 10 })
+        json!({ "totp": { "confirmed_at": "2026-01-15T12:00:00Z" }, "passkeys": [], "recovery_codes_left": 10 })
     );
     alice.post("/me/totp/confirmation", right.clone()).await.is_problem(409, "second_factor_exists");
     alice.post("/me/totp", json!({})).await.is_problem(409, "second_factor_exists");
@@ -360,9 +360,12 @@ async fn m5_removing_a_factor_takes_a_factor() {
     let beside = session(&app, "alice", json!({ "recovery_code": recovery_codes[1] })).await;
     old.post(removal, right).await.is(204);
     beside.get("/me").await.is_problem(401, "invalid_token");
-    assert_eq!(old.get("/me/factors").await.body, json!({ "totp": null, "recovery_codes_left": 0 }));
+    assert_eq!(
+        old.get("/me/factors").await.body,
+        json!({ "totp": null, "passkeys": [], "recovery_codes_left": 0 })
+    );
     signs_in(&app, "alice", json!({})).await.is(201);
-    app.mails().await.iter().find(|mail| mail.subject == "The second factor was removed").unwrap();
+    app.mails().await.iter().find(|mail| mail.subject == "A second factor was removed").unwrap();
     let recorded = app
         .rows(
             "SELECT format('%s %s %s', verb, outcome, data) FROM audit_log
@@ -466,7 +469,7 @@ async fn m5_the_operator_helps_whoever_lost_both() {
     adds_factor(&alice).await;
     remove().await.unwrap();
     signs_in(&app, "alice", json!({})).await.is(201);
-    app.mails().await.iter().find(|mail| mail.subject == "The second factor was removed").unwrap();
+    app.mails().await.iter().find(|mail| mail.subject == "A second factor was removed").unwrap();
     let recorded = app.rows("SELECT format('%s %s', coalesce(actor_id::text, 'nobody'), outcome) FROM audit_log WHERE verb = 'remove_factors'").await;
     assert_eq!(recorded, ["nobody done"]);
 }

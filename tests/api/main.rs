@@ -45,6 +45,7 @@ mod matrix;
 mod names;
 mod openapi;
 mod own_data;
+mod passkeys;
 mod policy;
 mod posts;
 mod roles;

@@ -33,6 +33,10 @@ fn tried_on(operation: &str) -> &'static [On] {
         | "read_health"
         | "read_readiness"
         | "create_session"
+        | "create_session_by_passkey"
+        | "create_passkey_challenge"
+        | "create_own_passkey_challenge"
+        | "create_passkey"
         | "refresh_session"
         | "confirm_email"
         | "confirm_email_change"
@@ -65,7 +69,7 @@ fn tried_on(operation: &str) -> &'static [On] {
         | "read_erasure"
         | "cancel_erasure" => &[On::Itself],
         "read_profile" | "list_role_grants" | "create_role_grant" | "read_role_grant"
-        | "revoke_role_grant" | "end_session" | "revoke_token" => &[On::Alices],
+        | "revoke_role_grant" | "end_session" | "revoke_token" | "remove_passkey" => &[On::Alices],
         "read_topic" | "revise_topic" | "read_thread" | "create_post" => &[On::Open, On::Draft],
         "read_post" | "list_replies" | "list_revisions" | "revise_post" | "delete_post" | "cast_vote"
         | "retract_vote" => &[On::Open, On::Tombstone],
@@ -91,8 +95,16 @@ fn body(operation: &str, number: usize, who: &Role) -> Option<Value> {
         "request_email_change" => json!({ "email": format!("{number}@example.net"), "password": PASSWORD }),
         "change_password" => json!({ "current_password": PASSWORD, "new_password": PASSWORD }),
         "reauthenticate" | "request_erasure" => json!({ "password": PASSWORD }),
+        "create_session_by_passkey" => json!({ "challenge": "otw_pc_x", "credential": {
+            "id": "AAAA", "rawId": "AAAA", "type": "public-key",
+            "response": { "authenticatorData": "AAAA", "clientDataJSON": "AAAA", "signature": "AAAA" },
+        } }),
+        "create_passkey" => json!({ "name": "Key", "challenge": "otw_pc_x", "credential": {
+            "id": "AAAA", "rawId": "AAAA", "type": "public-key",
+            "response": { "attestationObject": "AAAA", "clientDataJSON": "AAAA" },
+        } }),
         "confirm_totp" => json!({ "code": "000000" }),
-        "remove_totp" | "replace_recovery_codes" => json!({ "totp_code": "000000" }),
+        "remove_totp" | "remove_passkey" | "replace_recovery_codes" => json!({ "totp_code": "000000" }),
         "create_token" => {
             json!({ "name": "A script", "scopes": ["read"], "expires_at": "2026-02-01T00:00:00Z" })
         }
@@ -155,6 +167,15 @@ impl World {
                     let alice = self.app.sign_in("alice").await;
                     alice.post("/me/tokens", token).await.is(201).text("/id")
                 }
+                "remove_passkey" => self
+                    .app
+                    .rows(
+                        "INSERT INTO passkey (id, account_id, name, credential_id, credential, created_at)
+                         SELECT gen_random_uuid(), id, 'Key', sha256('key'), '{}', now()
+                           FROM account WHERE username = 'alice' RETURNING id::text",
+                    )
+                    .await
+                    .remove(0),
                 "read_role_grant" | "revoke_role_grant" => {
                     let grant = json!({ "permissions": ["report.read"], "scope": { "kind": "site" }, "reason": "Asked for." });
                     self.app
@@ -177,6 +198,7 @@ impl World {
                 "UPDATE role_grant SET revoked_at = granted_at FROM account a
                  WHERE a.id = account_id AND a.username = 'alice' AND revoked_at IS NULL;
                  DELETE FROM personal_access_token WHERE name = 'A script';
+                 DELETE FROM passkey;
                  UPDATE account SET role = 'member' WHERE username = 'alice'",
             )
             .await
@@ -349,6 +371,19 @@ async fn a1_every_operation_by_everybody_on_everything() {
           200: member unverified suspended owner tag_moderator moderator administrator
           401 unauthenticated: anonymous
           403 session_required: owner_token_read owner_token_all
+        create_own_passkey_challenge
+          200: member unverified suspended owner tag_moderator moderator administrator
+          401 unauthenticated: anonymous
+          403 session_required: owner_token_read owner_token_all
+        create_passkey
+          401 unauthenticated: anonymous
+          403 session_required: owner_token_read owner_token_all
+          422 invalid: member unverified suspended owner tag_moderator moderator administrator
+        remove_passkey on Alices
+          401 unauthenticated: anonymous
+          401 wrong_second_factor: owner
+          403 session_required: owner_token_read owner_token_all
+          404 not_found: member unverified suspended tag_moderator moderator administrator
         change_password
           204: member unverified owner tag_moderator moderator administrator
           401 unauthenticated: anonymous
@@ -390,6 +425,8 @@ async fn a1_every_operation_by_everybody_on_everything() {
           403 session_required: owner_token_read owner_token_all
           422 invalid: member unverified owner tag_moderator moderator administrator
         read_openapi
+          200: everybody
+        create_passkey_challenge
           200: everybody
         request_password_reset
           202: everybody
@@ -481,6 +518,8 @@ async fn a1_every_operation_by_everybody_on_everything() {
           403 session_required: owner_token_read owner_token_all
         create_session
           201: everybody
+        create_session_by_passkey
+          401 invalid_passkey: everybody
         end_current_session
           204: member unverified suspended owner tag_moderator moderator administrator
           401 unauthenticated: anonymous

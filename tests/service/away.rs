@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use crate::support::{FIRST_DEBATE, Folder, PASSWORD, until};
 
 /// Routes that ask nobody.
-const ALONE: [&str; 2] = ["/healthz", "/api/v1/openapi.json"];
+const ALONE: [&str; 3] = ["/healthz", "/api/v1/openapi.json", "/api/v1/passkey-challenges"];
 
 /// A token as mails have them, which is all that can be said of it without the database.
 const EMAIL_TOKEN: &str = "otw_et_AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
@@ -45,7 +45,17 @@ fn body(method: &Method, path: &str) -> Option<Value> {
         }
         ("POST", "/me/erasure" | "/sessions/current/reauthentication") => json!({ "password": PASSWORD }),
         ("POST", "/me/totp/confirmation") => json!({ "code": "123456" }),
-        ("POST", "/me/totp/removal" | "/me/recovery-codes") => json!({ "totp_code": "123456" }),
+        ("POST", "/sessions/by-passkey") => json!({ "challenge": "otw_pc_x", "credential": {
+            "id": "AAAA", "rawId": "AAAA", "type": "public-key",
+            "response": { "authenticatorData": "AAAA", "clientDataJSON": "AAAA", "signature": "AAAA" },
+        } }),
+        ("POST", "/me/passkeys") => json!({ "name": "Key", "challenge": "otw_pc_x", "credential": {
+            "id": "AAAA", "rawId": "AAAA", "type": "public-key",
+            "response": { "attestationObject": "AAAA", "clientDataJSON": "AAAA" },
+        } }),
+        ("POST", "/me/totp/removal" | "/me/passkeys/{id}/removal" | "/me/recovery-codes") => {
+            json!({ "totp_code": "123456" })
+        }
         ("PATCH", "/me") => json!({ "bio": "Away." }),
         _ => return None,
     })
@@ -70,6 +80,8 @@ async fn without_its_database_the_server_says_so_and_recovers_by_itself() {
     let server = folder.serve_with(&[
         ("OTHERWISE__DATABASE__URL", &url),
         ("OTHERWISE__DATABASE__ACQUIRE_TIMEOUT_MS", "300"),
+        ("OTHERWISE__PASSKEYS__RP_ID", "debates.example"),
+        ("OTHERWISE__PASSKEYS__ORIGINS", "https://debates.example,https://www.debates.example"),
     ]);
     let registration = json!({ "username": "alice", "email": "alice@example.org", "password": PASSWORD });
     server.guest().post("/accounts", &registration).await.is(201);

@@ -1,5 +1,6 @@
 //! Sessions, tokens and second factors on the wire.
 
+mod passkeys;
 mod second_factors;
 mod sessions;
 mod tokens;
@@ -35,7 +36,7 @@ async fn refuse_factor(
     audit::record_alone(app, Entry { outcome: Outcome::Refused, data, ..entry }).await?;
     Ok(match check {
         Check::Missing => Code::SecondFactorRequired
-            .error("Send the same with the app's `totp_code`, or with a `recovery_code`."),
+            .error("Send the same with the app's `totp_code`, a `passkey`, or a `recovery_code`."),
         _ => Code::WrongSecondFactor
             .error("A code is good once and for about a minute: wait for the next one, and mind the clock of the device."),
     })
@@ -43,5 +44,9 @@ async fn refuse_factor(
 
 /// Every path about sessions, tokens and second factors.
 pub fn router() -> OpenApiRouter<App> {
-    OpenApiRouter::new().merge(sessions::router()).merge(tokens::router()).merge(second_factors::router())
+    OpenApiRouter::new()
+        .merge(sessions::router())
+        .merge(tokens::router())
+        .merge(second_factors::router())
+        .merge(passkeys::router())
 }

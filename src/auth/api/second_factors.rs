@@ -12,15 +12,16 @@ use crate::accounts;
 use crate::app::App;
 use crate::audit::{self, Entry, Object};
 use crate::auth::factors::{self, Check};
-use crate::auth::rules::{CodeAttempt, FactorProof};
+use crate::auth::rules::{Assertion, CodeAttempt, FactorProof};
 use crate::auth::throttle::{self, Subject};
-use crate::auth::{store, totp};
+use crate::auth::{passkeys, store, totp};
 use crate::clock::Timestamp;
 use crate::db::Tx;
-use crate::entity::account;
+use crate::entity::{account, passkey};
 use crate::error::{Code, Error, Result};
 use crate::events::{self, Event};
 use crate::http::{Answer, Body, Cache};
+use crate::ids::PasskeyId;
 use crate::mail::rules::MailKind;
 use crate::policy::Actor;
 
@@ -30,11 +31,34 @@ struct TotpView {
     confirmed_at: Timestamp,
 }
 
-/// The second factors of an account.
+/// A passkey, without its key.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct PasskeyView {
+    pub(super) id: PasskeyId,
+    name: String,
+    created_at: Timestamp,
+    /// Null if it never was.
+    last_used_at: Option<Timestamp>,
+}
+
+impl From<passkey::Model> for PasskeyView {
+    fn from(passkey: passkey::Model) -> Self {
+        Self {
+            id: passkey.id,
+            name: passkey.name,
+            created_at: passkey.created_at.into(),
+            last_used_at: passkey.last_used_at.map(Into::into),
+        }
+    }
+}
+
+/// The second factors of an account: without any, the password alone signs in.
 #[derive(Debug, Serialize, ToSchema)]
 struct FactorsView {
-    /// Null where there is none: then the password alone signs in.
+    /// Null where there is none.
     totp: Option<TotpView>,
+    /// Each also signs in without the password.
+    passkeys: Vec<PasskeyView>,
     /// How many are not used yet.
     recovery_codes_left: u64,
 }
@@ -49,6 +73,7 @@ async fn read_factors(State(app): State<App>, actor: Actor) -> Result<Answer> {
     let confirmed_at = factor.and_then(|factor| factor.confirmed_at);
     let view = FactorsView {
         totp: confirmed_at.map(|at| TotpView { confirmed_at: at.into() }),
+        passkeys: passkeys::list(&app.db, own.id).await?.into_iter().map(PasskeyView::from).collect(),
         recovery_codes_left: factors::codes_left(&app.db, own.id).await?,
     };
     Answer::ok(&view, Cache::No)
@@ -99,10 +124,18 @@ struct RecoveryCodes {
     recovery_codes: Vec<String>,
 }
 
+/// An authenticator app that counts from now on.
+#[derive(Debug, Serialize, ToSchema)]
+struct ConfirmedTotp {
+    /// Codes for when the app is lost, each good once, shown this once. Null where the account had a second factor
+    /// before: its codes stay good.
+    recovery_codes: Option<Vec<String>>,
+}
+
 /// Confirm an authenticator app
 ///
-/// From then on signing in takes a code of it. Ends all other sessions; a mail tells of it.
-#[utoipa::path(post, path = "/me/totp/confirmation", tag = "factors", request_body = Confirmation, responses((status = 200, body = RecoveryCodes)), security(("bearer" = [])))]
+/// From then on the password alone signs nobody in. Ends all other sessions; a mail tells of it.
+#[utoipa::path(post, path = "/me/totp/confirmation", tag = "factors", request_body = Confirmation, responses((status = 200, body = ConfirmedTotp)), security(("bearer" = [])))]
 async fn confirm_totp(
     State(app): State<App>,
     actor: Actor,
@@ -120,13 +153,13 @@ async fn confirm_totp(
     let entry = Entry { object: Some(Object::account(own.id)), ..actor.entry("add_factor") };
     audit::record(&app, &tx, entry).await?;
     tx.commit().await?;
-    Answer::ok(&RecoveryCodes { recovery_codes }, Cache::No)
+    Answer::ok(&ConfirmedTotp { recovery_codes }, Cache::No)
 }
 
-/// A proof by a second factor: one of the two.
+/// A proof by a second factor: one of the three.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-struct Proof {
+pub(super) struct Proof {
     /// Six digits of the authenticator app.
     #[serde(default)]
     #[schema(value_type = Option<String>, format = "password", min_length = 1, max_length = 64)]
@@ -135,20 +168,23 @@ struct Proof {
     #[serde(default)]
     #[schema(value_type = Option<String>, format = "password", min_length = 1, max_length = 64)]
     recovery_code: Option<CodeAttempt>,
+    /// A passkey.
+    #[serde(default)]
+    passkey: Option<Box<Assertion>>,
 }
 
 impl Proof {
     /// Reads the proof, without which nothing is changed about factors, however the session was begun.
-    fn read(self) -> Result<FactorProof> {
-        FactorProof::read(self.totp_code, self.recovery_code)?.ok_or_else(|| {
-            Code::SecondFactorNeeded.error("Send the app's `totp_code`, or a `recovery_code`.")
+    pub(super) fn read(self) -> Result<FactorProof> {
+        FactorProof::read(self.totp_code, self.recovery_code, self.passkey)?.ok_or_else(|| {
+            Code::SecondFactorNeeded.error("Send the app's `totp_code`, a `passkey`, or a `recovery_code`.")
         })
     }
 }
 
 /// Begins a change of the factors of somebody who shows one of them, which is counted like a sign-in. Gives
 /// their account, under its lock.
-async fn proved(
+pub(super) async fn proved(
     app: &App,
     actor: &Actor,
     proof: &FactorProof,
@@ -167,7 +203,7 @@ async fn proved(
         Check::NotAsked => {
             throttle::half_succeeded(app, &tx, &subject).await?;
             tx.commit().await?;
-            Err(Code::NotFound.error("There is no second factor yet: POST /me/totp."))
+            Err(Code::NotFound.error("There is no second factor yet: POST /me/totp, or POST /me/passkeys."))
         }
         refused => {
             let entry = Entry { object: Some(Object::account(own.id)), ..actor.entry(verb) };
@@ -178,14 +214,14 @@ async fn proved(
 
 /// Remove one's authenticator app
 ///
-/// And the recovery codes with it. Takes a code of the one or one of the others, and a proof of who asks that
-/// is not older than ten minutes. Ends all other sessions; a mail tells of it.
+/// And the recovery codes with the last factor. Takes a second factor, and a proof of who asks that is not older
+/// than ten minutes. Ends all other sessions; a mail tells of it.
 #[utoipa::path(post, path = "/me/totp/removal", tag = "factors", request_body = Proof, responses((status = 204)), security(("bearer" = [])))]
 async fn remove_totp(State(app): State<App>, actor: Actor, Body(proof): Body<Proof>) -> Result<Answer> {
     let (own, session) = actor.require_fresh_session(app.fresh_since())?;
     let proof = proof.read()?;
     let (tx, account) = proved(&app, &actor, &proof, "remove_factors").await?;
-    factors::remove(&tx, own.id).await?;
+    factors::remove_app(&tx, own.id).await?;
     store::end_all(&tx, own.id, Some(session), "factor_changed", app.now()).await?;
     factors::notify(&app, &tx, &account, MailKind::FactorRemoved).await?;
     let event = Event { kind: "factor_removed", subject_id: Some(own.id.0), ..actor.event() };
@@ -198,8 +234,8 @@ async fn remove_totp(State(app): State<App>, actor: Actor, Body(proof): Body<Pro
 
 /// Make new recovery codes
 ///
-/// The old ones are good for nothing from then on. Takes a code of the app or one of the old codes, and a
-/// proof of who asks that is not older than ten minutes; a mail tells of it.
+/// The old ones are good for nothing from then on. Takes a second factor or one of the old codes, and a proof of
+/// who asks that is not older than ten minutes; a mail tells of it.
 #[utoipa::path(post, path = "/me/recovery-codes", tag = "factors", request_body = Proof, responses((status = 200, body = RecoveryCodes)), security(("bearer" = [])))]
 async fn replace_recovery_codes(
     State(app): State<App>,

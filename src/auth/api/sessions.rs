@@ -15,19 +15,20 @@ use crate::app::App;
 use crate::audit::rules::Outcome;
 use crate::audit::{self, Entry, Object};
 use crate::auth::factors::{self, Check};
-use crate::auth::rules::{CodeAttempt, FactorProof};
+use crate::auth::passkeys::{self, Shown};
+use crate::auth::rules::{Assertion, CodeAttempt, FactorProof};
 use crate::auth::store::{self, RefreshToken, Refreshed};
 use crate::auth::throttle::{self, Subject};
 use crate::auth::token;
 use crate::clock::Timestamp;
 use crate::db::{Tx, keyset};
 use crate::entity::{account, session};
-use crate::error::{Code, Result};
+use crate::error::{Code, Error, Result};
 use crate::events::{self, Event};
 use crate::hashing::Verdict;
 use crate::http::limits::Guest;
 use crate::http::page::{Page, PageQuery};
-use crate::http::{Answer, Body, Cache, Claimed, Create, Path, Query};
+use crate::http::{Answer, Body, Cache, Claimed, Create, Once, Path, Query};
 use crate::ids::{AccountId, SessionId};
 use crate::mail::rules::MailKind;
 use crate::mail::{self, Order};
@@ -50,6 +51,10 @@ struct Credentials {
     #[serde(default)]
     #[schema(value_type = Option<String>, format = "password", min_length = 1, max_length = 64)]
     recovery_code: Option<CodeAttempt>,
+    /// Instead of both, one of the account's passkeys. By itself it signs in without the password: see
+    /// `POST /sessions/by-passkey`.
+    #[serde(default)]
+    passkey: Option<Box<Assertion>>,
 }
 
 /// Tokens, and whose they are.
@@ -106,6 +111,13 @@ pub(super) struct Arrival<'a> {
     pub(super) second_factor: bool,
     /// What the audit log is told of the proof.
     pub(super) data: serde_json::Value,
+    /// Keeps the answer for a retry, where there may be one.
+    pub(super) once: Option<Once>,
+}
+
+/// Whether somebody signs in to such an account at all.
+fn may_sign_in(account: &account::Model) -> bool {
+    account.kind == AccountKind::Person && account.state != AccountState::Deleted
 }
 
 /// Begins the session of somebody who arrived, however they proved who they are, and gives its tokens.
@@ -116,7 +128,7 @@ pub(super) async fn begin(
     headers: &HeaderMap,
     arrival: Arrival<'_>,
 ) -> Result<Answer> {
-    let Arrival { account, second_factor, data } = arrival;
+    let Arrival { account, second_factor, data, once } = arrival;
     let user_agent = headers.get(USER_AGENT).and_then(|value| value.to_str().ok());
     let user_agent = user_agent.map(|value| value.chars().take(200).collect());
     let (session, refresh_token) =
@@ -129,6 +141,11 @@ pub(super) async fn begin(
         ..Event::default()
     };
     events::record(app, tx, event).await?;
+    let view = tokens(app, tx.conn(), account.id, session.id, &refresh_token).await?;
+    let mut answer = Answer::created(format!("/api/v1/sessions/{}", session.id), &view, Cache::No)?;
+    if let Some(once) = once {
+        answer = once.record(app, tx, answer).await?;
+    }
     let entry = Entry {
         actor_id: Some(account.id),
         session_id: Some(session.id),
@@ -138,8 +155,7 @@ pub(super) async fn begin(
         ..Entry::of("sign_in")
     };
     audit::record(app, tx, entry).await?;
-    let view = tokens(app, tx.conn(), account.id, session.id, &refresh_token).await?;
-    Answer::created(format!("/api/v1/sessions/{}", session.id), &view, Cache::No)
+    Ok(answer)
 }
 
 /// Sign in
@@ -153,19 +169,15 @@ async fn create_session(
     headers: HeaderMap,
     create: Create<Credentials>,
 ) -> Result<Answer> {
-    let proof = FactorProof::read(create.input.totp_code.clone(), create.input.recovery_code.clone())?;
+    let Credentials { totp_code, recovery_code, passkey, .. } = &create.input;
+    let proof = FactorProof::read(totp_code.clone(), recovery_code.clone(), passkey.clone())?;
     let account = accounts::find_by_login(&app.db, &create.input.login).await?;
     let subject = Subject::new(account.as_ref().map(|account| account.id), &create.input.login);
     throttle::attempt(&app, &subject).await?;
     let stored = account.as_ref().and_then(|account| account.password_hash.clone());
     let verdict = app.hasher.verify(create.input.password.expose().clone(), stored.clone()).await?;
-    let signs_in = |account: &crate::entity::account::Model| {
-        verdict != Verdict::Wrong
-            && account.kind == AccountKind::Person
-            && account.state != AccountState::Deleted
-    };
     let tried = account.as_ref().map(|account| account.id);
-    let Some(account) = account.filter(signs_in) else {
+    let Some(account) = account.filter(|account| verdict != Verdict::Wrong && may_sign_in(account)) else {
         // Whether or not there is such an account, so that both take the same time.
         let entry = Entry {
             client: Some(guest.address()),
@@ -208,9 +220,52 @@ async fn create_session(
             return Err(refuse_factor(&app, tx, entry, &refused, proof.as_ref()).await?);
         }
     };
-    let arrival = Arrival { account: &account, second_factor, data: shown(second_factor, proof.as_ref()) };
+    let data = shown(second_factor, proof.as_ref());
+    let arrival = Arrival { account: &account, second_factor, data, once: Some(once) };
     let answer = begin(&app, &tx, &guest, &headers, arrival).await?;
-    let answer = once.record(&app, &tx, answer).await?;
+    tx.commit().await?;
+    Ok(answer)
+}
+
+/// Sign in with a passkey
+///
+/// Takes no password and no name: the passkey tells whose it is, and the authenticator verified its owner. Ask
+/// for a challenge first (`POST /passkey-challenges`).
+#[utoipa::path(post, path = "/sessions/by-passkey", tag = "sessions", request_body = Assertion, responses((status = 201, body = SignedInView)), security(()))]
+async fn create_session_by_passkey(
+    State(app): State<App>,
+    guest: Guest,
+    headers: HeaderMap,
+    Body(assertion): Body<Assertion>,
+) -> Result<Answer> {
+    let refused = async |tried: Option<AccountId>, why: &'static str| {
+        let entry = Entry {
+            client: Some(guest.address()),
+            object: tried.map(Object::account),
+            outcome: Outcome::Refused,
+            data: serde_json::json!({ "passkey": why }),
+            ..Entry::of("sign_in")
+        };
+        audit::record_alone(&app, entry).await?;
+        Err(Code::InvalidPasskey.error(
+            "Ask for another challenge, which is good once and for five minutes; the passkey may have been removed.",
+        ))
+    };
+    let Some(account) = passkeys::owner(&app.db, &assertion).await?.filter(may_sign_in) else {
+        return refused(None, "unknown_passkey").await;
+    };
+    let tx = app.begin().await?;
+    accounts::hold_unchanged(&tx, &account).await?;
+    let passkey = match passkeys::show(&app, &tx, &assertion, account.id).await? {
+        Shown::Passed(passkey) => passkey,
+        Shown::Refused(why) => {
+            drop(tx);
+            return refused(Some(account.id), why).await;
+        }
+    };
+    let data = serde_json::json!({ "passkey": passkey.id });
+    let arrival = Arrival { account: &account, second_factor: true, data, once: None };
+    let answer = begin(&app, &tx, &guest, &headers, arrival).await?;
     tx.commit().await?;
     Ok(answer)
 }
@@ -355,12 +410,13 @@ async fn end_all_sessions(
     Ok(Answer::none())
 }
 
-/// A proof of who asks.
+/// A proof of who asks: the password, with a second factor where there is one, or a passkey alone.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 struct Reauthentication {
-    #[schema(value_type = String, format = "password")]
-    password: PasswordAttempt,
+    #[serde(default)]
+    #[schema(value_type = Option<String>, format = "password")]
+    password: Option<PasswordAttempt>,
     /// Six digits, where the account has an authenticator app. Not looked at where it has none.
     #[serde(default)]
     #[schema(value_type = Option<String>, format = "password", min_length = 1, max_length = 64)]
@@ -369,12 +425,16 @@ struct Reauthentication {
     #[serde(default)]
     #[schema(value_type = Option<String>, format = "password", min_length = 1, max_length = 64)]
     recovery_code: Option<CodeAttempt>,
+    /// Instead of both, or of everything, one of the account's passkeys.
+    #[serde(default)]
+    passkey: Option<Box<Assertion>>,
 }
 
 /// Prove again who one is
 ///
 /// What is dear to lose, such as making a personal access token, asks for a proof that is not older than ten
-/// minutes; signing in is one. Where the account has a second factor, it is part of the proof.
+/// minutes; signing in is one. Where the account has a second factor, it is part of the proof; a passkey is a
+/// proof by itself.
 #[utoipa::path(post, path = "/sessions/current/reauthentication", tag = "sessions", request_body = Reauthentication, responses((status = 204)), security(("bearer" = [])))]
 async fn reauthenticate(
     State(app): State<App>,
@@ -382,13 +442,20 @@ async fn reauthenticate(
     Body(proof): Body<Reauthentication>,
 ) -> Result<Answer> {
     let (own, session) = actor.require_session()?;
-    let factor = FactorProof::read(proof.totp_code, proof.recovery_code)?;
+    let factor = FactorProof::read(proof.totp_code, proof.recovery_code, proof.passkey)?;
     let account = accounts::require(&app.db, own.id).await?;
     let object = Some(Object::account(own.id));
-    let Some(subject) = throttle::is_password(&app, &account, &proof.password).await? else {
-        let entry = Entry { object, outcome: Outcome::Refused, ..actor.entry("reauthenticate") };
-        audit::record_alone(&app, entry).await?;
-        return Err(Code::WrongCredentials.error("Mind capitals in the password."));
+    let subject = match (&proof.password, &factor) {
+        (Some(password), _) => {
+            let Some(subject) = throttle::is_password(&app, &account, password).await? else {
+                let entry = Entry { object, outcome: Outcome::Refused, ..actor.entry("reauthenticate") };
+                audit::record_alone(&app, entry).await?;
+                return Err(Code::WrongCredentials.error("Mind capitals in the password."));
+            };
+            Some(subject)
+        }
+        (None, Some(FactorProof::Passkey(_))) => None,
+        (None, _) => return Err(Error::field("password", "missing", "The password, or a passkey alone.")),
     };
     let tx = app.begin().await?;
     accounts::hold_unchanged(&tx, &account).await?;
@@ -400,7 +467,9 @@ async fn reauthenticate(
             return Err(refuse_factor(&app, tx, entry, &refused, factor.as_ref()).await?);
         }
     };
-    throttle::succeeded(&app, &tx, &subject).await?;
+    if let Some(subject) = &subject {
+        throttle::succeeded(&app, &tx, subject).await?;
+    }
     store::note_authentication(&tx, session, second_factor, app.now()).await?;
     let event = Event { kind: "session_reauthenticated", subject_id: Some(session.0), ..actor.event() };
     events::record(&app, &tx, event).await?;
@@ -414,6 +483,7 @@ async fn reauthenticate(
 pub(super) fn router() -> OpenApiRouter<App> {
     OpenApiRouter::new()
         .routes(routes!(list_sessions, create_session, end_all_sessions))
+        .routes(routes!(create_session_by_passkey))
         .routes(routes!(refresh_session))
         .routes(routes!(end_current_session))
         .routes(routes!(reauthenticate))

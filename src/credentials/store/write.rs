@@ -78,6 +78,8 @@ fn saying(kind: MailKind, config: &Config) -> Saying {
         MailKind::RefreshTokenReused => Saying::Notice(mails::refresh_token_reused),
         MailKind::FactorAdded => Saying::Notice(mails::factor_added),
         MailKind::FactorRemoved => Saying::Notice(mails::factor_removed),
+        MailKind::PasskeyAdded => Saying::Notice(mails::passkey_added),
+        MailKind::PasskeyRemoved => Saying::Notice(mails::passkey_removed),
         MailKind::RecoveryCodeUsed => Saying::Notice(mails::recovery_code_used),
         MailKind::RecoveryCodesReplaced => Saying::Notice(mails::recovery_codes_replaced),
         MailKind::ErasureCancelled => Saying::Notice(mails::erasure_cancelled),

@@ -10,8 +10,8 @@ use crate::app::App;
 use crate::clock::Time;
 use crate::db::{Tx, sql};
 use crate::entity::{
-    account, audit_log, citation, data_export, mail, personal_access_token, post, post_revision, quotation,
-    relation, role_grant, scenario, session, source, topic, username_history, vote,
+    account, audit_log, citation, data_export, mail, passkey, personal_access_token, post, post_revision,
+    quotation, relation, role_grant, scenario, session, source, topic, username_history, vote,
 };
 use crate::error::{Code, Error, Result};
 use crate::events::{self, Event};
@@ -187,6 +187,14 @@ async fn write(
             "created_at": moment(row.created_at), "authenticated_at": moment(row.authenticated_at),
             "last_used_at": moment(row.last_used_at), "expires_at": moment(row.expires_at),
             "ended_at": perhaps(row.ended_at), "ended_because": row.ended_because,
+        })));
+    }
+    file.list("passkeys");
+    let passkeys = passkey::Entity::find().filter(passkey::Column::AccountId.eq(id));
+    for row in passkeys.order_by_asc(passkey::Column::Id).all(db).await? {
+        fits!(file.item(&json!({
+            "id": row.id, "name": row.name, "created_at": moment(row.created_at),
+            "last_used_at": perhaps(row.last_used_at),
         })));
     }
     file.list("personal_access_tokens");

@@ -1,5 +1,6 @@
 //! A server for each test: its own database, a clock that stands still, identifiers that count.
 
+pub mod browser;
 pub mod builders;
 pub mod database;
 pub mod mails;

@@ -1,0 +1,14 @@
+DELETE FROM mail WHERE kind IN ('passkey_added', 'passkey_removed');
+ALTER TABLE mail
+    DROP CONSTRAINT mail_kind_known,
+    ADD CONSTRAINT mail_kind_known CHECK (
+        kind IN (
+            'email_verification', 'password_reset', 'password_changed', 'email_change',
+            'email_change_requested', 'email_changed', 'email_reverted', 'refresh_token_reused',
+            'factor_added', 'factor_removed', 'recovery_code_used', 'recovery_codes_replaced',
+            'export_ready', 'erasure_requested', 'erasure_cancelled'
+        )
+    );
+
+DROP TABLE used_challenge;
+DROP TABLE passkey;
