@@ -19,7 +19,7 @@ use std::time::{Duration, Instant};
 use argon2::password_hash::PasswordHasher;
 use argon2::{Algorithm, Argon2, Params, Version};
 use serde_json::{Value, json};
-use support::{Client, FIRST_DEBATE, Folder, PASSWORD, Server};
+use support::{Client, FIRST_DEBATE, Folder, PASSWORD, Server, until};
 use tokio::task::JoinSet;
 
 /// Argon2id as `config/default.toml` has it: KiB and passes.
@@ -80,6 +80,10 @@ async fn main() {
     ]);
     println!("Registering {ATTEMPTS} people …");
     register(&server).await;
+    // Each of them gets a mail, and writing it is no part of what is measured.
+    let mails = folder.data().join("mail");
+    let written = || async { fs::read_dir(&mails).is_ok_and(|files| files.count() >= ATTEMPTS) };
+    until("the mails of those who registered", written).await;
 
     let mut rows = vec![throughput(&server).await];
     rows.extend(a_crowd(&server).await);

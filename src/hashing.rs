@@ -1,28 +1,45 @@
 //! Password hashing (Argon2id): dear on purpose, so only so many at a time, and never on a thread that
 //! serves requests. Below accounts and sessions alike, since both hash.
+//!
+//! Each hash is computed on one of a few threads of its own, which keep the memory that a hash fills: the
+//! system is asked for its pages once, and it takes as long for everybody. Where the system can tell
+//! threads apart by it, they give way to those that answer requests.
 
-use std::sync::Arc;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::{Arc, Mutex, PoisonError};
 
-use argon2::password_hash::phc::PasswordHash;
-use argon2::password_hash::{PasswordHasher, PasswordVerifier};
-use argon2::{Algorithm, Argon2, Params, Version};
+use argon2::password_hash::phc::{Output, ParamsString, PasswordHash, Salt};
+use argon2::{Algorithm, Argon2, Block, Params, Version};
 use secrecy::{ExposeSecret, SecretString};
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, oneshot};
 
 use crate::config;
 use crate::error::{Code, Error, Result};
+use crate::keys::random;
+
+/// How many bytes a new hash has.
+const OUTPUT_BYTES: usize = Params::DEFAULT_OUTPUT_LEN;
 
 /// Computes and checks password hashes.
 #[derive(Clone)]
 pub struct Hasher(Arc<Inner>);
 
 struct Inner {
-    argon2: Argon2<'static>,
     /// What an unknown account is checked against, so that it takes as long as a known one.
     dummy: String,
-    running: Arc<Semaphore>,
+    jobs: Sender<Job>,
     /// Running and waiting together.
     admitted: Arc<Semaphore>,
+}
+
+type Job = Box<dyn FnOnce(&mut Desk) + Send>;
+
+/// Where one hash at a time is computed.
+struct Desk {
+    argon2: Argon2<'static>,
+    /// As much as the dearest hash so far filled.
+    memory: Vec<Block>,
 }
 
 /// Whether a password was right.
@@ -41,21 +58,23 @@ impl Hasher {
     pub fn new(settings: &config::Password) -> Self {
         let params = Params::new(settings.memory_kib, settings.iterations, settings.parallelism, None)
             .unwrap_or(Params::DEFAULT);
-        let argon2 = Argon2::new(Algorithm::Argon2id, Version::V0x13, params);
-        let dummy = argon2
-            .hash_password(b"nobody has this password")
-            .map(|hash| hash.to_string())
-            .unwrap_or_default();
-        let permits = match settings.concurrency {
+        let desk = || Desk {
+            argon2: Argon2::new(Algorithm::Argon2id, Version::V0x13, params.clone()),
+            memory: Vec::new(),
+        };
+        let dummy = desk().hash(b"nobody has this password").unwrap_or_default();
+        let desks = match settings.concurrency {
             0 => std::thread::available_parallelism().map_or(1, std::num::NonZero::get),
             set => set,
         };
-        Self(Arc::new(Inner {
-            argon2,
-            dummy,
-            running: Arc::new(Semaphore::new(permits)),
-            admitted: Arc::new(Semaphore::new(permits + settings.queue)),
-        }))
+        let (jobs, taken) = channel();
+        let taken = Arc::new(Mutex::new(taken));
+        for _ in 0..desks {
+            let (mut desk, taken) = (desk(), taken.clone());
+            // They end when the last hasher is gone, and with it the sender of jobs.
+            std::thread::spawn(move || desk.work(&taken));
+        }
+        Self(Arc::new(Inner { dummy, jobs, admitted: Arc::new(Semaphore::new(desks + settings.queue)) }))
     }
 
     /// The hash to store, as a PHC string with a random salt of 16 bytes.
@@ -63,12 +82,7 @@ impl Hasher {
     /// # Errors
     /// Too many are waiting.
     pub async fn hash(&self, password: SecretString) -> Result<String> {
-        self.run(move |inner| {
-            let hash = inner.argon2.hash_password(password.expose_secret().as_bytes());
-            hash.map(|hash| hash.to_string())
-                .map_err(|error| Error::internal(anyhow::anyhow!("hashing: {error}")))
-        })
-        .await?
+        self.run(move |desk| desk.hash(password.expose_secret().as_bytes())).await?
     }
 
     /// Whether the password has this hash. Without a hash the answer is no, after the same work.
@@ -76,23 +90,21 @@ impl Hasher {
     /// # Errors
     /// Too many are waiting.
     pub async fn verify(&self, password: SecretString, hash: Option<String>) -> Result<Verdict> {
-        let known = hash.is_some();
-        // Here and not in the work: where memory is taken and given back decides whether the allocator keeps
-        // the 19 MiB of a hash or asks the system for them again, which would tell the two apart by its time.
-        let hash = hash.unwrap_or_else(|| self.0.dummy.clone());
-        self.run(move |inner| {
-            let Ok(hash) = PasswordHash::new(&hash) else {
+        let inner = self.0.clone();
+        self.run(move |desk| {
+            let password = password.expose_secret().as_bytes();
+            let Ok(stored) = PasswordHash::new(hash.as_ref().unwrap_or(&inner.dummy)) else {
                 return Verdict::Wrong;
             };
-            let right = inner.argon2.verify_password(password.expose_secret().as_bytes(), &hash).is_ok();
-            let weak = Params::try_from(&hash).map_or(true, |stored| weaker(&stored, inner.argon2.params()));
-            match (right && known, weak) {
+            let right = desk.verify(password, &stored);
+            let weak = Params::try_from(&stored).map_or(true, |stored| weaker(&stored, desk.argon2.params()));
+            match (right && hash.is_some(), weak) {
                 (false, false) => Verdict::Wrong,
                 (false, true) => {
                     // A hash from before the cost was raised is refuted sooner, which would tell that
                     // there is one: an attempt at nobody's password makes up for it.
                     if let Ok(dummy) = PasswordHash::new(&inner.dummy) {
-                        let _ = inner.argon2.verify_password(password.expose_secret().as_bytes(), &dummy);
+                        desk.verify(password, &dummy);
                     }
                     Verdict::Wrong
                 }
@@ -103,19 +115,91 @@ impl Hasher {
         .await
     }
 
-    async fn run<T: Send + 'static>(&self, work: impl FnOnce(&Inner) -> T + Send + 'static) -> Result<T> {
+    async fn run<T: Send + 'static>(&self, work: impl FnOnce(&mut Desk) -> T + Send + 'static) -> Result<T> {
         let busy = || {
             Code::Unavailable.error("Too many people are signing in; try again in a moment.").retry_after(2)
         };
         let admitted = self.0.admitted.clone().try_acquire_owned().map_err(|_| busy())?;
-        let running = self.0.running.clone().acquire_owned().await.map_err(|_| busy())?;
-        let inner = self.0.clone();
-        let work = move || {
+        let (answer, answered) = oneshot::channel();
+        let job = move |desk: &mut Desk| {
             // Held by the work itself: a client that goes away does not make room for another hash.
-            let _permits = (admitted, running);
-            work(&inner)
+            let _admitted = admitted;
+            // Unless nobody waits for it any more.
+            if !answer.is_closed() {
+                let _ = answer.send(work(desk));
+            }
         };
-        tokio::task::spawn_blocking(work).await.map_err(Error::internal)
+        self.0.jobs.send(Box::new(job)).map_err(|_| busy())?;
+        answered.await.map_err(Error::internal)
+    }
+}
+
+impl Desk {
+    fn work(&mut self, jobs: &Mutex<Receiver<Job>>) {
+        give_way();
+        loop {
+            let next = jobs.lock().unwrap_or_else(PoisonError::into_inner).recv();
+            let Ok(job) = next else { return };
+            // Whoever waits for it is told, by the answer that does not come.
+            if catch_unwind(AssertUnwindSafe(|| job(self))).is_err() {
+                tracing::error!("computing a password hash panicked");
+            }
+        }
+    }
+
+    fn hash(&mut self, password: &[u8]) -> Result<String> {
+        let failed = |error: &dyn std::fmt::Display| Error::internal(anyhow::anyhow!("hashing: {error}"));
+        let salt = random::<16>()?;
+        let argon2 = self.argon2.clone();
+        let hash = self.compute(&argon2, password, &salt, OUTPUT_BYTES).map_err(|error| failed(&error))?;
+        let stored = PasswordHash {
+            algorithm: Algorithm::Argon2id.ident(),
+            version: Some(Version::V0x13.into()),
+            params: ParamsString::try_from(argon2.params()).map_err(|error| failed(&error))?,
+            salt: Some(Salt::new(&salt).map_err(|error| failed(&error))?),
+            hash: Some(hash),
+        };
+        Ok(stored.to_string())
+    }
+
+    /// Whether a password has a hash, which is compared in constant time; one that cannot be read is nobody's.
+    fn verify(&mut self, password: &[u8], stored: &PasswordHash) -> bool {
+        let (Some(salt), Some(hash)) = (&stored.salt, &stored.hash) else { return false };
+        let version = stored.version.map_or(Ok(Version::default()), Version::try_from);
+        let (Ok(algorithm), Ok(version), Ok(params)) =
+            (Algorithm::try_from(stored.algorithm.as_str()), version, Params::try_from(stored))
+        else {
+            return false;
+        };
+        let argon2 = Argon2::new(algorithm, version, params);
+        self.compute(&argon2, password, salt, hash.len()).is_ok_and(|computed| computed == *hash)
+    }
+
+    fn compute(
+        &mut self,
+        argon2: &Argon2<'_>,
+        password: &[u8],
+        salt: &[u8],
+        length: usize,
+    ) -> argon2::password_hash::Result<Output> {
+        let blocks = argon2.params().block_count();
+        if self.memory.len() < blocks {
+            self.memory.resize(blocks, Block::default());
+        }
+        let mut hash = [0; Output::MAX_LENGTH];
+        let hash = hash.get_mut(..length).ok_or(argon2::password_hash::Error::OutputSize)?;
+        argon2.hash_password_into_with_memory(password, salt, hash, &mut self.memory[..blocks])?;
+        Ok(Output::new(hash)?)
+    }
+}
+
+/// Lets other threads go first: reading a thread must not take longer because people sign in. Ten steps are about
+/// a tenth of the share of a thread that did not give way, so signing in goes on under any load.
+fn give_way() {
+    // Elsewhere this would be about the whole process.
+    #[cfg(target_os = "linux")]
+    if let Err(error) = rustix::process::setpriority_process(None, 10) {
+        tracing::warn!(%error, "hashing has the priority of requests");
     }
 }
 

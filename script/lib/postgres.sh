@@ -96,15 +96,18 @@ need_linker() {
     has cc || die "a C compiler was installed, but none answers to the name cc."
 }
 
-# What the tests use besides: ps to look at processes, curl for the README's tour, openssl for a certificate.
+# What the tests use besides: ps to look at processes, curl for the README's tour, openssl for a certificate, and on
+# Linux bwrap to confine the program as its image does.
 need_test_tools() {
-    local tool missing= packages= advice
-    for tool in ps curl openssl; do
+    local tool tools="ps curl openssl" missing= packages= advice
+    if [ "$(uname -s)" = Linux ]; then tools="$tools bwrap"; fi
+    for tool in $tools; do
         if has "$tool"; then continue; fi
         missing="$missing $tool"
         case $tool in
             # Debian and Alpine have the program in procps, Fedora in procps-ng.
             ps) if [ "$(package_manager)" = dnf ]; then packages="$packages procps-ng"; else packages="$packages procps"; fi ;;
+            bwrap) packages="$packages bubblewrap" ;;
             *) packages="$packages $tool" ;;
         esac
     done

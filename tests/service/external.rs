@@ -44,7 +44,7 @@ async fn a_database_by_url_is_used_and_no_cluster_is_made() {
 }
 
 /// A PostgreSQL that takes connections over TLS only.
-struct Tls {
+pub struct Tls {
     postgres: Child,
     port: u16,
     certificate: PathBuf,
@@ -52,7 +52,7 @@ struct Tls {
 }
 
 impl Tls {
-    async fn start() -> Self {
+    pub async fn start() -> Self {
         let folder = Folder::new();
         let cluster = Cluster::start(&options(&folder)).await.unwrap();
         let home = cluster.location().to_owned();
@@ -103,7 +103,7 @@ impl Tls {
         Self { postgres, port, certificate: home.join("server.crt"), _folder: folder }
     }
 
-    fn url(&self, mode: &str) -> String {
+    pub fn url(&self, mode: &str) -> String {
         format!("postgres://otherwise@127.0.0.1:{}/otherwise?sslmode={mode}", self.port)
     }
 }

@@ -16,6 +16,8 @@ mod support;
 mod audit;
 mod away;
 mod commands;
+#[cfg(target_os = "linux")]
+mod confined;
 mod crash;
 mod external;
 mod logs;
