@@ -10,9 +10,10 @@
 //! signs where the chain stands, from time to time, in a file that is no part of the database; see
 //! [`checkpoint()`]. [`verify()`] walks the chain and compares it with what was signed.
 //!
-//! Entries hold no secrets and nothing that people wrote, the reasons aside that the staff give for what
-//! they do; accounts appear by their identifiers only. An entry is added under the lock of the whole
-//! chain, so [`record`] comes last in a transaction, and ordinary posts and votes are not recorded.
+//! Entries hold no secrets and nothing that people wrote, since what is here cannot be erased; accounts appear
+//! by their identifiers only. The reasons that the staff give for what they do stand beside what they did. An
+//! entry is added under the lock of the whole chain, so [`record`] comes last in a transaction, and ordinary
+//! posts and votes are not recorded.
 
 mod checkpoint;
 pub mod rules;

@@ -62,8 +62,6 @@ pub struct Entry {
     pub object: Option<Object>,
     /// Whether it was done.
     pub outcome: Outcome,
-    /// Why, in the words of whoever did it.
-    pub reason: Option<String>,
     /// Further facts: no secrets, nothing that people wrote, no numbers but integers.
     pub data: Value,
 }
@@ -164,7 +162,8 @@ pub async fn record(app: &App, tx: &Tx, entry: Entry) -> Result<()> {
         object_kind: entry.object.map(|object| object.kind.to_owned()),
         object_id: entry.object.map(|object| object.id),
         outcome: entry.outcome,
-        reason: entry.reason,
+        // Entries once had the reasons that people gave; what they wrote is kept where it can be erased.
+        reason: None,
         data: if entry.data.is_null() { json!({}) } else { entry.data },
         prev_hash,
         hash: Vec::new(),

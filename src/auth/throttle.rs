@@ -1,5 +1,5 @@
-//! Guessing passwords and codes of second factors, which share one count: every attempt counts before the password is looked at, so that attempts at the same
-//! time count exactly; success clears. What is counted is the login as it was sent, a name or an address, and
+//! Guessing passwords and codes of second factors, which share one count: every attempt counts before the
+//! password is looked at, so that attempts at the same time count exactly; success clears. What is counted is the login as it was sent, a name or an address, and
 //! logins that nobody has like others: a count that a name and an address shared would tell whose address it
 //! is, and one that only real logins have, which are real. So an account, with its two logins, bears twice as
 //! many failures as one login. Sessions in force are not touched: nobody can be signed out this way.

@@ -29,7 +29,7 @@ pub struct Model {
     pub object_id: Option<Uuid>,
     /// Whether it was done.
     pub outcome: Outcome,
-    /// Why, in the words of whoever did it.
+    /// Why, in the words of whoever did it: in old entries only, for here it cannot be erased.
     pub reason: Option<String>,
     /// Further facts.
     pub data: Json,

@@ -236,19 +236,14 @@ async fn create_role_grant(
     let to = accounts::find_for_update(&tx, to.id).await?;
     let has = store::powers(tx.conn(), to.id, now).await?;
     let permit = actor.may(GrantRole { to: &to, has: &has, given: &given })?;
-    let row = store::grant(&app, &tx, &permit, reason.clone(), expires_at).await?;
+    let row = store::grant(&app, &tx, &permit, reason, expires_at).await?;
     let event = Event { kind: "role_granted", subject_id: Some(to.id.0), ..actor.event() };
     events::record(&app, &tx, event).await?;
     let location = format!("/api/v1/role-grants/{}", row.id);
     let data = describe(&row, &given);
     let answer = Answer::created(location, &view(tx.conn(), row, now).await?, Cache::No)?;
     let answer = once.record(&app, &tx, answer).await?;
-    let entry = Entry {
-        object: Some(Object::account(to.id)),
-        reason: Some(reason),
-        data,
-        ..actor.entry("grant_role")
-    };
+    let entry = Entry { object: Some(Object::account(to.id)), data, ..actor.entry("grant_role") };
     audit::record(&app, &tx, entry).await?;
     tx.commit().await?;
     Ok(answer)

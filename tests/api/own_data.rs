@@ -77,7 +77,7 @@ async fn canary() -> (TestApp, Client, String, String) {
     alice.post("/me/email", json!({ "email": "canary@mail.example", "password": PASSWORD })).await.is(202);
     let carol = app.administrator("carol").await;
     let grant =
-        json!({ "permissions": ["report.read"], "scope": { "kind": "site" }, "reason": "Asked for." });
+        json!({ "permissions": ["report.read"], "scope": { "kind": "site" }, "reason": "The canary asked." });
     carol.post("/accounts/canary.alice/role-grants", grant).await.is(201);
     let mut draft = open_topic("Had a canary sung");
     draft["status"] = json!("draft");
