@@ -196,10 +196,33 @@ async fn throughput(server: &Server) -> Row {
     }
 }
 
-/// What a crowd that signs in at once takes of memory, and of everybody else's time.
+/// What a crowd that signs in at once takes of memory, and of everybody else's time: the median of several crowds,
+/// each with a time without one before it.
 async fn a_crowd(server: &Server) -> Vec<Row> {
-    let idle = read_for(server, || false, 1_000).await;
+    const TURNS: usize = 7;
+    let (mut busy, mut idle, mut memory_rows) = (Vec::new(), Vec::new(), Vec::new());
+    for turn in 0..TURNS {
+        idle.push(percentile(read_for(server, || false, 1_000).await, 99));
+        let (read, added) = read_beside_a_crowd(server).await;
+        println!("{} pages were read while {CROWD} people signed in.", read.len());
+        busy.push(percentile(read, 99));
+        if turn == 0 {
+            memory_rows.extend(added);
+        }
+    }
+    let mut rows = vec![Row {
+        name: "the slowest of 100 pages during 200 sign-ins, against none",
+        ours: percentile(busy, 50),
+        reference: percentile(idle, 50),
+        unit: "ms",
+        bound: Bound::AtMost(2.0),
+    }];
+    rows.extend(memory_rows);
+    rows
+}
 
+/// How long pages took while a crowd signed in, and the memory that was added.
+async fn read_beside_a_crowd(server: &Server) -> (Vec<f64>, Option<Row>) {
     let before = memory(server, "VmRSS:");
     fs::write(format!("/proc/{}/clear_refs", server.id()), "5").ok();
     let guest = server.guest();
@@ -217,25 +240,14 @@ async fn a_crowd(server: &Server) -> Vec<Row> {
     });
     let busy = read_for(server, || done.load(Ordering::Relaxed), usize::MAX).await;
     crowd.await.unwrap();
-    println!("{} pages were read while {CROWD} people signed in.", busy.len());
-
-    let mut rows = vec![Row {
-        name: "the slowest of 100 pages during 200 sign-ins, against none",
-        ours: percentile(busy, 99),
-        reference: percentile(idle, 99),
-        unit: "ms",
-        bound: Bound::AtMost(2.0),
-    }];
-    if let (Some(before), Some(peak)) = (before, memory(server, "VmHWM:")) {
-        rows.push(Row {
-            name: "memory that 200 sign-ins at once add, against a hash a core and 64 MiB",
-            ours: (peak - before) / 1024.0,
-            reference: cores() as f64 * f64::from(COST.0) / 1024.0 + 64.0,
-            unit: "MiB",
-            bound: Bound::AtMost(1.0),
-        });
-    }
-    rows
+    let added = before.zip(memory(server, "VmHWM:")).map(|(before, peak)| Row {
+        name: "memory that 200 sign-ins at once add, against a hash a core and 64 MiB",
+        ours: (peak - before) / 1024.0,
+        reference: cores() as f64 * f64::from(COST.0) / 1024.0 + 64.0,
+        unit: "MiB",
+        bound: Bound::AtMost(1.0),
+    });
+    (busy, added)
 }
 
 /// How long pages of the thread took, in milliseconds, one after the other.

@@ -1,13 +1,16 @@
 //! Password hashing (Argon2id): dear on purpose, so only so many at a time, and never on a thread that
 //! serves requests. Below accounts and sessions alike, since both hash.
 //!
-//! Each hash is computed on one of a few threads of its own, which keep the memory that a hash fills: the
-//! system is asked for its pages once, and it takes as long for everybody. Where the system can tell
-//! threads apart by it, they give way to those that answer requests.
+//! Each hash is computed on one of a few threads of its own, as many as there are cores, which keep the memory
+//! that a hash fills: the system is asked for its pages once, and it takes as long for everybody. They give way
+//! to those that answer requests: by their priority, where the system has one for threads, and by leaving a
+//! core alone while others read.
 
+use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::mpsc::{Receiver, Sender, channel};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
 
 use argon2::password_hash::phc::{Output, ParamsString, PasswordHash, Salt};
 use argon2::{Algorithm, Argon2, Block, Params, Version};
@@ -21,6 +24,9 @@ use crate::keys::random;
 /// How many bytes a new hash has.
 const OUTPUT_BYTES: usize = Params::DEFAULT_OUTPUT_LEN;
 
+/// For so long after a request that reads, a core is left alone: longer than a client takes from one to the next.
+const WHILE_OTHERS_READ: Duration = Duration::from_millis(50);
+
 /// Computes and checks password hashes.
 #[derive(Clone)]
 pub struct Hasher(Arc<Inner>);
@@ -28,12 +34,28 @@ pub struct Hasher(Arc<Inner>);
 struct Inner {
     /// What an unknown account is checked against, so that it takes as long as a known one.
     dummy: String,
-    jobs: Sender<Job>,
+    jobs: Arc<Jobs>,
     /// Running and waiting together.
     admitted: Arc<Semaphore>,
 }
 
 type Job = Box<dyn FnOnce(&mut Desk) + Send>;
+
+/// What is to be computed, first come, first served.
+struct Jobs {
+    waiting: Mutex<Waiting>,
+    changed: Condvar,
+    started: Instant,
+    /// When somebody last read, in milliseconds since the start.
+    last_read: AtomicU64,
+}
+
+#[derive(Default)]
+struct Waiting {
+    jobs: VecDeque<Job>,
+    /// No more will come.
+    closed: bool,
+}
 
 /// Where one hash at a time is computed.
 struct Desk {
@@ -67,12 +89,18 @@ impl Hasher {
             0 => std::thread::available_parallelism().map_or(1, std::num::NonZero::get),
             set => set,
         };
-        let (jobs, taken) = channel();
-        let taken = Arc::new(Mutex::new(taken));
-        for _ in 0..desks {
-            let (mut desk, taken) = (desk(), taken.clone());
-            // They end when the last hasher is gone, and with it the sender of jobs.
-            std::thread::spawn(move || desk.work(&taken));
+        let jobs = Arc::new(Jobs {
+            waiting: Mutex::default(),
+            changed: Condvar::new(),
+            started: Instant::now(),
+            last_read: AtomicU64::new(0),
+        });
+        for number in 0..desks {
+            let (mut desk, jobs) = (desk(), jobs.clone());
+            // One of them stands aside while others read, but not the only one.
+            let stands_aside = number > 0 && number == desks - 1;
+            // They end with the last hasher.
+            std::thread::spawn(move || desk.work(&jobs, stands_aside));
         }
         Self(Arc::new(Inner { dummy, jobs, admitted: Arc::new(Semaphore::new(desks + settings.queue)) }))
     }
@@ -115,6 +143,12 @@ impl Hasher {
         .await
     }
 
+    /// Notes that somebody reads, who should not have to wait for those who sign in.
+    pub fn others_read(&self) {
+        let jobs = &self.0.jobs;
+        jobs.last_read.store(jobs.milliseconds(), Ordering::Relaxed);
+    }
+
     async fn run<T: Send + 'static>(&self, work: impl FnOnce(&mut Desk) -> T + Send + 'static) -> Result<T> {
         let busy = || {
             Code::Unavailable.error("Too many people are signing in; try again in a moment.").retry_after(2)
@@ -129,17 +163,67 @@ impl Hasher {
                 let _ = answer.send(work(desk));
             }
         };
-        self.0.jobs.send(Box::new(job)).map_err(|_| busy())?;
+        self.0.jobs.add(Box::new(job));
         answered.await.map_err(Error::internal)
     }
 }
 
-impl Desk {
-    fn work(&mut self, jobs: &Mutex<Receiver<Job>>) {
-        give_way();
+impl Drop for Inner {
+    fn drop(&mut self) {
+        self.jobs.lock().closed = true;
+        self.jobs.changed.notify_all();
+    }
+}
+
+impl Jobs {
+    fn lock(&self) -> MutexGuard<'_, Waiting> {
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn milliseconds(&self) -> u64 {
+        u64::try_from(self.started.elapsed().as_millis()).unwrap_or(u64::MAX)
+    }
+
+    fn add(&self, job: Job) {
+        self.lock().jobs.push_back(job);
+        // All: the one that is called might be standing aside.
+        self.changed.notify_all();
+    }
+
+    /// How much longer a core is left alone because somebody reads.
+    fn left_alone(&self) -> Option<Duration> {
+        let since = self.milliseconds().saturating_sub(self.last_read.load(Ordering::Relaxed));
+        WHILE_OTHERS_READ.checked_sub(Duration::from_millis(since)).filter(|rest| !rest.is_zero())
+    }
+
+    /// Waits for the next job; none when no more will come.
+    fn next(&self, stands_aside: bool) -> Option<Job> {
+        let mut waiting = self.lock();
         loop {
-            let next = jobs.lock().unwrap_or_else(PoisonError::into_inner).recv();
-            let Ok(job) = next else { return };
+            let aside = if stands_aside { self.left_alone() } else { None };
+            if aside.is_none()
+                && let Some(job) = waiting.jobs.pop_front()
+            {
+                return Some(job);
+            }
+            if waiting.closed {
+                return None;
+            }
+            waiting = match aside.filter(|_| !waiting.jobs.is_empty()) {
+                Some(rest) => self
+                    .changed
+                    .wait_timeout(waiting, rest)
+                    .map_or_else(|poisoned| poisoned.into_inner().0, |woken| woken.0),
+                None => self.changed.wait(waiting).unwrap_or_else(PoisonError::into_inner),
+            };
+        }
+    }
+}
+
+impl Desk {
+    fn work(&mut self, jobs: &Jobs, stands_aside: bool) {
+        give_way();
+        while let Some(job) = jobs.next(stands_aside) {
             // Whoever waits for it is told, by the answer that does not come.
             if catch_unwind(AssertUnwindSafe(|| job(self))).is_err() {
                 tracing::error!("computing a password hash panicked");
@@ -206,4 +290,55 @@ fn give_way() {
 /// Whether hashes of these costs are cheaper to guess than hashes are made now.
 fn weaker(stored: &Params, now: &Params) -> bool {
     stored.m_cost() < now.m_cost() || stored.t_cost() < now.t_cost() || stored.p_cost() < now.p_cost()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn jobs(last_read: u64) -> Jobs {
+        Jobs {
+            waiting: Mutex::default(),
+            changed: Condvar::new(),
+            started: Instant::now().checked_sub(Duration::from_secs(10)).unwrap(),
+            last_read: AtomicU64::new(last_read),
+        }
+    }
+
+    #[test]
+    fn p5_one_thread_stands_aside_while_others_read_and_the_rest_do_not() {
+        for (last_read, aside) in [(u64::MAX, true), (0, false)] {
+            let jobs = jobs(last_read);
+            jobs.add(Box::new(|_| ()));
+            // Or it would wait for the end of the reading, which does not come.
+            jobs.lock().closed = true;
+            assert_eq!(jobs.next(true).is_none(), aside, "{last_read}");
+            assert_eq!(jobs.next(false).is_some(), aside, "{last_read}");
+        }
+    }
+
+    #[test]
+    fn p5_a_job_that_panics_takes_no_thread_with_it() {
+        let settings =
+            config::Config::with_overrides("[password]\nmemory_kib = 64\niterations = 1\nconcurrency = 1");
+        let hasher = Hasher::new(&settings.unwrap().password);
+        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        let panicked = runtime.block_on(hasher.run(|_| -> () { panic!("as a defect would") }));
+        assert_eq!(panicked.unwrap_err().code, Code::Internal);
+        let hash = runtime.block_on(hasher.hash("correct horse battery staple".to_owned().into())).unwrap();
+        assert!(hash.starts_with("$argon2id$v=19$m=64,t=1,p=1$"), "{hash}");
+        let verify = |password: &str, hash: &str| {
+            runtime.block_on(hasher.verify(password.to_owned().into(), Some(hash.to_owned()))).unwrap()
+        };
+        assert_eq!(verify("correct horse battery staple", &hash), Verdict::Right);
+        assert_eq!(verify("correct horse battery stable", &hash), Verdict::Wrong);
+        // Of the reference implementation: `echo -n password | argon2 somesalt -id -t 2 -k 256 -p 1 -l 32 -e`.
+        let theirs = "$argon2id$v=19$m=256,t=2,p=1$c29tZXNhbHQ$nf65EOgLrQMR/uIPnA4rEsF5h7TKyQwu9U1bMCHGi/4";
+        assert_eq!(verify("password", theirs), Verdict::Right);
+        for unreadable in
+            ["", "x", "$argon2id$v=19$m=256,t=2,p=1$c29tZXNhbHQ", "$scrypt$ln=1$c29tZXNhbHQ$nf65EOgLrQMR"]
+        {
+            assert_eq!(verify("password", unreadable), Verdict::Wrong, "{unreadable}");
+        }
+    }
 }

@@ -89,6 +89,9 @@ fn request_id(request: &Request) -> String {
 /// headers that every answer has.
 async fn observe(State(app): State<App>, mut request: Request, next: Next) -> Response {
     let started = Instant::now();
+    if matches!(*request.method(), Method::GET | Method::HEAD) {
+        app.hasher.others_read();
+    }
     let id = request_id(&request);
     let counted = Counted::default();
     request.extensions_mut().insert(counted.clone());
