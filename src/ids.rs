@@ -53,6 +53,8 @@ id! {
     SessionId
     /// A personal access token.
     TokenId
+    /// An identity at a provider that somebody signs in with.
+    IdentityId
     /// A grant of a role or of permissions.
     RoleGrantId
     /// A mail on its way.

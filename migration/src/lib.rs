@@ -16,6 +16,7 @@ mod m20261124_000005_names;
 mod m20261124_000006_tokens;
 mod m20261124_000007_second_factors;
 mod m20261124_000008_own_data;
+mod m20261124_000010_identities;
 
 /// Applies and reverts the changes in order.
 #[derive(Debug)]
@@ -35,6 +36,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261124_000006_tokens::Migration),
             Box::new(m20261124_000007_second_factors::Migration),
             Box::new(m20261124_000008_own_data::Migration),
+            Box::new(m20261124_000010_identities::Migration),
         ]
     }
 }

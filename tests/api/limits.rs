@@ -89,6 +89,12 @@ async fn exhaust(app: &TestApp, setting: &str) -> Vec<Reply> {
                 replies.push(app.guest().post("/accounts", registration(name)).await);
             }
         }
+        "authorization_per_client" => {
+            for _ in 0..3 {
+                let request = json!({ "provider": "nobody", "purpose": "sign_in" });
+                replies.push(app.guest().post("/authorization-requests", request).await);
+            }
+        }
         "export_per_day" => {
             let alice = app.member("alice").await;
             for _ in 0..3 {

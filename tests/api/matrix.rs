@@ -63,15 +63,25 @@ fn tried_on(operation: &str) -> &'static [On] {
         | "read_export_file"
         | "request_erasure"
         | "read_erasure"
-        | "cancel_erasure" => &[On::Itself],
+        | "cancel_erasure"
+        | "list_identity_providers"
+        | "create_authorization_request"
+        | "create_session_by_identity"
+        | "create_account_by_identity"
+        | "reauthenticate_by_identity"
+        | "list_identities"
+        | "link_identity" => &[On::Itself],
         "read_profile" | "list_role_grants" | "create_role_grant" | "read_role_grant"
-        | "revoke_role_grant" | "end_session" | "revoke_token" => &[On::Alices],
+        | "revoke_role_grant" | "end_session" | "revoke_token" | "unlink_identity" => &[On::Alices],
         "read_topic" | "revise_topic" | "read_thread" | "create_post" => &[On::Open, On::Draft],
         "read_post" | "list_replies" | "list_revisions" | "revise_post" | "delete_post" | "cast_vote"
         | "retract_vote" => &[On::Open, On::Tombstone],
         other => panic!("the operation {other} is not in the matrix: say what it is tried on"),
     }
 }
+
+/// As POST /authorization-requests gives them, and of nobody.
+const AUTHORIZATION_REQUEST: &str = "otw_ar_AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
 
 /// A body that is right, where the operation takes one.
 fn body(operation: &str, number: usize, who: &Role) -> Option<Value> {
@@ -93,6 +103,17 @@ fn body(operation: &str, number: usize, who: &Role) -> Option<Value> {
         "reauthenticate" | "request_erasure" => json!({ "password": PASSWORD }),
         "confirm_totp" => json!({ "code": "000000" }),
         "remove_totp" | "replace_recovery_codes" => json!({ "totp_code": "000000" }),
+        "create_authorization_request" => json!({ "provider": "example", "purpose": "link" }),
+        "create_session_by_identity" | "reauthenticate_by_identity" | "link_identity" => {
+            json!({ "authorization_request": AUTHORIZATION_REQUEST, "state": "x", "code": "x" })
+        }
+        "create_account_by_identity" => {
+            json!({
+                "authorization_request": AUTHORIZATION_REQUEST,
+                "username": format!("new{number}"),
+                "email": "new@example.org",
+            })
+        }
         "create_token" => {
             json!({ "name": "A script", "scopes": ["read"], "expires_at": "2026-02-01T00:00:00Z" })
         }
@@ -150,6 +171,18 @@ impl World {
                     let alice = self.app.sign_in("alice").await;
                     alice.get("/sessions?limit=1").await.is(200).text("/items/0/id")
                 }
+                "unlink_identity" => {
+                    let id = format!("0198c5f0-0000-7000-8000-{number:012}");
+                    self.app
+                        .sql(&format!(
+                            "INSERT INTO identity (id, account_id, provider, issuer, subject, linked_at)
+                             SELECT '{id}', id, 'example', 'https://id.example', 'alice', created_at
+                             FROM account WHERE username = 'alice'"
+                        ))
+                        .await
+                        .unwrap();
+                    id
+                }
                 "revoke_token" => {
                     let token = json!({ "name": "A script", "scopes": ["read"], "expires_at": "2026-02-01T00:00:00Z" });
                     let alice = self.app.sign_in("alice").await;
@@ -177,6 +210,7 @@ impl World {
                 "UPDATE role_grant SET revoked_at = granted_at FROM account a
                  WHERE a.id = account_id AND a.username = 'alice' AND revoked_at IS NULL;
                  DELETE FROM personal_access_token WHERE name = 'A script';
+                 DELETE FROM identity;
                  UPDATE account SET role = 'member' WHERE username = 'alice'",
             )
             .await

@@ -8,13 +8,12 @@ use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use super::{refuse_factor, shown};
+use super::{pass_factor, shown};
 use crate::accounts::rules::{AccountKind, AccountState, PasswordAttempt};
 use crate::accounts::{self, OwnAccount};
 use crate::app::App;
 use crate::audit::rules::Outcome;
 use crate::audit::{self, Entry, Object};
-use crate::auth::factors::{self, Check};
 use crate::auth::rules::{CodeAttempt, FactorProof};
 use crate::auth::store::{self, RefreshToken, Refreshed};
 use crate::auth::throttle::{self, Subject};
@@ -54,7 +53,7 @@ struct Credentials {
 
 /// Tokens, and whose they are.
 #[derive(Debug, Serialize, ToSchema)]
-struct SignedInView {
+pub struct SignedInView {
     /// Send it as `Authorization: Bearer`.
     access_token: String,
     /// Always `Bearer`.
@@ -100,16 +99,20 @@ async fn tokens(
 }
 
 /// Somebody who proved who they are.
-pub(super) struct Arrival<'a> {
-    pub(super) account: &'a account::Model,
+pub struct Arrival<'a> {
+    /// Who.
+    pub account: &'a account::Model,
     /// Whether they showed a second factor.
-    pub(super) second_factor: bool,
+    pub second_factor: bool,
     /// What the audit log is told of the proof.
-    pub(super) data: serde_json::Value,
+    pub data: serde_json::Value,
 }
 
 /// Begins the session of somebody who arrived, however they proved who they are, and gives its tokens.
-pub(super) async fn begin(
+///
+/// # Errors
+/// The database is away.
+pub async fn begin(
     app: &App,
     tx: &Tx,
     guest: &Guest,
@@ -196,18 +199,12 @@ async fn create_session(
         accounts::store_password_hash(&tx, account.id, old, new).await?;
     }
     accounts::hold_unchanged(&tx, &account).await?;
-    let second_factor = match factors::check(&app, &tx, &account, proof.as_ref()).await? {
-        Check::NotAsked => false,
-        Check::Passed => true,
-        refused => {
-            let entry = Entry {
-                client: Some(guest.address()),
-                object: Some(Object::account(account.id)),
-                ..Entry::of("sign_in")
-            };
-            return Err(refuse_factor(&app, tx, entry, &refused, proof.as_ref()).await?);
-        }
+    let entry = Entry {
+        client: Some(guest.address()),
+        object: Some(Object::account(account.id)),
+        ..Entry::of("sign_in")
     };
+    let (tx, second_factor) = pass_factor(&app, tx, &account, proof.as_ref(), entry).await?;
     let arrival = Arrival { account: &account, second_factor, data: shown(second_factor, proof.as_ref()) };
     let answer = begin(&app, &tx, &guest, &headers, arrival).await?;
     let answer = once.record(&app, &tx, answer).await?;
@@ -392,14 +389,8 @@ async fn reauthenticate(
     };
     let tx = app.begin().await?;
     accounts::hold_unchanged(&tx, &account).await?;
-    let second_factor = match factors::check(&app, &tx, &account, factor.as_ref()).await? {
-        Check::NotAsked => false,
-        Check::Passed => true,
-        refused => {
-            let entry = Entry { object, ..actor.entry("reauthenticate") };
-            return Err(refuse_factor(&app, tx, entry, &refused, factor.as_ref()).await?);
-        }
-    };
+    let entry = Entry { object, ..actor.entry("reauthenticate") };
+    let (tx, second_factor) = pass_factor(&app, tx, &account, factor.as_ref(), entry).await?;
     throttle::succeeded(&app, &tx, &subject).await?;
     store::note_authentication(&tx, session, second_factor, app.now()).await?;
     let event = Event { kind: "session_reauthenticated", subject_id: Some(session.0), ..actor.event() };

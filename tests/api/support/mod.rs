@@ -2,6 +2,7 @@
 
 pub mod builders;
 pub mod database;
+pub mod identity_provider;
 pub mod mails;
 pub mod sql;
 
