@@ -114,7 +114,7 @@ async fn create_authorization_request(
 #[serde(deny_unknown_fields)]
 struct IdentityProof {
     /// As POST /authorization-requests gave it.
-    #[schema(value_type = String, format = "password")]
+    #[schema(value_type = String, format = "password", example = "otw_ar_AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA")]
     authorization_request: RequestSecret,
     /// As it came back from the provider, like the next two.
     #[schema(value_type = String, min_length = 1, max_length = 2048)]
@@ -222,7 +222,7 @@ fn told(identity: &identity::Model, factor: Option<&'static str>) -> serde_json:
 #[serde(deny_unknown_fields)]
 struct RegistrationByIdentity {
     /// For which POST /sessions/by-identity said that no account has the identity.
-    #[schema(value_type = String, format = "password")]
+    #[schema(value_type = String, format = "password", example = "otw_ar_AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA")]
     authorization_request: RequestSecret,
     username: Username,
     email: Email,
@@ -370,7 +370,7 @@ async fn list_identities(
 #[serde(deny_unknown_fields)]
 struct NewIdentity {
     /// As POST /authorization-requests gave it.
-    #[schema(value_type = String, format = "password")]
+    #[schema(value_type = String, format = "password", example = "otw_ar_AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA")]
     authorization_request: RequestSecret,
     /// As it came back from the provider, like the next two.
     #[schema(value_type = String, min_length = 1, max_length = 2048)]

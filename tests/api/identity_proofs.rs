@@ -587,11 +587,18 @@ async fn l4_requests_to_providers_are_limited() {
 }
 
 #[tokio::test]
-async fn o3_a_public_client_and_a_wrong_secret() {
+async fn o3_a_client_has_the_secret_that_was_agreed_or_none() {
     let (provider, app, browser, _) = world().await;
-    // A secret that is not ours is the operator's mistake, and nothing that the person could do anything about.
-    let wrong = app.another(&provider.settings_with("example", "client_secret = 'not the secret'")).await;
-    wrong.app.clock.advance(app.app.now() - wrong.app.now());
+    let beside = async |client_id: &str, client_secret: &str| {
+        let lines = format!("client_id = '{client_id}'\nclient_secret = '{client_secret}'");
+        let beside = app.another(&provider.settings_with("example", &lines)).await;
+        beside.app.clock.advance(app.app.now() - beside.app.now());
+        beside
+    };
+    let public = provider.public_client().await;
+    signs_in(&beside(&public.id, "").await, &browser).await;
+    // A wrong one is the operator's mistake, and nothing that the person could do anything about.
+    let wrong = beside(&provider.client.id, "not the secret").await;
     let body = fetches(&wrong.guest(), &browser, "sign_in").await;
     wrong.guest().post(BY_IDENTITY, body.clone()).await.is_problem(503, "identity_provider_unavailable");
     app.guest().post(BY_IDENTITY, body).await.is(201);

@@ -319,6 +319,8 @@ async fn a1_every_operation_by_everybody_on_everything() {
     expect![[r#"
         create_account
           201: everybody
+        create_account_by_identity
+          400 invalid_authorization_request: everybody
         read_profile on Alices
           200: everybody
         list_role_grants on Alices
@@ -330,6 +332,11 @@ async fn a1_every_operation_by_everybody_on_everything() {
           401 unauthenticated: anonymous
           403 not_allowed: member unverified suspended owner tag_moderator moderator
           403 session_required: owner_token_read owner_token_all
+        create_authorization_request
+          401 unauthenticated: anonymous
+          403 not_allowed: suspended
+          403 session_required: owner_token_read owner_token_all
+          422 invalid: member unverified owner tag_moderator moderator administrator
         confirm_email_change
           400 invalid_email_token: everybody
         revert_email_change
@@ -341,6 +348,8 @@ async fn a1_every_operation_by_everybody_on_everything() {
           403 session_required: owner_token_read owner_token_all
         confirm_email
           400 invalid_email_token: everybody
+        list_identity_providers
+          200: everybody
         read_own_account
           200: owner_token_read owner_token_all member unverified suspended owner tag_moderator moderator administrator
           401 unauthenticated: anonymous
@@ -383,6 +392,20 @@ async fn a1_every_operation_by_everybody_on_everything() {
           200: member unverified suspended owner tag_moderator moderator administrator
           401 unauthenticated: anonymous
           403 session_required: owner_token_read owner_token_all
+        list_identities
+          200: member unverified suspended owner tag_moderator moderator administrator
+          401 unauthenticated: anonymous
+          403 session_required: owner_token_read owner_token_all
+        link_identity
+          400 invalid_authorization_request: member unverified suspended owner tag_moderator moderator administrator
+          401 unauthenticated: anonymous
+          403 session_required: owner_token_read owner_token_all
+        unlink_identity on Alices
+          204: owner
+          401 unauthenticated: anonymous
+          403 not_allowed: suspended
+          403 session_required: owner_token_read owner_token_all
+          404 not_found: member unverified tag_moderator moderator administrator
         change_password
           204: member unverified owner tag_moderator moderator administrator
           401 unauthenticated: anonymous
@@ -515,12 +538,18 @@ async fn a1_every_operation_by_everybody_on_everything() {
           403 session_required: owner_token_read owner_token_all
         create_session
           201: everybody
+        create_session_by_identity
+          400 invalid_authorization_request: everybody
         end_current_session
           204: member unverified suspended owner tag_moderator moderator administrator
           401 unauthenticated: anonymous
           403 session_required: owner_token_read owner_token_all
         reauthenticate
           204: member unverified suspended owner tag_moderator moderator administrator
+          401 unauthenticated: anonymous
+          403 session_required: owner_token_read owner_token_all
+        reauthenticate_by_identity
+          400 invalid_authorization_request: member unverified suspended owner tag_moderator moderator administrator
           401 unauthenticated: anonymous
           403 session_required: owner_token_read owner_token_all
         refresh_session

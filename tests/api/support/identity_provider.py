@@ -31,6 +31,9 @@ class Quiet(WSGIRequestHandler):
 # Two access tokens of one second would be equal, which its database refuses. Nobody here looks at them.
 provider.generate_access_token = lambda **_: secrets.token_urlsafe(32)
 
+# It has no name of its own, and falls over the clients that would sign their requests to that name.
+provider.AuthorizationCodeGrant.TOKEN_ENDPOINT_AUTH_METHODS = ["client_secret_basic", "client_secret_post", "none"]
+
 folder = tempfile.TemporaryDirectory()
 app = canaille.create_app({
     "SECRET_KEY": "of a provider that lives for one run of the tests",

@@ -117,13 +117,18 @@ impl Provider {
         let router = Router::new().fallback(pass_on).with_state((proxied.clone(), agent(false)));
         let serving = tokio::spawn(async move { axum::serve(listener, router).await.unwrap() });
         let issuer = format!("http://127.0.0.1:{port}/");
-        let client = register(&issuer).await;
+        let client = register(&issuer, "client_secret_basic").await;
         Self { issuer, port, client, proxied, serving }
     }
 
     /// Another client of the same provider.
     pub async fn another_client(&self) -> Registered {
-        register(&self.issuer).await
+        register(&self.issuer, "client_secret_basic").await
+    }
+
+    /// One that is asked for no secret, since it could keep none.
+    pub async fn public_client(&self) -> Registered {
+        register(&self.issuer, "none").await
     }
 
     /// How a server is told of it, with settings of its own.
@@ -205,16 +210,16 @@ impl Drop for Provider {
     }
 }
 
-async fn register(issuer: &str) -> Registered {
+async fn register(issuer: &str, authenticates_by: &str) -> Registered {
     let about = json!({
         "redirect_uris": [CALLBACK], "client_name": "Otherwise", "scope": "openid",
-        "token_endpoint_auth_method": "client_secret_basic", "grant_types": ["authorization_code"],
+        "token_endpoint_auth_method": authenticates_by, "grant_types": ["authorization_code"],
         "response_types": ["code"],
     });
     let answer = agent(false).post(format!("{issuer}oauth/register")).json(&about).send().await.unwrap();
     assert_eq!(answer.status(), 201);
     let registered: Value = answer.json().await.unwrap();
-    let text = |field: &str| registered[field].as_str().unwrap().to_owned();
+    let text = |field: &str| registered[field].as_str().unwrap_or_default().to_owned();
     Registered { id: text("client_id"), secret: text("client_secret") }
 }
 
