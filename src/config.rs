@@ -209,6 +209,24 @@ pub struct Password {
     pub queue: usize,
 }
 
+impl Password {
+    fn check(&self) -> anyhow::Result<()> {
+        // What Argon2 itself asks for (RFC 9106, 3.1), and no more than a machine has.
+        let least = 8 * u64::from(self.parallelism);
+        ensure!(
+            (1..=255).contains(&self.parallelism)
+                && (1..=1_000).contains(&self.iterations)
+                && (least..=4 << 20).contains(&u64::from(self.memory_kib)),
+            "password.parallelism must be from 1 to 255, password.iterations from 1 to 1000, and password.memory_kib \
+             from 8 times the parallelism to 4194304; they are {}, {} and {}",
+            self.parallelism,
+            self.iterations,
+            self.memory_kib
+        );
+        Ok(())
+    }
+}
+
 /// Paging.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -690,19 +708,7 @@ impl Config {
         ] {
             ensure!(value > 0, "{name} must be more than 0");
         }
-        let password = &self.password;
-        // What Argon2 itself asks for (RFC 9106, 3.1), and no more than a machine has.
-        let least = 8 * u64::from(password.parallelism);
-        ensure!(
-            (1..=255).contains(&password.parallelism)
-                && (1..=1_000).contains(&password.iterations)
-                && (least..=4 << 20).contains(&u64::from(password.memory_kib)),
-            "password.parallelism must be from 1 to 255, password.iterations from 1 to 1000, and password.memory_kib \
-             from 8 times the parallelism to 4194304; they are {}, {} and {}",
-            password.parallelism,
-            password.iterations,
-            password.memory_kib
-        );
+        self.password.check()?;
         ensure!(
             limits.sign_in_failures <= 50,
             "rate_limits.sign_in_failures must be at most 50; it is {}",
@@ -837,9 +843,8 @@ mod tests {
                 ("redirect_uri", "https://debates.example.org/signed-in"),
             ]);
             settings.extend(changes.iter().copied());
-            let lines: String =
-                settings.iter().map(|(name, value)| format!("{name} = '{value}'\n")).collect();
-            Config::with_overrides(&format!("[identity_providers.{name}]\n{lines}"))
+            let lines: Vec<_> = settings.iter().map(|(name, value)| format!("{name} = '{value}'")).collect();
+            Config::with_overrides(&format!("[identity_providers.{name}]\n{}", lines.join("\n")))
         };
         let plain = with("example-1", &[]).unwrap();
         assert_eq!(plain.identity_providers["example-1"].scopes, "openid");

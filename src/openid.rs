@@ -227,12 +227,11 @@ impl Provider {
     /// # Errors
     /// It does not, or the provider is away.
     pub async fn is_answer_of(&self, issuer: Option<&str>, now: Time) -> Result<(), Failure> {
-        let said = match issuer {
-            Some(issuer) => issuer == self.settings.issuer,
-            None => {
-                let metadata = self.metadata(now, KEPT).await?;
-                !metadata.additional_metadata().authorization_response_iss_parameter_supported
-            }
+        let said = if let Some(issuer) = issuer {
+            issuer == self.settings.issuer
+        } else {
+            let metadata = self.metadata(now, KEPT).await?;
+            !metadata.additional_metadata().authorization_response_iss_parameter_supported
         };
         if said { Ok(()) } else { Err(Failure::Refused("it is the answer of another provider".to_owned())) }
     }

@@ -237,11 +237,8 @@ async fn pass_on(
         Some(Trick::Silence) => std::future::pending().await,
         Some(Trick::Fault) => return StatusCode::INTERNAL_SERVER_ERROR.into_response(),
         Some(Trick::Elsewhere) => {
-            return (StatusCode::FOUND, [("location", "http://127.0.0.1:1/")]).into_response();
-        }
-        Some(Trick::Flood) => {
-            let json = [(header::CONTENT_TYPE, "application/json")];
-            return (json, vec![b' '; 1 << 20]).into_response();
+            let place = format!("http://127.0.0.1:{}{path}", PROCESS.port);
+            return (StatusCode::FOUND, [(header::LOCATION, place)]).into_response();
         }
         Some(Trick::RedeemsAs(client)) if path == "/oauth/token" => {
             use base64::Engine;
@@ -260,12 +257,15 @@ async fn pass_on(
     let answer = agent.request(parts.method, url).headers(headers).body(body).send().await.unwrap();
     let (status, mut headers) = (answer.status(), answer.headers().clone());
     let mut body = answer.bytes().await.unwrap().to_vec();
-    if let Some(Trick::Answers(under, change)) = trick
-        && path == under
-    {
-        let mut json = serde_json::from_slice(&body).unwrap();
-        change(&mut json);
-        body = json.to_string().into_bytes();
+    match trick {
+        Some(Trick::Answers(under, change)) if path == under => {
+            let mut json = serde_json::from_slice(&body).unwrap();
+            change(&mut json);
+            body = json.to_string().into_bytes();
+        }
+        // As good as it was, had anybody the patience.
+        Some(Trick::Flood) => body.extend(vec![b' '; 1 << 20]),
+        _ => {}
     }
     for hop in [header::CONTENT_LENGTH, header::TRANSFER_ENCODING, header::CONNECTION] {
         headers.remove(hop);
