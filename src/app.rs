@@ -15,6 +15,7 @@ use crate::http::limits::Limits;
 use crate::ids::Ids;
 use crate::keys::Keys;
 use crate::mailer::Mailer;
+use crate::openid::Providers;
 
 /// The state of one server; cheap to clone.
 #[derive(Clone)]
@@ -38,6 +39,8 @@ pub struct Inner {
     pub limits: Limits,
     /// Who hands mail over.
     pub mailer: Mailer,
+    /// Who says who people are.
+    pub identity_providers: Providers,
 }
 
 impl App {
@@ -46,7 +49,8 @@ impl App {
         let hasher = Hasher::new(&config.password);
         let limits = Limits::new(&config.rate_limits);
         let mailer = Mailer::new(&config);
-        Self(Arc::new(Inner { db, config, clock, ids, keys, hasher, limits, mailer }))
+        let identity_providers = Providers::new(&config);
+        Self(Arc::new(Inner { db, config, clock, ids, keys, hasher, limits, mailer, identity_providers }))
     }
 
     /// Begins a transaction; dropping it undoes it.

@@ -1,5 +1,6 @@
 //! Settings: the compiled-in defaults, then a file, then the environment; checked once, at the start.
 
+use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 
@@ -41,6 +42,8 @@ pub struct Config {
     pub lists: Lists,
     /// Requests a client may make.
     pub rate_limits: RateLimits,
+    /// Who people may sign in with, by the name that clients use.
+    pub identity_providers: BTreeMap<String, IdentityProvider>,
     /// Mail, and what is done by it.
     pub mail: Mail,
     /// What is logged, and how.
@@ -255,6 +258,8 @@ pub struct RateLimits {
     pub sign_in_per_minute: u32,
     /// Wrong passwords in a row by one login after which it signs nobody in.
     pub sign_in_failures: u32,
+    /// Requests to identity providers in 15 minutes for one account or from one address.
+    pub authorization_per_client: u32,
     /// New accounts an hour from one address.
     pub register_per_hour: u32,
     /// Copies of their data a day that one account asks for.
@@ -267,6 +272,104 @@ pub struct RateLimits {
     pub mail_per_address: u32,
     /// How many addresses an IPv6 network of 48 bits counts for.
     pub network_factor: u32,
+}
+
+/// A server that says who people are (OpenID Connect).
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct IdentityProvider {
+    /// What people know it by.
+    pub title: String,
+    /// Its address, letter by letter as it writes it itself.
+    pub issuer: String,
+    /// What it knows this server by.
+    pub client_id: String,
+    /// How it knows that it is this server; empty where it was told to ask for none.
+    #[serde(default)]
+    pub client_secret: SecretString,
+    /// What it is asked for, with spaces between. Nothing but who somebody is is ever used.
+    #[serde(default = "IdentityProvider::default_scopes")]
+    pub scopes: String,
+    /// Where it sends people back to: a page of the client.
+    pub redirect_uri: String,
+    /// How long it may take to say what it is, and again to say who somebody is, in milliseconds.
+    #[serde(default = "IdentityProvider::default_timeout_ms")]
+    pub timeout_ms: u64,
+}
+
+impl IdentityProvider {
+    fn default_scopes() -> String {
+        "openid".to_owned()
+    }
+
+    fn default_timeout_ms() -> u64 {
+        4_000
+    }
+
+    fn check(&self, name: &str) -> anyhow::Result<()> {
+        let setting = |part: &str| format!("identity_providers.{name}.{part}");
+        ensure!(
+            (1..=30).contains(&name.len())
+                && name
+                    .bytes()
+                    .all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-'),
+            "identity_providers.{name}: a name has 1 to 30 letters a-z, digits and hyphens"
+        );
+        ensure!(
+            (1..=60).contains(&self.title.chars().count()) && !self.title.chars().any(char::is_control),
+            "{} must have 1 to 60 characters",
+            setting("title")
+        );
+        let issuer = url::Url::parse(&self.issuer).ok().filter(|url| {
+            is_https_or_local(url)
+                && url.query().is_none()
+                && url.fragment().is_none()
+                && url.username().is_empty()
+                && url.password().is_none()
+        });
+        ensure!(
+            issuer.is_some(),
+            "{} must be an https:// address without a query (http:// only on this machine), as the provider \
+             writes it; it is `{}`",
+            setting("issuer"),
+            self.issuer
+        );
+        ensure!(!self.client_id.is_empty(), "{} must not be empty", setting("client_id"));
+        ensure!(
+            self.scopes.split_whitespace().any(|scope| scope == "openid"),
+            "{} must have `openid` among them; it is `{}`",
+            setting("scopes"),
+            self.scopes
+        );
+        // Apps have schemes of their own, named after a domain of theirs (RFC 8252, 7.1).
+        let back = url::Url::parse(&self.redirect_uri).ok();
+        let back = back.filter(|url| is_https_or_local(url) || url.scheme().contains('.'));
+        ensure!(
+            back.is_some_and(|url| url.fragment().is_none()),
+            "{} must be an https:// address without a fragment, one on this machine, or one with a scheme like \
+             org.example.app; it is `{}`",
+            setting("redirect_uri"),
+            self.redirect_uri
+        );
+        ensure!(
+            (1..=4_000).contains(&self.timeout_ms),
+            "{} must be from 1 to 4000; it is {}",
+            setting("timeout_ms"),
+            self.timeout_ms
+        );
+        Ok(())
+    }
+}
+
+/// Whether nobody on the way can read or change what is sent there: by https, or to this machine.
+pub fn is_https_or_local(url: &url::Url) -> bool {
+    let local = match url.host() {
+        Some(url::Host::Domain(name)) => name == "localhost",
+        Some(url::Host::Ipv4(address)) => address.is_loopback(),
+        Some(url::Host::Ipv6(address)) => address.is_loopback(),
+        None => false,
+    };
+    url.host().is_some() && (url.scheme() == "https" || url.scheme() == "http" && local)
 }
 
 /// Mail, and what is done by it.
@@ -531,7 +634,14 @@ impl Config {
             .with_list_parse_key("auth.retired_signing_key_files")
             .with_list_parse_key("server.allowed_origins")
             .with_list_parse_key("passkeys.origins");
-        Self::finish(builder.add_source(environment))
+        // Once more, as text: an identifier or a secret may consist of digits, and is no number for that.
+        let providers =
+            std::env::vars().filter(|(name, _)| name.starts_with("OTHERWISE__IDENTITY_PROVIDERS__"));
+        let providers = config::Environment::with_prefix("OTHERWISE")
+            .prefix_separator("__")
+            .separator("__")
+            .source(Some(providers.collect()));
+        Self::finish(builder.add_source(environment).add_source(providers))
     }
 
     /// Reads the defaults with one TOML text over them: how tests configure a server.
@@ -583,6 +693,9 @@ impl Config {
         );
         self.relying_party()?;
         self.mail.check()?;
+        for (name, provider) in &self.identity_providers {
+            provider.check(name)?;
+        }
         let (limits, mail) = (&self.rate_limits, &self.mail);
         for (name, value) in [
             ("server.body_limit_bytes", self.server.body_limit_bytes as u64),
@@ -612,6 +725,7 @@ impl Config {
             ("rate_limits.sign_in_per_account", limits.sign_in_per_account.into()),
             ("rate_limits.sign_in_per_minute", limits.sign_in_per_minute.into()),
             ("rate_limits.sign_in_failures", limits.sign_in_failures.into()),
+            ("rate_limits.authorization_per_client", limits.authorization_per_client.into()),
             ("rate_limits.register_per_hour", limits.register_per_hour.into()),
             ("rate_limits.export_per_day", limits.export_per_day.into()),
             ("own_data.export_limit_bytes", self.own_data.export_limit_bytes as u64),
@@ -830,6 +944,62 @@ mod tests {
                 Config::with_overrides(&format!("[server]\nallowed_origins = ['{wrong}']")).unwrap_err();
             assert!(format!("{error:#}").contains("is no origin such as"), "{wrong}: {error:#}");
         }
+    }
+
+    #[test]
+    fn identity_providers_are_named_in_full_and_spoken_to_over_tls_only() {
+        let with = |name: &str, changes: &[(&str, &str)]| {
+            let mut settings = BTreeMap::from([
+                ("title", "Example"),
+                ("issuer", "https://id.example.org"),
+                ("client_id", "otherwise"),
+                ("redirect_uri", "https://debates.example.org/signed-in"),
+            ]);
+            settings.extend(changes.iter().copied());
+            let lines: Vec<_> = settings.iter().map(|(name, value)| format!("{name} = '{value}'")).collect();
+            Config::with_overrides(&format!("[identity_providers.{name}]\n{}", lines.join("\n")))
+        };
+        let plain = with("example-1", &[]).unwrap();
+        assert_eq!(plain.identity_providers["example-1"].scopes, "openid");
+        for good in [
+            ("issuer", "http://127.0.0.1:8080/realms/x"),
+            ("issuer", "http://[::1]:8080/"),
+            ("issuer", "http://localhost/"),
+            ("redirect_uri", "http://localhost:3000/signed-in"),
+            ("redirect_uri", "org.example.app:/signed-in"),
+            ("scopes", "openid email"),
+        ] {
+            with("example", &[good]).unwrap_or_else(|error| panic!("{good:?}: {error:#}"));
+        }
+        for wrong in [
+            ("issuer", ""),
+            ("issuer", "id.example.org"),
+            ("issuer", "http://id.example.org"),
+            ("issuer", "http://localhost.example.org"),
+            ("issuer", "http://192.0.2.1"),
+            ("issuer", "https://id.example.org?x=1"),
+            ("issuer", "https://id.example.org#x"),
+            ("issuer", "https://user:word@id.example.org"),
+            ("issuer", "ftp://id.example.org"),
+            ("client_id", ""),
+            ("title", ""),
+            ("scopes", "email"),
+            ("redirect_uri", "/signed-in"),
+            ("redirect_uri", "http://debates.example.org/"),
+            ("redirect_uri", "https://debates.example.org/#x"),
+            ("redirect_uri", "javascript:alert(1)"),
+            ("timeout_ms", "0"),
+            ("timeout_ms", "4001"),
+            ("colour", "blue"),
+        ] {
+            let error = with("example", &[wrong]).expect_err(wrong.1);
+            assert!(format!("{error:#}").contains(wrong.0), "{wrong:?}: {error:#}");
+        }
+        for name in ["'Example'", "an_example", "'ein beispiel'", "abcdefghijklmnopqrstuvwxyz12345"] {
+            assert!(with(name, &[]).is_err(), "{name}");
+        }
+        let told = with("example", &[("client_secret", "dont-show-me"), ("issuer", "x")]).unwrap_err();
+        assert!(!format!("{told:#}").contains("dont-show-me"), "{told:#}");
     }
 
     #[test]

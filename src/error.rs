@@ -48,6 +48,8 @@ codes! {
     CursorExpired = 400 "cursor_expired" "This cursor has expired";
     /// A token from a mail that is no good here.
     InvalidEmailToken = 400 "invalid_email_token" "This link is not valid, or no longer";
+    /// A request to an identity provider that is no good here.
+    InvalidAuthorizationRequest = 400 "invalid_authorization_request" "This request to the provider is not valid, or no longer";
     /// Signing in is needed.
     Unauthenticated = 401 "unauthenticated" "Sign in first";
     /// The access token is no good.
@@ -62,6 +64,8 @@ codes! {
     WrongSecondFactor = 401 "wrong_second_factor" "Wrong code";
     /// A passkey that is not known, or did not sign the challenge it was given.
     InvalidPasskey = 401 "invalid_passkey" "This passkey does not sign in";
+    /// The identity provider did not say who this is, or not in answer to this request.
+    IdentityNotProven = 401 "identity_not_proven" "The identity provider did not confirm who you are";
     /// So many wrong passwords in a row that it signs nobody in any more.
     PasswordLocked = 403 "password_locked" "This password no longer signs anybody in";
     /// Known to exist, and not for this account to do.
@@ -120,6 +124,14 @@ codes! {
     TooManyPasskeys = 409 "too_many_passkeys" "You have as many passkeys as you may have";
     /// An account has as many personal access tokens as it may have.
     TooManyTokens = 409 "too_many_tokens" "You have as many tokens as you may have";
+    /// The provider said who it is, and no account has that identity.
+    IdentityUnknown = 409 "identity_unknown" "No account has this identity";
+    /// Another account has the identity, or this one already.
+    IdentityTaken = 409 "identity_taken" "This identity belongs to an account already";
+    /// Nobody locks themselves out.
+    LastWayIn = 409 "last_way_in" "Without this nobody could sign in to the account";
+    /// The answer to the same request is being looked at.
+    AuthorizationRequestInUse = 409 "authorization_request_in_use" "This request to the provider is being looked at";
     /// Erasing an account is asked for once.
     ErasurePending = 409 "erasure_pending" "This account is to be erased already";
     /// The copy of somebody's data is not ready.
@@ -150,6 +162,8 @@ codes! {
     Internal = 500 "internal" "Something went wrong on our side";
     /// Something the server needs is away, or there is too much to do.
     Unavailable = 503 "unavailable" "The service is briefly unavailable";
+    /// The identity provider is away, or does not answer as agreed.
+    IdentityProviderUnavailable = 503 "identity_provider_unavailable" "The identity provider is briefly unavailable";
 }
 
 impl Code {

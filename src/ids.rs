@@ -55,6 +55,8 @@ id! {
     TokenId
     /// A passkey.
     PasskeyId
+    /// An identity at a provider that somebody signs in with.
+    IdentityId
     /// A grant of a role or of permissions.
     RoleGrantId
     /// A mail on its way.

@@ -3,7 +3,7 @@
 //! Vertical features over one shared schema; pure rules in the middle; every write carries a permit and
 //! a transaction. A `use` points to something earlier in this list of kinds of file: `ids`, `clock`,
 //! `config`, `error` and the value types of the ground floor; `rules`; `entity`; `policy`; `db`, `http`,
-//! `keys`, `hashing`, `mailer`; `app`; `store`; `api`; `router`, `worker`; and between features to one that
+//! `keys`, `hashing`, `mailer`, `openid`; `app`; `store`; `api`; `router`, `worker`; and between features to one that
 //! stands earlier below. `docs/ARCHITECTURE.md` says why, and a test keeps it so.
 
 pub mod clock;
@@ -23,6 +23,7 @@ pub mod hashing;
 pub mod http;
 pub mod keys;
 pub mod mailer;
+pub mod openid;
 
 pub mod app;
 
@@ -32,6 +33,7 @@ pub mod auth;
 pub mod credentials;
 pub mod events;
 pub mod exchange;
+pub mod identities;
 pub mod mail;
 pub mod own_data;
 pub mod posts;

@@ -246,6 +246,12 @@ impl<A> Permit<A> {
         Self { act, by: owner }
     }
 
+    /// The permit of somebody who registers with an identity, to have it in the account that is being made. Only
+    /// registering leads here.
+    pub(crate) fn registering(act: A, owner: AccountId) -> Self {
+        Self { act, by: owner }
+    }
+
     /// The permit of somebody who had it when they asked, for background work to do later what they asked for.
     pub(crate) fn deferred(act: A, owner: AccountId) -> Self {
         Self { act, by: owner }

@@ -23,7 +23,7 @@ use crate::audit::{self, Entry};
 use crate::error::{Code, Error, Result};
 use crate::http::limits::Guest;
 use crate::http::{Answer, AskedBy, Cache, Path, code_of, middleware, openapi};
-use crate::{accounts, auth, credentials, db, own_data, posts, roles, topics, votes};
+use crate::{accounts, auth, credentials, db, identities, own_data, posts, roles, topics, votes};
 
 #[derive(utoipa::OpenApi)]
 #[openapi(
@@ -38,6 +38,7 @@ use crate::{accounts, auth, credentials, db, own_data, posts, roles, topics, vot
         (name = "sessions", description = "Signing in and out"),
         (name = "factors", description = "Authenticator apps and recovery codes"),
         (name = "credentials", description = "Passwords and addresses: changing, recovering and confirming them"),
+        (name = "identities", description = "Signing in with an identity at a provider (OpenID Connect)"),
         (name = "own data", description = "A copy of all that is kept of a person, and erasing it"),
         (name = "topics", description = "The questions under debate"),
         (name = "posts", description = "Arguments, their threads and relations"),
@@ -53,6 +54,7 @@ fn api() -> (Router<App>, OpenApi) {
         .merge(roles::router())
         .merge(auth::router())
         .merge(credentials::router())
+        .merge(identities::router())
         .merge(topics::router())
         .merge(posts::router())
         .merge(votes::router())

@@ -13,6 +13,7 @@ use crate::credentials;
 use crate::db::{Bell, Tx, idempotency, rate_limit};
 use crate::entity::mail as row;
 use crate::error::Result;
+use crate::identities;
 use crate::keys::random;
 use crate::mail::rules::backoff;
 use crate::mail::{self, Content, Outcome, Taken};
@@ -71,8 +72,8 @@ async fn tidy_up(app: &App) {
 }
 
 /// Drops what nobody can ask for any more: kept answers, old places in lists, counts of limits that would
-/// refuse nobody, roles shown beside names after they expired, tokens that expired, challenges that were answered, and the
-/// records of mails.
+/// refuse nobody, roles shown beside names after they expired, tokens and requests to providers that expired,
+/// challenges that were answered, and the records of mails.
 ///
 /// # Errors
 /// The database is away.
@@ -89,6 +90,7 @@ pub async fn tidy(app: &App) -> Result<u64> {
             + roles::forget_expired(app, &tx).await?
             + accounts::forget_released(app, &tx).await?
             + credentials::forget_expired_tokens(app, &tx).await?
+            + identities::forget_expired(app, &tx).await?
             + mail::forget_finished(app, &tx).await?
             + own_data::forget_expired(app, &tx).await?
             + auth::forget_addresses(app, &tx).await?;

@@ -17,6 +17,7 @@ mod m20261124_000006_tokens;
 mod m20261124_000007_second_factors;
 mod m20261124_000008_own_data;
 mod m20261124_000009_passkeys;
+mod m20261124_000010_identities;
 
 /// Applies and reverts the changes in order.
 #[derive(Debug)]
@@ -37,6 +38,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261124_000007_second_factors::Migration),
             Box::new(m20261124_000008_own_data::Migration),
             Box::new(m20261124_000009_passkeys::Migration),
+            Box::new(m20261124_000010_identities::Migration),
         ]
     }
 }

@@ -10,7 +10,7 @@ use utoipa_axum::routes;
 use super::rules::{
     AccountKind, AccountState, Bio, DisplayName, Email, NewPassword, Role, Username, refuse_guessable,
 };
-use super::store::{self, NewAccount};
+use super::store;
 use crate::app::App;
 use crate::audit::{self, Entry, Object};
 use crate::clock::Timestamp;
@@ -20,8 +20,6 @@ use crate::events::{self, Event};
 use crate::http::limits::{self, Guest, MailRoute};
 use crate::http::{Answer, Body, Cache, Claimed, Create, IfMatch, Path, patch};
 use crate::ids::AccountId;
-use crate::mail::rules::MailKind;
-use crate::mail::{self, Order};
 use crate::policy::{Actor, EditAccount};
 
 /// What everybody sees of an account.
@@ -109,34 +107,11 @@ async fn create_account(
         Claimed::Before(answer) => return Ok(answer),
         Claimed::Now(once) => once,
     };
-    let id = app.ids.next();
-    let email = new.email.to_string();
-    let account = NewAccount {
-        id,
-        username: new.username,
-        kind: AccountKind::Person,
-        email: Some(new.email),
-        password_hash: Some(password_hash),
-        display_name: None,
-        role: Role::Member,
-    };
-    store::insert(&app, &tx, account, app.now()).await?;
-    let event =
-        Event { kind: "account_created", actor_id: Some(id), subject_id: Some(id.0), ..Event::default() };
-    events::record(&app, &tx, event).await?;
-    let verification = Order { kind: MailKind::EmailVerification, account_id: Some(id), email };
-    mail::order(&app, &tx, verification).await?;
-    let account = store::require(tx.conn(), id).await?;
+    let account = store::register(&app, &tx, new.username, new.email, Some(password_hash)).await?;
     let location = format!("/api/v1/accounts/{}", account.username);
     let answer = Answer::created(location, &OwnAccount::from(&account), Cache::No)?;
     let answer = once.record(&app, &tx, answer).await?;
-    let entry = Entry {
-        actor_id: Some(id),
-        client: Some(guest.address()),
-        object: Some(Object::account(id)),
-        ..Entry::of("register")
-    };
-    audit::record(&app, &tx, entry).await?;
+    audit::record(&app, &tx, store::registered(&account, guest.address())).await?;
     tx.commit().await?;
     Ok(answer)
 }

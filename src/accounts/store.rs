@@ -1,6 +1,7 @@
 //! Reading and writing accounts.
 
 use std::collections::HashMap;
+use std::net::IpAddr;
 
 use chrono::TimeDelta;
 use sea_orm::sea_query::LockType;
@@ -12,11 +13,15 @@ use utoipa::ToSchema;
 
 use super::rules::{AccountKind, AccountState, Email, Role, Username};
 use crate::app::App;
+use crate::audit::{Entry, Object};
 use crate::clock::Time;
 use crate::db::{OnConstraint, Tx, insert as insert_row, one, sql, update};
 use crate::entity::{account, erased_username, username_history};
 use crate::error::{Code, Error, Result};
+use crate::events::{self, Event};
 use crate::ids::AccountId;
+use crate::mail::rules::MailKind;
+use crate::mail::{self, Order};
 use crate::policy::{EditAccount, EraseAccount, Permit};
 
 /// Who wrote something, as readers see it.
@@ -76,6 +81,48 @@ pub async fn insert(app: &App, tx: &Tx, new: NewAccount, now: Time) -> Result<()
     let skeleton = row.username_skeleton.clone();
     unless_taken(insert_row(tx, row).await)?;
     refuse_erased(app, tx, &skeleton).await
+}
+
+/// Makes the account of somebody who registers, without a password where they sign in otherwise, and asks the
+/// address for its proof: the same whether or not somebody has the address. The audit log is for the caller.
+///
+/// # Errors
+/// 409 where somebody has the name, or one that looks like it.
+pub async fn register(
+    app: &App,
+    tx: &Tx,
+    username: Username,
+    email: Email,
+    password_hash: Option<String>,
+) -> Result<account::Model> {
+    let id = app.ids.next();
+    let address = email.to_string();
+    let new = NewAccount {
+        id,
+        username,
+        kind: AccountKind::Person,
+        email: Some(email),
+        password_hash,
+        display_name: None,
+        role: Role::Member,
+    };
+    insert(app, tx, new, app.now()).await?;
+    let event =
+        Event { kind: "account_created", actor_id: Some(id), subject_id: Some(id.0), ..Event::default() };
+    events::record(app, tx, event).await?;
+    let verification = Order { kind: MailKind::EmailVerification, account_id: Some(id), email: address };
+    mail::order(app, tx, verification).await?;
+    require(tx.conn(), id).await
+}
+
+/// What is recorded of somebody who registered.
+pub fn registered(account: &account::Model, client: IpAddr) -> Entry {
+    Entry {
+        actor_id: Some(account.id),
+        client: Some(client),
+        object: Some(Object::account(account.id)),
+        ..Entry::of("register")
+    }
 }
 
 fn had_lately() -> Error {

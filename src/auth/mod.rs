@@ -22,8 +22,8 @@ mod throttle;
 pub mod token;
 pub mod totp;
 
-pub use api::router;
+pub use api::{Arrival, FactorAttempt, SignedInView, begin, router};
 pub use factors::remove_by_operator;
-pub use passkeys::forget_challenges;
-pub use store::{end_all, erase, forget_addresses, revoke_all_tokens};
+pub use passkeys::{forget_challenges, has_passkey};
+pub use store::{end_all, erase, forget_addresses, note_authentication, revoke_all_tokens};
 pub use throttle::{clear_failures, forget_unknown, proves};

@@ -24,7 +24,7 @@ use super::rules::{Assertion, CHALLENGE_PREFIX, ChallengeToken, PasskeyName};
 use crate::app::App;
 use crate::clock::Time;
 use crate::db::{OnConstraint, Tx, insert, sql};
-use crate::entity::{account, passkey, used_challenge};
+use crate::entity::{account, identity, passkey, used_challenge};
 use crate::error::{Code, Error, Result};
 use crate::ids::{AccountId, PasskeyId};
 use crate::keys::sha256;
@@ -269,6 +269,14 @@ pub(super) async fn show(app: &App, tx: &Tx, assertion: &Assertion, of: AccountI
     }
 }
 
+/// Whether the owner of an account can sign in with a passkey: it has one, and they are taken here.
+///
+/// # Errors
+/// The database is away.
+pub async fn has_passkey(app: &App, tx: &Tx, account_id: AccountId) -> Result<bool> {
+    Ok(relying_party(app).is_ok() && !list(tx.conn(), account_id).await?.is_empty())
+}
+
 /// The passkeys of an account, the oldest first.
 ///
 /// # Errors
@@ -280,17 +288,24 @@ pub(super) async fn list(db: &impl ConnectionTrait, account_id: AccountId) -> Re
     Ok(passkeys.all(db).await?)
 }
 
-/// Removes a passkey of this account.
+/// Removes a passkey of this account, which was read under its lock.
 ///
 /// # Errors
-/// 404 where it has no such passkey.
-pub(super) async fn remove(tx: &Tx, account_id: AccountId, id: PasskeyId) -> Result<()> {
-    let removed = passkey::Entity::delete_many()
-        .filter(passkey::Column::Id.eq(id))
-        .filter(passkey::Column::AccountId.eq(account_id))
-        .exec(tx.conn())
-        .await?;
-    if removed.rows_affected == 0 { Err(Error::not_found()) } else { Ok(()) }
+/// 404 where it has no such passkey, 409 where nobody could sign in any more.
+pub(super) async fn remove(tx: &Tx, account: &account::Model, id: PasskeyId) -> Result<()> {
+    let own = list(tx.conn(), account.id).await?;
+    if !own.iter().any(|passkey| passkey.id == id) {
+        return Err(Error::not_found());
+    }
+    if account.password_hash.is_none() && own.len() == 1 {
+        let identities = identity::Entity::find().filter(identity::Column::AccountId.eq(account.id));
+        if identities.count(tx.conn()).await? == 0 {
+            return Err(Code::LastWayIn
+                .error("Set a password first (POST /password-resets), or add another passkey."));
+        }
+    }
+    passkey::Entity::delete_by_id(id).exec(tx.conn()).await?;
+    Ok(())
 }
 
 /// Removes every passkey of an account.

@@ -257,12 +257,7 @@ pub(super) async fn revoke_token(tx: &Tx, account_id: AccountId, id: TokenId, no
 ///
 /// # Errors
 /// The database is away.
-pub(super) async fn note_authentication(
-    tx: &Tx,
-    id: SessionId,
-    second_factor: bool,
-    now: Time,
-) -> Result<()> {
+pub async fn note_authentication(tx: &Tx, id: SessionId, second_factor: bool, now: Time) -> Result<()> {
     let statement =
         "UPDATE session SET authenticated_at = $2, second_factor = second_factor OR $3 WHERE id = $1";
     tx.conn().execute_raw(sql(statement, [id.into(), now.into(), second_factor.into()])).await?;

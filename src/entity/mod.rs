@@ -4,6 +4,7 @@
 pub mod account;
 pub mod antecedent_variant;
 pub mod audit_log;
+pub mod authorization_request;
 pub mod background_fact;
 pub mod chain_step;
 pub mod checkpoint;
@@ -15,6 +16,7 @@ pub mod erased_username;
 pub mod erasure;
 pub mod event;
 pub mod historical_event;
+pub mod identity;
 pub mod mail;
 pub mod passkey;
 pub mod personal_access_token;

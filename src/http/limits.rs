@@ -132,8 +132,11 @@ enum Falls<'a> {
 fn falls_under<'a>(limits: &'a Limits, method: &Method, path: &str) -> Falls<'a> {
     match (method, path.trim_start_matches("/api/v1")) {
         (&Method::GET | &Method::HEAD, _) => Falls::InMemory(&limits.read),
-        (&Method::POST, "/accounts") => Falls::Durably(Durable::Register),
-        (&Method::POST, "/sessions" | "/sessions/by-passkey") => Falls::Durably(Durable::SignInPerAddress),
+        (&Method::POST, "/accounts" | "/accounts/by-identity") => Falls::Durably(Durable::Register),
+        (&Method::POST, "/sessions" | "/sessions/by-passkey" | "/sessions/by-identity") => {
+            Falls::Durably(Durable::SignInPerAddress)
+        }
+        (&Method::POST, "/authorization-requests") => Falls::Durably(Durable::Authorization),
         (&Method::POST, "/me/export") => Falls::Durably(Durable::Export),
         (&Method::PUT | &Method::DELETE, "/posts/{id}/vote") => Falls::InMemory(&limits.vote),
         _ => Falls::InMemory(&limits.write),
@@ -145,6 +148,8 @@ fn falls_under<'a>(limits: &'a Limits, method: &Method, path: &str) -> Falls<'a>
 pub enum Durable {
     /// New accounts from one address.
     Register,
+    /// Requests to identity providers, for one account or from one address.
+    Authorization,
     /// Sign-ins from one address.
     SignInPerAddress,
     /// Sign-ins into one account.
@@ -165,7 +170,7 @@ pub enum Durable {
 /// is one that may count somewhere else.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum MailRoute {
-    /// Registering, which asks the address for its proof.
+    /// Registering, with a password or with an identity, which asks the address for its proof.
     Registration,
     /// Asking for another proof of the address.
     EmailVerification,
@@ -198,6 +203,9 @@ impl Durable {
         const HOUR: u32 = 60 * MINUTE;
         match self {
             Self::Register => ("register".to_owned(), settings.register_per_hour, HOUR),
+            Self::Authorization => {
+                ("authorization".to_owned(), settings.authorization_per_client, 15 * MINUTE)
+            }
             Self::SignInPerAddress => {
                 ("sign-in-address".to_owned(), settings.sign_in_per_address, 15 * MINUTE)
             }

@@ -17,6 +17,6 @@ pub use store::{
 pub use templates::{
     Link, Name, Page, Text, email_change, email_change_requested, email_changed, email_in_use,
     email_reverted, email_verification, erasure_cancelled, erasure_requested, export_ready, factor_added,
-    factor_removed, passkey_added, passkey_removed, password_changed, password_reset, recovery_code_used,
-    recovery_codes_replaced, refresh_token_reused,
+    factor_removed, identity_linked, identity_unlinked, passkey_added, passkey_removed, password_changed,
+    password_reset, recovery_code_used, recovery_codes_replaced, refresh_token_reused,
 };

@@ -59,6 +59,12 @@ pub enum MailKind {
     /// To an account's address: the account stays.
     #[sea_orm(string_value = "erasure_cancelled")]
     ErasureCancelled,
+    /// To an account's address: an identity at a provider signs in to it from now on.
+    #[sea_orm(string_value = "identity_linked")]
+    IdentityLinked,
+    /// To an account's address: one does no more.
+    #[sea_orm(string_value = "identity_unlinked")]
+    IdentityUnlinked,
 }
 
 /// How long to wait after so many failures: twice as long each time, from `first` up to `longest`, and up to

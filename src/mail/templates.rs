@@ -309,11 +309,35 @@ pub fn erasure_cancelled(name: Name) -> Text {
     }
 }
 
+/// An identity at a provider signs in.
+pub fn identity_linked(name: Name) -> Text {
+    Text {
+        subject: "A way to sign in was added",
+        body: format!(
+            "From now on, an account that you have elsewhere signs in to the account\n{name} as well.\n\n\
+             If it was not you, somebody is signed in to your account: look through the\nidentities that are \
+             linked with it and remove what is not yours, then set a new\npassword, which ends all sessions.\n"
+        ),
+    }
+}
+
+/// An identity at a provider signs in no more.
+pub fn identity_unlinked(name: Name) -> Text {
+    Text {
+        subject: "A way to sign in was removed",
+        body: format!(
+            "An account that you have elsewhere signed in to the account {name}, and does\nso no more. \
+             Other sessions were ended.\n\n\
+             If it was not you, set a new password now: ask for one with this address.\n"
+        ),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn all(name: Name, link: Link) -> [Text; 18] {
+    fn all(name: Name, link: Link) -> [Text; 20] {
         let page = Page { base: link.base, page: "own-data", operation: "GET /api/v1/x", span_secs: 86_400 };
         [
             export_ready(name, page),
@@ -334,6 +358,8 @@ mod tests {
             passkey_removed(name),
             recovery_code_used(name),
             recovery_codes_replaced(name),
+            identity_linked(name),
+            identity_unlinked(name),
         ]
     }
 

@@ -9,7 +9,7 @@ const KINDS: [&[&str]; 11] = [
     &["rules", "templates", "totp"],
     &["entity"],
     &["policy"],
-    &["db", "http", "keys", "hashing", "mailer"],
+    &["db", "http", "keys", "hashing", "mailer", "openid"],
     &["app"],
     &["store", "checkpoint", "verify", "thread", "throttle", "factors", "passkeys", "token", "exchange"],
     &["api", "actor", "worker"],
@@ -19,7 +19,7 @@ const KINDS: [&[&str]; 11] = [
 ];
 
 /// Features, from left to right.
-const FEATURES: [&str; 16] = [
+const FEATURES: [&str; 17] = [
     "events",
     "audit",
     "ranking",
@@ -29,6 +29,7 @@ const FEATURES: [&str; 16] = [
     "trust",
     "auth",
     "credentials",
+    "identities",
     "sources",
     "scenarios",
     "topics",
@@ -42,7 +43,7 @@ const FEATURES: [&str; 16] = [
 const KNOT: (&[&str], &str) = (&["db", "http"], "app");
 
 /// Libraries, and the kinds of file that call them. Derives are passive and may stand on any value type.
-const HOMES: [(&str, &[&str]); 8] = [
+const HOMES: [(&str, &[&str]); 10] = [
     ("axum::", &["api", "http", "router", "actor", "serve"]),
     ("utoipa_axum::", &["api", "http", "router", "actor", "serve"]),
     (
@@ -67,6 +68,8 @@ const HOMES: [(&str, &[&str]); 8] = [
     ("lettre::", &["mailer"]),
     ("totp_rs::", &["totp"]),
     ("webauthn_rs::", &["passkeys", "rules"]),
+    ("openidconnect::", &["openid"]),
+    ("reqwest::", &["openid"]),
 ];
 
 /// Derives and helpers of the database library that declare a column type and call nothing.

@@ -22,7 +22,7 @@ const COUNTED: &str = "[rate_limits]\nenabled = true\nwrite_per_minute = 1000000
                        sign_in_per_address = 1000000\nsign_in_per_account = 1000000\n";
 
 /// The code of a secret so many steps of 30 seconds from now, as RFC 6238 says.
-fn code(app: &TestApp, secret: &str, steps: i64) -> String {
+pub fn code(app: &TestApp, secret: &str, steps: i64) -> String {
     let secret = BASE32_NOPAD.decode(secret.as_bytes()).unwrap();
     let key = hmac::Key::new(hmac::HMAC_SHA1_FOR_LEGACY_USE_ONLY, &secret);
     let step = app.app.now().timestamp() / 30 + steps;
@@ -34,19 +34,19 @@ fn code(app: &TestApp, secret: &str, steps: i64) -> String {
 }
 
 /// A code that is not good now.
-fn wrong_code(app: &TestApp, secret: &str) -> String {
+pub fn wrong_code(app: &TestApp, secret: &str) -> String {
     let good = [-1, 0, 1].map(|steps| code(app, secret, steps));
     (0..4).map(|number| format!("{number:06}")).find(|code| !good.contains(code)).unwrap()
 }
 
 /// What somebody has besides their password.
-struct Factor {
-    secret: String,
-    recovery_codes: Vec<String>,
+pub struct Factor {
+    pub secret: String,
+    pub recovery_codes: Vec<String>,
 }
 
 /// Adds a second factor, and waits until its next code.
-async fn adds_factor(client: &Client) -> Factor {
+pub async fn adds_factor(client: &Client) -> Factor {
     let app = &client.server;
     let secret = client.post("/me/totp", json!({})).await.is(201).text("/secret");
     let confirmed =

@@ -89,6 +89,12 @@ async fn exhaust(app: &TestApp, setting: &str) -> Vec<Reply> {
                 replies.push(app.guest().post("/accounts", registration(name)).await);
             }
         }
+        "authorization_per_client" => {
+            for _ in 0..3 {
+                let request = json!({ "provider": "nobody", "purpose": "sign_in" });
+                replies.push(app.guest().post("/authorization-requests", request).await);
+            }
+        }
         "export_per_day" => {
             let alice = app.member("alice").await;
             for _ in 0..3 {
@@ -151,6 +157,7 @@ async fn l4_each_configured_limit_fires_on_its_own_route_and_nowhere_else() {
         }
     }
     expect![[r#"
+        authorization_per_client: 429 rate_limited policy "authorization";q=2;w=900 limit "authorization";r=0;t=<wait>
         export_per_day: 429 rate_limited policy "export";q=2;w=86400 limit "export";r=0;t=<wait>
         network_factor: 429 rate_limited policy "read-network";q=2;w=60 limit "read-network";r=0;t=<wait>
         read_per_minute: 429 rate_limited policy "read";q=2;w=60 limit "read";r=0;t=<wait>
@@ -291,13 +298,16 @@ async fn l4_every_operation_is_counted_under_the_limit_of_its_class() {
     }
     expect![[r#"
         POST /api/v1/accounts "register"
+        POST /api/v1/accounts/by-identity "register"
         GET /api/v1/accounts/{username} "read"
         GET /api/v1/accounts/{username}/role-grants "read"
         POST /api/v1/accounts/{username}/role-grants "write"
+        POST /api/v1/authorization-requests "authorization"
         POST /api/v1/email-changes/confirmation "write"
         POST /api/v1/email-changes/reversion "write"
         POST /api/v1/email-verifications "write"
         POST /api/v1/email-verifications/confirmation "write"
+        GET /api/v1/identity-providers "read"
         GET /api/v1/me "read"
         PATCH /api/v1/me "write"
         POST /api/v1/me/email "write"
@@ -308,6 +318,9 @@ async fn l4_every_operation_is_counted_under_the_limit_of_its_class() {
         POST /api/v1/me/export "export"
         GET /api/v1/me/export/file "read"
         GET /api/v1/me/factors "read"
+        GET /api/v1/me/identities "read"
+        POST /api/v1/me/identities "write"
+        DELETE /api/v1/me/identities/{id} "write"
         POST /api/v1/me/passkey-challenges "write"
         POST /api/v1/me/passkeys "write"
         POST /api/v1/me/passkeys/{id}/removal "write"
@@ -336,8 +349,10 @@ async fn l4_every_operation_is_counted_under_the_limit_of_its_class() {
         DELETE /api/v1/sessions "write"
         GET /api/v1/sessions "read"
         POST /api/v1/sessions "sign-in-address"
+        POST /api/v1/sessions/by-identity "sign-in-address"
         POST /api/v1/sessions/by-passkey "sign-in-address"
         POST /api/v1/sessions/current/reauthentication "write"
+        POST /api/v1/sessions/current/reauthentication/by-identity "write"
         POST /api/v1/sessions/refresh "write"
         DELETE /api/v1/sessions/{id} "write"
         GET /api/v1/topics "read"

@@ -39,6 +39,8 @@ mod edge;
 mod exchange;
 mod factors;
 mod fuzz;
+mod identities;
+mod identity_proofs;
 mod limits;
 mod mail;
 mod matrix;

@@ -67,15 +67,27 @@ fn tried_on(operation: &str) -> &'static [On] {
         | "read_export_file"
         | "request_erasure"
         | "read_erasure"
-        | "cancel_erasure" => &[On::Itself],
+        | "cancel_erasure"
+        | "list_identity_providers"
+        | "create_authorization_request"
+        | "create_session_by_identity"
+        | "create_account_by_identity"
+        | "reauthenticate_by_identity"
+        | "list_identities"
+        | "link_identity" => &[On::Itself],
         "read_profile" | "list_role_grants" | "create_role_grant" | "read_role_grant"
-        | "revoke_role_grant" | "end_session" | "revoke_token" | "remove_passkey" => &[On::Alices],
+        | "revoke_role_grant" | "end_session" | "revoke_token" | "remove_passkey" | "unlink_identity" => {
+            &[On::Alices]
+        }
         "read_topic" | "revise_topic" | "read_thread" | "create_post" => &[On::Open, On::Draft],
         "read_post" | "list_replies" | "list_revisions" | "revise_post" | "delete_post" | "cast_vote"
         | "retract_vote" => &[On::Open, On::Tombstone],
         other => panic!("the operation {other} is not in the matrix: say what it is tried on"),
     }
 }
+
+/// As POST /authorization-requests gives them, and of nobody.
+const AUTHORIZATION_REQUEST: &str = "otw_ar_AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
 
 /// A body that is right, where the operation takes one.
 fn body(operation: &str, number: usize, who: &Role) -> Option<Value> {
@@ -105,6 +117,17 @@ fn body(operation: &str, number: usize, who: &Role) -> Option<Value> {
         } }),
         "confirm_totp" => json!({ "code": "000000" }),
         "remove_totp" | "remove_passkey" | "replace_recovery_codes" => json!({ "totp_code": "000000" }),
+        "create_authorization_request" => json!({ "provider": "example", "purpose": "link" }),
+        "create_session_by_identity" | "reauthenticate_by_identity" | "link_identity" => {
+            json!({ "authorization_request": AUTHORIZATION_REQUEST, "state": "x", "code": "x" })
+        }
+        "create_account_by_identity" => {
+            json!({
+                "authorization_request": AUTHORIZATION_REQUEST,
+                "username": format!("new{number}"),
+                "email": "new@example.org",
+            })
+        }
         "create_token" => {
             json!({ "name": "A script", "scopes": ["read"], "expires_at": "2026-02-01T00:00:00Z" })
         }
@@ -162,6 +185,18 @@ impl World {
                     let alice = self.app.sign_in("alice").await;
                     alice.get("/sessions?limit=1").await.is(200).text("/items/0/id")
                 }
+                "unlink_identity" => {
+                    let id = format!("0198c5f0-0000-7000-8000-{number:012}");
+                    self.app
+                        .sql(&format!(
+                            "INSERT INTO identity (id, account_id, provider, issuer, subject, linked_at)
+                             SELECT '{id}', id, 'example', 'https://id.example', 'alice', created_at
+                             FROM account WHERE username = 'alice'"
+                        ))
+                        .await
+                        .unwrap();
+                    id
+                }
                 "revoke_token" => {
                     let token = json!({ "name": "A script", "scopes": ["read"], "expires_at": "2026-02-01T00:00:00Z" });
                     let alice = self.app.sign_in("alice").await;
@@ -199,6 +234,7 @@ impl World {
                  WHERE a.id = account_id AND a.username = 'alice' AND revoked_at IS NULL;
                  DELETE FROM personal_access_token WHERE name = 'A script';
                  DELETE FROM passkey;
+                 DELETE FROM identity;
                  UPDATE account SET role = 'member' WHERE username = 'alice'",
             )
             .await
@@ -307,6 +343,8 @@ async fn a1_every_operation_by_everybody_on_everything() {
     expect![[r#"
         create_account
           201: everybody
+        create_account_by_identity
+          400 invalid_authorization_request: everybody
         read_profile on Alices
           200: everybody
         list_role_grants on Alices
@@ -318,6 +356,11 @@ async fn a1_every_operation_by_everybody_on_everything() {
           401 unauthenticated: anonymous
           403 not_allowed: member unverified suspended owner tag_moderator moderator
           403 session_required: owner_token_read owner_token_all
+        create_authorization_request
+          401 unauthenticated: anonymous
+          403 not_allowed: suspended
+          403 session_required: owner_token_read owner_token_all
+          422 invalid: member unverified owner tag_moderator moderator administrator
         confirm_email_change
           400 invalid_email_token: everybody
         revert_email_change
@@ -329,6 +372,8 @@ async fn a1_every_operation_by_everybody_on_everything() {
           403 session_required: owner_token_read owner_token_all
         confirm_email
           400 invalid_email_token: everybody
+        list_identity_providers
+          200: everybody
         read_own_account
           200: owner_token_read owner_token_all member unverified suspended owner tag_moderator moderator administrator
           401 unauthenticated: anonymous
@@ -371,6 +416,20 @@ async fn a1_every_operation_by_everybody_on_everything() {
           200: member unverified suspended owner tag_moderator moderator administrator
           401 unauthenticated: anonymous
           403 session_required: owner_token_read owner_token_all
+        list_identities
+          200: member unverified suspended owner tag_moderator moderator administrator
+          401 unauthenticated: anonymous
+          403 session_required: owner_token_read owner_token_all
+        link_identity
+          400 invalid_authorization_request: member unverified suspended owner tag_moderator moderator administrator
+          401 unauthenticated: anonymous
+          403 session_required: owner_token_read owner_token_all
+        unlink_identity on Alices
+          204: owner
+          401 unauthenticated: anonymous
+          403 not_allowed: suspended
+          403 session_required: owner_token_read owner_token_all
+          404 not_found: member unverified tag_moderator moderator administrator
         create_own_passkey_challenge
           200: member unverified suspended owner tag_moderator moderator administrator
           401 unauthenticated: anonymous
@@ -518,6 +577,8 @@ async fn a1_every_operation_by_everybody_on_everything() {
           403 session_required: owner_token_read owner_token_all
         create_session
           201: everybody
+        create_session_by_identity
+          400 invalid_authorization_request: everybody
         create_session_by_passkey
           401 invalid_passkey: everybody
         end_current_session
@@ -526,6 +587,10 @@ async fn a1_every_operation_by_everybody_on_everything() {
           403 session_required: owner_token_read owner_token_all
         reauthenticate
           204: member unverified suspended owner tag_moderator moderator administrator
+          401 unauthenticated: anonymous
+          403 session_required: owner_token_read owner_token_all
+        reauthenticate_by_identity
+          400 invalid_authorization_request: member unverified suspended owner tag_moderator moderator administrator
           401 unauthenticated: anonymous
           403 session_required: owner_token_read owner_token_all
         refresh_session

@@ -11,7 +11,7 @@ use crate::support::mails::RESET;
 use crate::support::{Client, PASSWORD, Reply, TestApp};
 
 /// What a person leaves in a database, each in its own words.
-const LEFT: [&str; 10] = [
+const LEFT: [&str; 11] = [
     "canary.alice",
     "canary.former",
     "canary@mail.example",
@@ -22,6 +22,7 @@ const LEFT: [&str; 10] = [
     "canary token",
     "Had a canary sung",
     "canary summary",
+    "canary-subject",
 ];
 
 /// Does all the background work on own data that is due.
@@ -75,6 +76,16 @@ async fn canary() -> (TestApp, Client, String, String) {
     app.guest().post("/password-resets", json!({ "email": "canary@mail.example" })).await.is(202);
     app.mail("canary@mail.example", RESET).await;
     alice.post("/me/email", json!({ "email": "canary@mail.example", "password": PASSWORD })).await.is(202);
+    app.sql(
+        "INSERT INTO identity (id, account_id, provider, issuer, subject, linked_at)
+         SELECT gen_random_uuid(), id, 'example', 'https://id.example', 'canary-subject', created_at
+         FROM account WHERE username = 'canary.alice';
+         INSERT INTO authorization_request (secret_hash, provider, purpose, created_at, expires_at, code_hash, redeemed_at, issuer, subject)
+         SELECT sha256('x'), 'example', 'sign_in', created_at, created_at + interval '1 year', sha256('x'), created_at, issuer, subject
+         FROM identity, account WHERE account.id = account_id",
+    )
+    .await
+    .unwrap();
     let carol = app.administrator("carol").await;
     let grant =
         json!({ "permissions": ["report.read"], "scope": { "kind": "site" }, "reason": "The canary asked." });

@@ -377,6 +377,25 @@ async fn m5_a_passkey_is_removed_by_a_factor_and_signs_in_no_more() {
 }
 
 #[tokio::test]
+async fn the_last_way_in_is_not_removed() {
+    let (app, mut browser, _) = start().await;
+    let alice = app.member("alice").await;
+    let first = adds(&browser, &alice, "Key").await;
+    // As after registering with an identity, and unlinking that.
+    app.sql("UPDATE account SET password_hash = NULL").await.unwrap();
+    with_password(&app, "alice", json!({})).await.is_problem(401, "wrong_credentials");
+    let path = format!("/me/passkeys/{}/removal", first.text("/id"));
+    let proof = json!({ "passkey": shown(&browser, &app).await });
+    alice.post(&path, proof).await.is_problem(409, "last_way_in");
+    let signed_in = signs_in(&app, &shown(&browser, &app).await).await.is(201);
+    let alice = app.bearer(&signed_in.text("/access_token"));
+    browser.plug_in(true).await;
+    adds(&browser, &alice, "Another key").await;
+    let proof = json!({ "passkey": shown(&browser, &app).await });
+    alice.post(&path, proof).await.is(204);
+}
+
+#[tokio::test]
 async fn m3_what_no_authenticator_made_is_refused() {
     let (app, browser, _) = start().await;
     let alice = app.member("alice").await;

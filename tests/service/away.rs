@@ -7,10 +7,14 @@ use serde_json::{Value, json};
 use crate::support::{FIRST_DEBATE, Folder, PASSWORD, until};
 
 /// Routes that ask nobody.
-const ALONE: [&str; 3] = ["/healthz", "/api/v1/openapi.json", "/api/v1/passkey-challenges"];
+const ALONE: [&str; 4] =
+    ["/healthz", "/api/v1/openapi.json", "/api/v1/passkey-challenges", "/api/v1/identity-providers"];
 
 /// A token as mails have them, which is all that can be said of it without the database.
 const EMAIL_TOKEN: &str = "otw_et_AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
+
+/// A request to an identity provider, of which the same is true.
+const AUTHORIZATION_REQUEST: &str = "otw_ar_AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
 
 /// Bodies that are fine as such, so that a refusal can only come from the database.
 fn body(method: &Method, path: &str) -> Option<Value> {
@@ -44,6 +48,14 @@ fn body(method: &Method, path: &str) -> Option<Value> {
             json!({ "name": "A script", "scopes": ["read"], "expires_at": "2030-01-01T00:00:00Z" })
         }
         ("POST", "/me/erasure" | "/sessions/current/reauthentication") => json!({ "password": PASSWORD }),
+        ("POST", "/authorization-requests") => json!({ "provider": "example", "purpose": "sign_in" }),
+        (
+            "POST",
+            "/sessions/by-identity" | "/sessions/current/reauthentication/by-identity" | "/me/identities",
+        ) => json!({ "authorization_request": AUTHORIZATION_REQUEST, "state": "x", "code": "x" }),
+        ("POST", "/accounts/by-identity") => {
+            json!({ "authorization_request": AUTHORIZATION_REQUEST, "username": "bob", "email": "bob@example.org" })
+        }
         ("POST", "/me/totp/confirmation") => json!({ "code": "123456" }),
         ("POST", "/sessions/by-passkey") => json!({ "challenge": "otw_pc_x", "credential": {
             "id": "AAAA", "rawId": "AAAA", "type": "public-key",
@@ -82,6 +94,11 @@ async fn without_its_database_the_server_says_so_and_recovers_by_itself() {
         ("OTHERWISE__DATABASE__ACQUIRE_TIMEOUT_MS", "300"),
         ("OTHERWISE__PASSKEYS__RP_ID", "debates.example"),
         ("OTHERWISE__PASSKEYS__ORIGINS", "https://debates.example,https://www.debates.example"),
+        // Nobody listens there.
+        ("OTHERWISE__IDENTITY_PROVIDERS__EXAMPLE__TITLE", "Example"),
+        ("OTHERWISE__IDENTITY_PROVIDERS__EXAMPLE__ISSUER", "http://127.0.0.1:1"),
+        ("OTHERWISE__IDENTITY_PROVIDERS__EXAMPLE__CLIENT_ID", "007"),
+        ("OTHERWISE__IDENTITY_PROVIDERS__EXAMPLE__REDIRECT_URI", "https://debates.example/signed-in"),
     ]);
     let registration = json!({ "username": "alice", "email": "alice@example.org", "password": PASSWORD });
     server.guest().post("/accounts", &registration).await.is(201);
@@ -131,7 +148,13 @@ async fn without_its_database_the_server_says_so_and_recovers_by_itself() {
                 }
                 let what = format!("{method} {path}: {} {}", reply.status, reply.text);
                 assert_eq!(reply.status, 503, "{what}");
-                assert_eq!(reply.body["code"], "unavailable", "{what}");
+                // The way to a provider begins with the provider, for whoever need not be known.
+                let by_the_provider = path.ends_with("/authorization-requests") && anonymous_may;
+                let code = reply.body["code"].as_str().unwrap();
+                assert!(
+                    code == "unavailable" || by_the_provider && code == "identity_provider_unavailable",
+                    "{what}"
+                );
                 let wait: u32 = reply.header("retry-after").expect(&what).parse().unwrap();
                 assert!(wait > 0, "{what}");
                 for internal in ["sql", "postgres", "pool", "socket", "refused", "os error", "/tmp"] {

@@ -129,7 +129,7 @@ async fn remove_passkey(
         return Err(Error::not_found());
     }
     let (tx, account) = proved(&app, &actor, &proof, "remove_factors").await?;
-    passkeys::remove(&tx, own.id, id).await?;
+    passkeys::remove(&tx, &account, id).await?;
     factors::settle(&tx, own.id).await?;
     store::end_all(&tx, own.id, Some(session), "factor_changed", app.now()).await?;
     factors::notify(&app, &tx, &account, MailKind::PasskeyRemoved).await?;

@@ -8,13 +8,12 @@ use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use super::{refuse_factor, shown};
+use super::{pass_factor, shown};
 use crate::accounts::rules::{AccountKind, AccountState, PasswordAttempt};
 use crate::accounts::{self, OwnAccount};
 use crate::app::App;
 use crate::audit::rules::Outcome;
 use crate::audit::{self, Entry, Object};
-use crate::auth::factors::{self, Check};
 use crate::auth::passkeys::{self, Shown};
 use crate::auth::rules::{Assertion, CodeAttempt, FactorProof};
 use crate::auth::store::{self, RefreshToken, Refreshed};
@@ -59,7 +58,7 @@ struct Credentials {
 
 /// Tokens, and whose they are.
 #[derive(Debug, Serialize, ToSchema)]
-struct SignedInView {
+pub struct SignedInView {
     /// Send it as `Authorization: Bearer`.
     access_token: String,
     /// Always `Bearer`.
@@ -105,14 +104,15 @@ async fn tokens(
 }
 
 /// Somebody who proved who they are.
-pub(super) struct Arrival<'a> {
-    pub(super) account: &'a account::Model,
+pub struct Arrival<'a> {
+    /// Who.
+    pub account: &'a account::Model,
     /// Whether they showed a second factor.
-    pub(super) second_factor: bool,
+    pub second_factor: bool,
     /// What the audit log is told of the proof.
-    pub(super) data: serde_json::Value,
+    pub data: serde_json::Value,
     /// Keeps the answer for a retry, where there may be one.
-    pub(super) once: Option<Once>,
+    pub once: Option<Once>,
 }
 
 /// Whether somebody signs in to such an account at all.
@@ -121,7 +121,10 @@ fn may_sign_in(account: &account::Model) -> bool {
 }
 
 /// Begins the session of somebody who arrived, however they proved who they are, and gives its tokens.
-pub(super) async fn begin(
+///
+/// # Errors
+/// The database is away.
+pub async fn begin(
     app: &App,
     tx: &Tx,
     guest: &Guest,
@@ -208,18 +211,12 @@ async fn create_session(
         accounts::store_password_hash(&tx, account.id, old, new).await?;
     }
     accounts::hold_unchanged(&tx, &account).await?;
-    let second_factor = match factors::check(&app, &tx, &account, proof.as_ref()).await? {
-        Check::NotAsked => false,
-        Check::Passed => true,
-        refused => {
-            let entry = Entry {
-                client: Some(guest.address()),
-                object: Some(Object::account(account.id)),
-                ..Entry::of("sign_in")
-            };
-            return Err(refuse_factor(&app, tx, entry, &refused, proof.as_ref()).await?);
-        }
+    let entry = Entry {
+        client: Some(guest.address()),
+        object: Some(Object::account(account.id)),
+        ..Entry::of("sign_in")
     };
+    let (tx, second_factor) = pass_factor(&app, tx, &account, proof.as_ref(), entry).await?;
     let data = shown(second_factor, proof.as_ref());
     let arrival = Arrival { account: &account, second_factor, data, once: Some(once) };
     let answer = begin(&app, &tx, &guest, &headers, arrival).await?;
@@ -459,14 +456,8 @@ async fn reauthenticate(
     };
     let tx = app.begin().await?;
     accounts::hold_unchanged(&tx, &account).await?;
-    let second_factor = match factors::check(&app, &tx, &account, factor.as_ref()).await? {
-        Check::NotAsked => false,
-        Check::Passed => true,
-        refused => {
-            let entry = Entry { object, ..actor.entry("reauthenticate") };
-            return Err(refuse_factor(&app, tx, entry, &refused, factor.as_ref()).await?);
-        }
-    };
+    let entry = Entry { object, ..actor.entry("reauthenticate") };
+    let (tx, second_factor) = pass_factor(&app, tx, &account, factor.as_ref(), entry).await?;
     if let Some(subject) = &subject {
         throttle::succeeded(&app, &tx, subject).await?;
     }

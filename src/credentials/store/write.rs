@@ -83,6 +83,8 @@ fn saying(kind: MailKind, config: &Config) -> Saying {
         MailKind::RecoveryCodeUsed => Saying::Notice(mails::recovery_code_used),
         MailKind::RecoveryCodesReplaced => Saying::Notice(mails::recovery_codes_replaced),
         MailKind::ErasureCancelled => Saying::Notice(mails::erasure_cancelled),
+        MailKind::IdentityLinked => Saying::Notice(mails::identity_linked),
+        MailKind::IdentityUnlinked => Saying::Notice(mails::identity_unlinked),
         MailKind::ExportReady => Saying::Lasting(Lasting {
             page: "own-data",
             operation: "GET /api/v1/me/export/file",

@@ -13,7 +13,7 @@ use crate::error::{Code, Error, Result};
 use crate::events::{self, Event};
 use crate::ids::AccountId;
 use crate::policy::{EraseAccount, Permit};
-use crate::{accounts, auth, credentials, mail, posts, roles, topics};
+use crate::{accounts, auth, credentials, identities, mail, posts, roles, topics};
 
 /// Notes that an account is to be erased when the time of grace is over. The account was read under its lock.
 ///
@@ -103,6 +103,7 @@ pub async fn erase_next(app: &App) -> Result<bool> {
 async fn erase(app: &App, tx: &Tx, permit: &Permit<EraseAccount<'_>>) -> Result<()> {
     let id = permit.act().0.id;
     roles::erase(tx, id, app.now()).await?;
+    identities::erase(tx, id).await?;
     auth::erase(tx, id).await?;
     auth::clear_failures(tx, id).await?;
     credentials::erase(tx, id).await?;

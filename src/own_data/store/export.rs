@@ -10,8 +10,8 @@ use crate::app::App;
 use crate::clock::Time;
 use crate::db::{Tx, sql};
 use crate::entity::{
-    account, audit_log, citation, data_export, mail, passkey, personal_access_token, post, post_revision,
-    quotation, relation, role_grant, scenario, session, source, topic, username_history, vote,
+    account, audit_log, citation, data_export, identity, mail, passkey, personal_access_token, post,
+    post_revision, quotation, relation, role_grant, scenario, session, source, topic, username_history, vote,
 };
 use crate::error::{Code, Error, Result};
 use crate::events::{self, Event};
@@ -205,6 +205,14 @@ async fn write(
             "id": row.id, "name": row.name, "scopes": row.scopes, "created_at": moment(row.created_at),
             "expires_at": moment(row.expires_at), "last_used_at": perhaps(row.last_used_at),
             "revoked_at": perhaps(row.revoked_at),
+        })));
+    }
+    file.list("identities");
+    let identities = identity::Entity::find().filter(identity::Column::AccountId.eq(id));
+    for row in identities.order_by_asc(identity::Column::Id).all(db).await? {
+        fits!(file.item(&json!({
+            "id": row.id, "provider": row.provider, "issuer": row.issuer, "subject": row.subject,
+            "linked_at": moment(row.linked_at), "last_used_at": perhaps(row.last_used_at),
         })));
     }
     file.list("role_grants");

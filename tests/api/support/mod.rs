@@ -3,6 +3,7 @@
 pub mod browser;
 pub mod builders;
 pub mod database;
+pub mod identity_provider;
 pub mod mails;
 pub mod sql;
 
