@@ -569,14 +569,15 @@ async fn o4_a_client_that_hangs_up_leaves_nothing_half_done() {
             }
         }
     }
-    let answered = loop {
-        let reply = signs_in_with(&app, &body).await;
+    // The task goes on by itself; so many questions take far longer than it does.
+    let mut reply = signs_in_with(&app, &body).await;
+    for _ in 0..10_000 {
         if reply.status != 409 {
-            break reply;
+            break;
         }
-        tokio::task::yield_now().await;
-    };
-    answered.is(201);
+        reply = signs_in_with(&app, &body).await;
+    }
+    reply.is(201);
     assert_eq!(provider.was_asked("POST /oauth/token"), before + 1);
 }
 

@@ -235,10 +235,14 @@ async fn pass_on(
     headers.remove(header::ACCEPT_ENCODING);
     match &trick {
         Some(Trick::Silence) => std::future::pending().await,
-        Some(Trick::Fault) => return StatusCode::INTERNAL_SERVER_ERROR.into_response(),
-        Some(Trick::Elsewhere) => {
-            let place = format!("http://127.0.0.1:{}{path}", PROCESS.port);
-            return (StatusCode::FOUND, [(header::LOCATION, place)]).into_response();
+        Some(Trick::Fault) => {
+            let json = [(header::CONTENT_TYPE, "application/json")];
+            return (StatusCode::INTERNAL_SERVER_ERROR, json, r#"{"error":"server_error"}"#).into_response();
+        }
+        // Where it would be answered, had anybody gone there.
+        Some(Trick::Elsewhere) if parts.uri.query() != Some("elsewhere") => {
+            let place = format!("{path}?elsewhere");
+            return (StatusCode::TEMPORARY_REDIRECT, [(header::LOCATION, place)]).into_response();
         }
         Some(Trick::RedeemsAs(client)) if path == "/oauth/token" => {
             use base64::Engine;
