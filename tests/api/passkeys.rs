@@ -377,6 +377,18 @@ async fn m5_a_passkey_is_removed_by_a_factor_and_signs_in_no_more() {
 }
 
 #[tokio::test]
+async fn p7_wrong_passwords_keep_no_passkey_from_signing_in() {
+    let (app, browser, _) = start_with("[rate_limits]\nenabled = true\nsign_in_failures = 2\n").await;
+    adds(&browser, &app.member("alice").await, "Key").await;
+    let wrong = json!({ "login": "alice", "password": "not the password at all" });
+    for _ in 0..2 {
+        app.guest().post("/sessions", wrong.clone()).await.is_problem(401, "wrong_credentials");
+    }
+    with_password(&app, "alice", json!({})).await.is_problem(403, "password_locked");
+    signs_in(&app, &shown(&browser, &app).await).await.is(201);
+}
+
+#[tokio::test]
 async fn the_last_way_in_is_not_removed() {
     let (app, mut browser, _) = start().await;
     let alice = app.member("alice").await;
