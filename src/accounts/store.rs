@@ -322,6 +322,11 @@ pub async fn find_verified_owner(db: &impl ConnectionTrait, email: &Email) -> Re
     Ok(owner.one(db).await?)
 }
 
+/// Whether somebody signs in to such an account at all, however they prove who they are.
+pub fn may_sign_in(account: &account::Model) -> bool {
+    account.kind == AccountKind::Person && account.state != AccountState::Deleted
+}
+
 /// Finds the account that somebody signs in to, by name or address.
 ///
 /// # Errors

@@ -15,8 +15,8 @@ use crate::error::{Code, Error, Result};
 use crate::events::{self, Event};
 use crate::ids::{AccountId, SessionId};
 use crate::keys::random;
+use crate::mail;
 use crate::mail::rules::MailKind;
-use crate::mail::{self, Order};
 
 /// What came of asking for a second factor.
 #[derive(Debug)]
@@ -187,7 +187,7 @@ async fn use_recovery_code(app: &App, tx: &Tx, account: &account::Model, code: R
     let values = [account.id.into(), hash(app, account.id, code).into(), app.now().into()];
     let used = tx.conn().execute_raw(sql(statement, values)).await?.rows_affected() == 1;
     if used {
-        notify(app, tx, account, MailKind::RecoveryCodeUsed).await?;
+        mail::notify(app, tx, account, MailKind::RecoveryCodeUsed).await?;
     }
     Ok(used)
 }
@@ -264,17 +264,6 @@ pub(super) async fn note_passed(tx: &Tx, session: SessionId) -> Result<()> {
     Ok(())
 }
 
-/// Tells the owner of an account by mail what was done with its factors.
-///
-/// # Errors
-/// The database is away.
-pub(super) async fn notify(app: &App, tx: &Tx, account: &account::Model, kind: MailKind) -> Result<()> {
-    match account.email.clone() {
-        Some(email) => mail::order(app, tx, Order { kind, account_id: Some(account.id), email }).await,
-        None => Ok(()),
-    }
-}
-
 /// Removes the second factors of somebody who lost them and the recovery codes too: from the command line only,
 /// never over HTTP. Whoever runs it knows that it is they who ask.
 ///
@@ -290,7 +279,7 @@ pub async fn remove_by_operator(app: &App, username: &str) -> Result<account::Mo
         return Err(Code::NotFound.error(format!("{} has no second factor.", account.username)));
     }
     remove_all(&tx, account.id).await?;
-    notify(app, &tx, &account, MailKind::FactorRemoved).await?;
+    mail::notify(app, &tx, &account, MailKind::FactorRemoved).await?;
     let event = Event { kind: "factor_removed", subject_id: Some(account.id.0), ..Event::default() };
     events::record(app, &tx, event).await?;
     let entry = Entry { object: Some(Object::account(account.id)), ..Entry::of("remove_factors") };

@@ -11,14 +11,14 @@ use utoipa_axum::routes;
 use super::rules::{Brought, Purpose, RequestSecret};
 use super::store::{self, Answered, Proven, Wanted};
 use crate::accounts;
-use crate::accounts::rules::{AccountKind, AccountState, Email, Username};
+use crate::accounts::rules::{Email, Username};
 use crate::app::App;
 use crate::audit::rules::Outcome;
 use crate::audit::{self, Entry, Object};
 use crate::auth::rules::{Assertion, CodeAttempt, FactorProof};
 use crate::auth::{self, Arrival, FactorAttempt, SignedInView};
 use crate::clock::Timestamp;
-use crate::db::{Tx, keyset};
+use crate::db::keyset;
 use crate::entity::{account, identity};
 use crate::error::{Code, Error, Result};
 use crate::events::{self, Event};
@@ -26,8 +26,8 @@ use crate::http::limits::{self, Guest, MailRoute};
 use crate::http::page::{Page, PageQuery};
 use crate::http::{Answer, Body, Cache, Claimed, Create, Path, Query};
 use crate::ids::IdentityId;
+use crate::mail;
 use crate::mail::rules::MailKind;
-use crate::mail::{self, Order};
 use crate::policy::{Actor, EditAccount, Permit};
 
 /// A provider that people may sign in with.
@@ -181,7 +181,7 @@ async fn create_session_by_identity(
         return Err(store::unknown());
     };
     let account = accounts::require(&app.db, identity.account_id).await?;
-    if account.kind != AccountKind::Person || account.state == AccountState::Deleted {
+    if !accounts::may_sign_in(&account) {
         return Err(store::unknown());
     }
     let attempt = attempt(&app, &account, &proven).await?;
@@ -389,13 +389,6 @@ struct NewIdentity {
     iss: Option<Brought>,
 }
 
-async fn notify(app: &App, tx: &Tx, account: &account::Model, kind: MailKind) -> Result<()> {
-    match account.email.clone() {
-        Some(email) => mail::order(app, tx, Order { kind, account_id: Some(account.id), email }).await,
-        None => Ok(()),
-    }
-}
-
 /// Link an identity with one's account
 ///
 /// From then on it signs in to it; a mail tells of it. Takes a request that was made for this in the same session.
@@ -412,7 +405,7 @@ async fn link_identity(State(app): State<App>, actor: Actor, Body(new): Body<New
         let permit = actor.may(EditAccount(&account))?;
         store::use_up(&tx, &proven, app.now()).await?;
         let identity = store::link(&app, &tx, &permit, &proven).await?;
-        notify(&app, &tx, &account, MailKind::IdentityLinked).await?;
+        mail::notify(&app, &tx, &account, MailKind::IdentityLinked).await?;
         Ok((tx, identity))
     };
     let (tx, identity) = match linked.await {
@@ -446,7 +439,7 @@ async fn unlink_identity(State(app): State<App>, actor: Actor, Path(id): Path<Id
     let permit = actor.may(EditAccount(&account))?;
     let identity = store::unlink(&app, &tx, &permit, id).await?;
     auth::end_all(&tx, own.id, Some(session), "factor_changed", app.now()).await?;
-    notify(&app, &tx, &account, MailKind::IdentityUnlinked).await?;
+    mail::notify(&app, &tx, &account, MailKind::IdentityUnlinked).await?;
     let event = Event { kind: "identity_unlinked", subject_id: Some(id.0), ..actor.event() };
     events::record(&app, &tx, event).await?;
     let entry = Entry {

@@ -11,8 +11,8 @@ mod store;
 mod templates;
 
 pub use store::{
-    CHANNEL, Content, Order, Outcome, Taken, erase, finish, forget_finished, keep_message, next_due, order,
-    put_off, take,
+    CHANNEL, Content, Order, Outcome, Taken, erase, finish, forget_finished, keep_message, next_due, notify,
+    order, put_off, take,
 };
 pub use templates::{
     Link, Name, Page, Text, email_change, email_change_requested, email_changed, email_in_use,

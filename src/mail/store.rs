@@ -8,7 +8,7 @@ use super::rules::MailKind;
 use crate::app::App;
 use crate::clock::Time;
 use crate::db::{Tx, insert, one, sql};
-use crate::entity::mail;
+use crate::entity::{account, mail};
 use crate::error::{Error, Result};
 use crate::ids::{AccountId, MailId};
 use crate::keys::random;
@@ -86,6 +86,17 @@ fn context(id: MailId) -> String {
 
 fn sealed(app: &App, id: MailId, content: &Content) -> Result<Vec<u8>> {
     app.keys.seal(&context(id), serde_json::to_vec(content).map_err(Error::internal)?)
+}
+
+/// Orders a notice to the owner of an account, if an address of theirs is known.
+///
+/// # Errors
+/// The database is away.
+pub async fn notify(app: &App, tx: &Tx, account: &account::Model, kind: MailKind) -> Result<()> {
+    match account.email.clone() {
+        Some(email) => order(app, tx, Order { kind, account_id: Some(account.id), email }).await,
+        None => Ok(()),
+    }
 }
 
 /// Orders a mail, in the transaction that makes it true. Costs the same whoever it is for.

@@ -20,8 +20,8 @@ use crate::entity::{data_export, erasure};
 use crate::error::{Error, Result};
 use crate::events::{self, Event};
 use crate::http::{Answer, Body, Cache};
+use crate::mail;
 use crate::mail::rules::MailKind;
-use crate::mail::{self, Order};
 use crate::policy::{Actor, EraseAccount, ExportAccount};
 
 /// How far a copy is.
@@ -170,10 +170,7 @@ async fn request_erasure(
     let job = store::request_erasure(&app, &tx, &permit, request.erase_posts).await?;
     auth::end_all(&tx, id, None, "signed_out", app.now()).await?;
     auth::revoke_all_tokens(&tx, id, app.now()).await?;
-    if let Some(email) = account.email.clone() {
-        mail::order(&app, &tx, Order { kind: MailKind::ErasureRequested, account_id: Some(id), email })
-            .await?;
-    }
+    mail::notify(&app, &tx, &account, MailKind::ErasureRequested).await?;
     let event = Event { kind: "erasure_requested", subject_id: Some(id.0), ..actor.event() };
     events::record(&app, &tx, event).await?;
     let entry = Entry { object: Some(Object::account(id)), ..actor.entry("request_erasure") };
@@ -201,10 +198,7 @@ async fn cancel_erasure(State(app): State<App>, actor: Actor) -> Result<Answer> 
     let account = accounts::find_for_update(&tx, id).await?;
     let permit = actor.may(EraseAccount(&account))?;
     store::cancel(&app, &tx, &permit).await?;
-    if let Some(email) = account.email.clone() {
-        mail::order(&app, &tx, Order { kind: MailKind::ErasureCancelled, account_id: Some(id), email })
-            .await?;
-    }
+    mail::notify(&app, &tx, &account, MailKind::ErasureCancelled).await?;
     let event = Event { kind: "erasure_cancelled", subject_id: Some(id.0), ..actor.event() };
     events::record(&app, &tx, event).await?;
     let entry = Entry { object: Some(Object::account(id)), ..actor.entry("cancel_erasure") };

@@ -21,6 +21,7 @@ use crate::events::{self, Event};
 use crate::http::limits::Guest;
 use crate::http::{Answer, Body, Cache, Path};
 use crate::ids::PasskeyId;
+use crate::mail;
 use crate::mail::rules::MailKind;
 use crate::policy::Actor;
 
@@ -101,7 +102,7 @@ async fn create_passkey(State(app): State<App>, actor: Actor, Body(new): Body<Ne
     let recovery_codes = factors::codes_of_first(&app, &tx, own.id, first).await?;
     store::end_all(&tx, own.id, Some(session), "factor_changed", app.now()).await?;
     factors::note_passed(&tx, session).await?;
-    factors::notify(&app, &tx, &account, MailKind::PasskeyAdded).await?;
+    mail::notify(&app, &tx, &account, MailKind::PasskeyAdded).await?;
     let event = Event { kind: "factor_added", subject_id: Some(own.id.0), ..actor.event() };
     events::record(&app, &tx, event).await?;
     let (object, data) = (Some(Object::account(own.id)), serde_json::json!({ "passkey": made.id }));
@@ -132,7 +133,7 @@ async fn remove_passkey(
     passkeys::remove(&tx, &account, id).await?;
     factors::settle(&tx, own.id).await?;
     store::end_all(&tx, own.id, Some(session), "factor_changed", app.now()).await?;
-    factors::notify(&app, &tx, &account, MailKind::PasskeyRemoved).await?;
+    mail::notify(&app, &tx, &account, MailKind::PasskeyRemoved).await?;
     let event = Event { kind: "factor_removed", subject_id: Some(own.id.0), ..actor.event() };
     events::record(&app, &tx, event).await?;
     let mut data = shown(true, Some(&proof));

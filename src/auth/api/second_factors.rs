@@ -22,6 +22,7 @@ use crate::error::{Code, Error, Result};
 use crate::events::{self, Event};
 use crate::http::{Answer, Body, Cache};
 use crate::ids::PasskeyId;
+use crate::mail;
 use crate::mail::rules::MailKind;
 use crate::policy::Actor;
 
@@ -147,7 +148,7 @@ async fn confirm_totp(
     let recovery_codes = factors::confirm(&app, &tx, own.id, &confirmation.code.compact()).await?;
     store::end_all(&tx, own.id, Some(session), "factor_changed", app.now()).await?;
     factors::note_passed(&tx, session).await?;
-    factors::notify(&app, &tx, &account, MailKind::FactorAdded).await?;
+    mail::notify(&app, &tx, &account, MailKind::FactorAdded).await?;
     let event = Event { kind: "factor_added", subject_id: Some(own.id.0), ..actor.event() };
     events::record(&app, &tx, event).await?;
     let entry = Entry { object: Some(Object::account(own.id)), ..actor.entry("add_factor") };
@@ -223,7 +224,7 @@ async fn remove_totp(State(app): State<App>, actor: Actor, Body(proof): Body<Pro
     let (tx, account) = proved(&app, &actor, &proof, "remove_factors").await?;
     factors::remove_app(&tx, own.id).await?;
     store::end_all(&tx, own.id, Some(session), "factor_changed", app.now()).await?;
-    factors::notify(&app, &tx, &account, MailKind::FactorRemoved).await?;
+    mail::notify(&app, &tx, &account, MailKind::FactorRemoved).await?;
     let event = Event { kind: "factor_removed", subject_id: Some(own.id.0), ..actor.event() };
     events::record(&app, &tx, event).await?;
     let (object, data) = (Some(Object::account(own.id)), shown(true, Some(&proof)));
@@ -246,7 +247,7 @@ async fn replace_recovery_codes(
     let proof = proof.read()?;
     let (tx, account) = proved(&app, &actor, &proof, "replace_recovery_codes").await?;
     let recovery_codes = factors::replace_codes(&app, &tx, own.id).await?;
-    factors::notify(&app, &tx, &account, MailKind::RecoveryCodesReplaced).await?;
+    mail::notify(&app, &tx, &account, MailKind::RecoveryCodesReplaced).await?;
     let event = Event { kind: "recovery_codes_replaced", subject_id: Some(own.id.0), ..actor.event() };
     events::record(&app, &tx, event).await?;
     let (object, data) = (Some(Object::account(own.id)), shown(true, Some(&proof)));

@@ -9,7 +9,7 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::{pass_factor, shown};
-use crate::accounts::rules::{AccountKind, AccountState, PasswordAttempt};
+use crate::accounts::rules::PasswordAttempt;
 use crate::accounts::{self, OwnAccount};
 use crate::app::App;
 use crate::audit::rules::Outcome;
@@ -29,8 +29,8 @@ use crate::http::limits::Guest;
 use crate::http::page::{Page, PageQuery};
 use crate::http::{Answer, Body, Cache, Claimed, Create, Once, Path, Query};
 use crate::ids::{AccountId, SessionId};
+use crate::mail;
 use crate::mail::rules::MailKind;
-use crate::mail::{self, Order};
 use crate::policy::Actor;
 
 /// Who signs in.
@@ -115,11 +115,6 @@ pub struct Arrival<'a> {
     pub once: Option<Once>,
 }
 
-/// Whether somebody signs in to such an account at all.
-fn may_sign_in(account: &account::Model) -> bool {
-    account.kind == AccountKind::Person && account.state != AccountState::Deleted
-}
-
 /// Begins the session of somebody who arrived, however they proved who they are, and gives its tokens.
 ///
 /// # Errors
@@ -180,7 +175,8 @@ async fn create_session(
     let stored = account.as_ref().and_then(|account| account.password_hash.clone());
     let verdict = app.hasher.verify(create.input.password.expose().clone(), stored.clone()).await?;
     let tried = account.as_ref().map(|account| account.id);
-    let Some(account) = account.filter(|account| verdict != Verdict::Wrong && may_sign_in(account)) else {
+    let Some(account) = account.filter(|account| verdict != Verdict::Wrong && accounts::may_sign_in(account))
+    else {
         // Whether or not there is such an account, so that both take the same time.
         let entry = Entry {
             client: Some(guest.address()),
@@ -248,7 +244,7 @@ async fn create_session_by_passkey(
             "Ask for another challenge, which is good once and for five minutes; the passkey may have been removed.",
         ))
     };
-    let Some(account) = passkeys::owner(&app.db, &assertion).await?.filter(may_sign_in) else {
+    let Some(account) = passkeys::owner(&app.db, &assertion).await?.filter(accounts::may_sign_in) else {
         return refused(None, "unknown_passkey").await;
     };
     let tx = app.begin().await?;
@@ -302,11 +298,8 @@ async fn refresh_session(
                 ..Event::default()
             };
             events::record(&app, &tx, event).await?;
-            if let Some(email) = accounts::require(tx.conn(), account_id).await?.email {
-                let notice =
-                    Order { kind: MailKind::RefreshTokenReused, account_id: Some(account_id), email };
-                mail::order(&app, &tx, notice).await?;
-            }
+            let account = accounts::require(tx.conn(), account_id).await?;
+            mail::notify(&app, &tx, &account, MailKind::RefreshTokenReused).await?;
             let entry = Entry {
                 actor_id: Some(account_id),
                 client: Some(guest.address()),

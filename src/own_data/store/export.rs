@@ -16,8 +16,8 @@ use crate::entity::{
 use crate::error::{Code, Error, Result};
 use crate::events::{self, Event};
 use crate::ids::{AccountId, PostId};
+use crate::mail as mails;
 use crate::mail::rules::MailKind;
-use crate::mail::{self as mails, Order};
 use crate::own_data::rules::{ExportOutcome, FORMAT, FileWriter, TooLarge};
 use crate::policy::{ExportAccount, Permit};
 use crate::posts::target_of;
@@ -121,9 +121,8 @@ pub async fn prepare_next(app: &App) -> Result<bool> {
     job.expires_at = Some(now + TimeDelta::hours(app.config.own_data.export_kept_hours.into()));
     let ready = job.sealed_file.is_some();
     crate::db::update(&tx, job).await?;
-    if let Some(email) = account.email.filter(|_| ready) {
-        let notice = Order { kind: MailKind::ExportReady, account_id: Some(account.id), email };
-        mails::order(app, &tx, notice).await?;
+    if ready {
+        mails::notify(app, &tx, &account, MailKind::ExportReady).await?;
     }
     let event = Event { kind: "export_finished", subject_id: Some(account.id.0), ..Event::default() };
     events::record(app, &tx, event).await?;
