@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use otherwise::db::keyset::{self, RankPosition, Snapshot};
@@ -891,6 +892,17 @@ async fn move_posts(connection: &mut PgConnection, branch: Uuid, every: i32) {
     .unwrap();
 }
 
+/// Waits for the end of every transaction that is at work now, those of other tests in the same cluster too: a
+/// snapshot that is older than what moved has to look at all that did.
+async fn settle(connection: &mut PgConnection) {
+    let begun: String =
+        sqlx::query_scalar("SELECT pg_current_xact_id()::text").fetch_one(&mut *connection).await.unwrap();
+    let over = "SELECT pg_snapshot_xmin(pg_current_snapshot()) > $1::xid8";
+    while !sqlx::query_scalar::<_, bool>(over).bind(&begun).fetch_one(&mut *connection).await.unwrap() {
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+}
+
 #[tokio::test]
 async fn a_page_costs_what_it_shows_however_large_the_thread() {
     // A row that is shown takes an index descent (three or four pages) for each of: its children, itself,
@@ -939,6 +951,7 @@ async fn a_page_costs_what_it_shows_however_large_the_thread() {
         move_posts(&mut connection, large.topic, 3).await;
         move_posts(&mut connection, wide, 3).await;
     }
+    settle(&mut connection).await;
     let deep = large.ids[ROOTS + WIDE + CHAIN - 12];
     let mut places = Vec::new();
     for order in Order::ALL {
