@@ -6,11 +6,13 @@ use std::sync::Arc;
 use chrono::TimeDelta;
 use sea_orm::{AccessMode, DatabaseConnection, DatabaseTransaction, IsolationLevel, TransactionTrait};
 
+use crate::changes::Changes;
 use crate::clock::{Clock, Time};
 use crate::config::Config;
 use crate::db::Tx;
 use crate::error::Result;
 use crate::hashing::Hasher;
+use crate::http::SharedAnswers;
 use crate::http::limits::Limits;
 use crate::ids::Ids;
 use crate::keys::Keys;
@@ -37,6 +39,10 @@ pub struct Inner {
     pub hasher: Hasher,
     /// Who counts requests.
     pub limits: Limits,
+    /// What was changed lately.
+    pub changes: Arc<Changes>,
+    /// What everybody is answered.
+    pub shared_answers: SharedAnswers,
     /// Who hands mail over.
     pub mailer: Mailer,
     /// Who says who people are.
@@ -48,9 +54,23 @@ impl App {
     pub fn new(db: DatabaseConnection, config: Config, clock: Clock, ids: Ids, keys: Keys) -> Self {
         let hasher = Hasher::new(&config.password);
         let limits = Limits::new(&config.rate_limits);
+        let changes = Arc::default();
+        let shared_answers = SharedAnswers::new(&config.shared_answers);
         let mailer = Mailer::new(&config);
         let identity_providers = Providers::new(&config);
-        Self(Arc::new(Inner { db, config, clock, ids, keys, hasher, limits, mailer, identity_providers }))
+        Self(Arc::new(Inner {
+            db,
+            config,
+            clock,
+            ids,
+            keys,
+            hasher,
+            limits,
+            changes,
+            shared_answers,
+            mailer,
+            identity_providers,
+        }))
     }
 
     /// Begins a transaction; dropping it undoes it.
@@ -58,7 +78,7 @@ impl App {
     /// # Errors
     /// The database is away, or no connection became free in time.
     pub async fn begin(&self) -> Result<Tx> {
-        Ok(Tx::new(self.db.begin().await?))
+        Ok(Tx::new(self.db.begin().await?, self.changes.clone()))
     }
 
     /// Begins a read of several statements that see the database as it is now, whatever is written meanwhile.

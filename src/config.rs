@@ -40,6 +40,8 @@ pub struct Config {
     pub password: Password,
     /// Paging.
     pub lists: Lists,
+    /// Answers that all who did not sign in share.
+    pub shared_answers: SharedAnswers,
     /// Requests a client may make.
     pub rate_limits: RateLimits,
     /// Who people may sign in with, by the name that clients use.
@@ -236,6 +238,16 @@ impl Password {
 pub struct Lists {
     /// How long a list can be followed from its first page, in seconds.
     pub cursor_lifetime_secs: u32,
+}
+
+/// Answers that all who did not sign in share.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SharedAnswers {
+    /// How much of them is kept, in bytes; 0 keeps none.
+    pub memory_bytes: usize,
+    /// How old one may be, in milliseconds.
+    pub max_age_ms: u32,
 }
 
 /// Requests a client may make.
@@ -743,6 +755,11 @@ impl Config {
             ensure!(value > 0, "{name} must be more than 0");
         }
         self.password.check()?;
+        ensure!(
+            self.shared_answers.max_age_ms <= 1000,
+            "shared_answers.max_age_ms must be at most 1000; it is {}",
+            self.shared_answers.max_age_ms
+        );
         ensure!(
             limits.sign_in_failures <= 50,
             "rate_limits.sign_in_failures must be at most 50; it is {}",

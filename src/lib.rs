@@ -6,6 +6,7 @@
 //! `keys`, `hashing`, `mailer`, `openid`; `app`; `store`; `api`; `router`, `worker`; and between features to one that
 //! stands earlier below. `docs/ARCHITECTURE.md` says why, and a test keeps it so.
 
+pub mod changes;
 pub mod clock;
 pub mod config;
 pub mod error;

@@ -14,6 +14,7 @@ use utoipa::ToSchema;
 use super::rules::{AccountKind, AccountState, Email, Role, Username};
 use crate::app::App;
 use crate::audit::{Entry, Object};
+use crate::changes::Change;
 use crate::clock::Time;
 use crate::db::{OnConstraint, Tx, insert as insert_row, one, sql, update};
 use crate::entity::{account, erased_username, username_history};
@@ -159,6 +160,7 @@ pub async fn erase(app: &App, tx: &Tx, permit: &Permit<EraseAccount<'_>>) -> Res
     let id = row.id;
     let tombstone = Username::tombstone(id);
     let version = row.version + 1;
+    tx.changes(Change::Everywhere);
     update(
         tx,
         account::Model {
@@ -234,6 +236,7 @@ pub(super) async fn rename(
     row.username_skeleton = username.skeleton();
     row.version += 1;
     row.updated_at = now;
+    tx.changes(Change::Everywhere);
     unless_taken(update(tx, row.clone()).await)?;
     refuse_erased(app, tx, &row.username_skeleton).await?;
     Ok(row)
@@ -477,6 +480,7 @@ pub async fn raise_trust_level(tx: &Tx, id: AccountId, level: i16) -> Result<boo
 /// # Errors
 /// The database is away.
 pub async fn show_role(tx: &Tx, id: AccountId, role: Role) -> Result<()> {
+    tx.changes(Change::Everywhere);
     let statement = "UPDATE account SET role = $2 WHERE id = $1 AND role <> $2";
     tx.conn().execute_raw(sql(statement, [id.into(), role.into()])).await?;
     Ok(())

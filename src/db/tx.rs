@@ -1,24 +1,34 @@
 //! Transactions: every write has one.
 
 use std::future::Future;
+use std::sync::Arc;
 use std::time::Duration;
 
 use sea_orm::{DatabaseTransaction, TransactionSession};
 
+use crate::changes::{Change, Changes, Pending};
 use crate::error::{Code, Error, Result};
 
 /// A transaction. Writes ask for one, so a write outside a transaction does not compile; dropped without
 /// [`Tx::commit`], it leaves no trace.
-pub struct Tx(DatabaseTransaction);
+pub struct Tx {
+    transaction: DatabaseTransaction,
+    changes: Pending,
+}
 
 impl Tx {
-    pub(crate) fn new(transaction: DatabaseTransaction) -> Self {
-        Self(transaction)
+    pub(crate) fn new(transaction: DatabaseTransaction, changes: Arc<Changes>) -> Self {
+        Self { transaction, changes: Pending::new(changes) }
+    }
+
+    /// Says what this changes of what everybody may read, so that no answer from before is given afterwards.
+    pub fn changes(&self, change: Change) {
+        self.changes.add(change);
     }
 
     /// The connection, for reads and writes inside the transaction.
     pub fn conn(&self) -> &DatabaseTransaction {
-        &self.0
+        &self.transaction
     }
 
     /// Makes everything since the beginning durable.
@@ -26,7 +36,11 @@ impl Tx {
     /// # Errors
     /// A deferred constraint refused it, or the database went away: then nobody knows whether it is durable.
     pub async fn commit(self) -> Result<()> {
-        TransactionSession::commit(self.0).await.map_err(|error| {
+        // What was changed is noted when `changes` is dropped: after the commit, or when it is given up.
+        let Self { transaction, changes } = self;
+        let committed = TransactionSession::commit(transaction).await;
+        drop(changes);
+        committed.map_err(|error| {
             let mut error = Error::from(error);
             // A transaction given up for another one is undone for sure; of one whose answer was lost
             // nothing is sure.

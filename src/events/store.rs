@@ -5,6 +5,7 @@ use serde_json::Value;
 use uuid::Uuid;
 
 use crate::app::App;
+use crate::changes::Change;
 use crate::db::{Tx, sql};
 use crate::error::Result;
 use crate::ids::{AccountId, SessionId, TopicId};
@@ -39,11 +40,14 @@ impl Actor {
     }
 }
 
-/// Adds an event to the log, in the transaction that makes it true.
+/// Adds an event to the log, in the transaction that makes it true. An event of a topic is a change of it.
 ///
 /// # Errors
 /// The database is away.
 pub async fn record(app: &App, tx: &Tx, event: Event) -> Result<()> {
+    if let Some(id) = event.topic_id {
+        tx.changes(Change::Topic(id));
+    }
     let data = if event.data.is_null() { serde_json::json!({}) } else { event.data };
     tx.conn()
         .execute_raw(sql(

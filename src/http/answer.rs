@@ -88,6 +88,11 @@ impl Answer {
         Ok(Self { status: status.as_u16(), location, etag, cache, body })
     }
 
+    /// How many bytes its body has.
+    pub(super) fn len(&self) -> usize {
+        self.body.len()
+    }
+
     /// Marks the answer as a resource that can be edited, at this version. The tag holds the version and
     /// a hash of the answer: edits compare the version, so that a vote in between does not refuse them;
     /// reads compare the whole.

@@ -14,6 +14,7 @@ pub mod page;
 mod precondition;
 mod problem;
 pub mod serve;
+mod shared;
 mod timing;
 
 pub use answer::{Answer, Cache};
@@ -23,6 +24,7 @@ pub use create::{Claimed, Create, Once};
 pub use input::{Body, Path, Query, StrictValue, parse_json};
 pub use precondition::IfMatch;
 pub use problem::{FieldProblem, Problem, code_of};
+pub use shared::{SharedAnswers, shared};
 
 /// Parts of merge patches (RFC 7396): absent leaves a field, `null` clears it.
 pub mod patch {

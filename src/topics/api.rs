@@ -1,6 +1,7 @@
 //! Topics on the wire.
 
 use axum::extract::State;
+use axum::http::Uri;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use utoipa::{IntoParams, ToSchema};
@@ -14,13 +15,16 @@ use super::rules::{
 use super::store::{self, StoredTopic, SummaryRow, TopicOrder};
 use crate::accounts::Author;
 use crate::app::App;
+use crate::changes::About;
 use crate::clock::Timestamp;
 use crate::db::keyset::{self, Walk};
 use crate::error::{Error, Result};
 use crate::events::{self, Event};
 use crate::historic_date::HistoricDate;
 use crate::http::page::{Limit, Page};
-use crate::http::{Answer, Body, Cache, Claimed, Create, IfMatch, Path, Query, StrictValue, parse_json};
+use crate::http::{
+    Answer, Body, Cache, Claimed, Create, IfMatch, Path, Query, StrictValue, parse_json, shared,
+};
 use crate::ids::{BackgroundFactId, ChainStepId, QuotationId, ScenarioId, SourceId, TopicId, VariantId};
 use crate::policy::{Actor, CreateTopic, EditTopic};
 use crate::scenarios::StoredScenario;
@@ -383,20 +387,29 @@ struct ListQuery {
 ///
 /// Drafts are in the list of their author and of the staff only.
 #[utoipa::path(get, path = "/topics", tag = "topics", params(ListQuery), responses((status = 200, body = Page<TopicSummary>)), security((), ("bearer" = [])))]
-async fn list_topics(State(app): State<App>, actor: Actor, Query(query): Query<ListQuery>) -> Result<Answer> {
+async fn list_topics(
+    State(app): State<App>,
+    actor: Actor,
+    Query(query): Query<ListQuery>,
+    uri: Uri,
+) -> Result<Answer> {
+    shared(&app, &actor, &uri, async || Ok((list(&app, &actor, &query).await?, About::AllTopics))).await
+}
+
+async fn list(app: &App, actor: &Actor, query: &ListQuery) -> Result<Answer> {
     let tag = query.tag.as_ref().map(super::rules::Tag::as_str);
     let name = format!("topics/{:?}/{}", query.sort, tag.unwrap_or_default());
-    let after = query.after.as_deref().map(|after| keyset::decode_rank(&app, &name, after)).transpose()?;
-    let rows = store::list(&app.db, &actor, query.sort, tag, after.as_ref(), query.limit).await?;
+    let after = query.after.as_deref().map(|after| keyset::decode_rank(app, &name, after)).transpose()?;
+    let rows = store::list(&app.db, actor, query.sort, tag, after.as_ref(), query.limit).await?;
     let page = Page::cut(rows, query.limit, |last| {
         let walk = match &after {
             Some(after) => Some(after.walk().clone()),
-            None => last.snapshot().map(|snapshot| Walk::begin(&app, snapshot)),
+            None => last.snapshot().map(|snapshot| Walk::begin(app, snapshot)),
         };
-        walk.map(|walk| keyset::encode(&app, &name, &last.position(&walk))).unwrap_or_default()
+        walk.map(|walk| keyset::encode(app, &name, &last.position(&walk))).unwrap_or_default()
     });
     let items = page.items.into_iter().map(TopicSummary::of).collect::<Result<_>>()?;
-    Answer::ok(&Page { items, next: page.next }, Cache::for_reader(&actor))
+    Answer::ok(&Page { items, next: page.next }, Cache::for_reader(actor))
 }
 
 /// Start a topic
@@ -437,11 +450,19 @@ async fn create_topic(State(app): State<App>, actor: Actor, create: Create<Topic
 ///
 /// Everything above the thread: the question, its scenarios, and the bibliography.
 #[utoipa::path(get, path = "/topics/{topic}", tag = "topics", params(("topic" = String, Path, description = "Slug or identifier")), responses((status = 200, body = TopicView)), security((), ("bearer" = [])))]
-async fn read_topic(State(app): State<App>, actor: Actor, Path(name): Path<String>) -> Result<Answer> {
-    // In one snapshot: posts bring sources while the parts are read.
-    let snapshot = app.snapshot().await?;
-    let topic = store::find(&snapshot, &actor, &name).await?;
-    answer(&actor, &snapshot, topic.id, false).await
+async fn read_topic(
+    State(app): State<App>,
+    actor: Actor,
+    Path(name): Path<String>,
+    uri: Uri,
+) -> Result<Answer> {
+    shared(&app, &actor, &uri, async || {
+        // In one snapshot: posts bring sources while the parts are read.
+        let snapshot = app.snapshot().await?;
+        let topic = store::find(&snapshot, &actor, &name).await?;
+        Ok((answer(&actor, &snapshot, topic.id, false).await?, About::Topic(topic.id)))
+    })
+    .await
 }
 
 /// Revise a topic

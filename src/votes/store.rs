@@ -2,6 +2,7 @@
 
 use sea_orm::{ConnectionTrait, EntityTrait, QuerySelect};
 
+use crate::changes::Change;
 use crate::clock::Time;
 use crate::db::{OnConstraint, Tx, sql};
 use crate::entity::{post_tally, vote};
@@ -52,6 +53,7 @@ pub async fn cast(
         return Ok((tally, new));
     }
     new.updated_at = now;
+    tx.changes(Change::Topic(post.topic_id));
     tx.conn()
         .execute_raw(sql(
             "INSERT INTO vote (post_id, account_id, quality, agreement, updated_at) VALUES ($1, $2, $3, $4, $5)

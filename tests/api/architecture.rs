@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 /// Kinds of file, from left to right. A file may use its own kind and those before it.
 const KINDS: [&[&str]; 11] = [
-    &["ids", "clock", "config", "error", "invalid", "text", "historic_date", "markdown"],
+    &["ids", "changes", "clock", "config", "error", "invalid", "text", "historic_date", "markdown"],
     &["rules", "templates", "totp"],
     &["entity"],
     &["policy"],
@@ -43,7 +43,7 @@ const FEATURES: [&str; 17] = [
 const KNOT: (&[&str], &str) = (&["db", "http"], "app");
 
 /// Libraries, and the kinds of file that call them. Derives are passive and may stand on any value type.
-const HOMES: [(&str, &[&str]); 10] = [
+const HOMES: [(&str, &[&str]); 11] = [
     ("axum::", &["api", "http", "router", "actor", "serve"]),
     ("utoipa_axum::", &["api", "http", "router", "actor", "serve"]),
     (
@@ -70,6 +70,7 @@ const HOMES: [(&str, &[&str]); 10] = [
     ("webauthn_rs::", &["passkeys", "rules"]),
     ("openidconnect::", &["openid"]),
     ("reqwest::", &["openid"]),
+    ("quick_cache::", &["http"]),
 ];
 
 /// Derives and helpers of the database library that declare a column type and call nothing.

@@ -53,6 +53,7 @@ mod posts;
 mod roles;
 mod schema;
 mod sessions;
+mod shared_answers;
 mod threads;
 mod tokens;
 mod topics;

@@ -8,6 +8,7 @@ use views::{PostInContext, PostView, RevisionView, Thread, ThreadPost, ThreadTop
 use std::collections::HashMap;
 
 use axum::extract::State;
+use axum::http::Uri;
 use serde::Deserialize;
 use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::router::OpenApiRouter;
@@ -16,13 +17,14 @@ use uuid::Uuid;
 
 use crate::app::App;
 use crate::auth::rules::Scope;
+use crate::changes::About;
 use crate::db::ConnectionTrait;
 use crate::db::keyset::{self, RankPosition, Walk};
 use crate::entity::topic;
 use crate::error::{Error, Result};
 use crate::events::{self, Event};
 use crate::http::page::{Limit, Page, PageQuery};
-use crate::http::{Answer, Body, Cache, Claimed, Create, IfMatch, Path, Query, patch};
+use crate::http::{Answer, Body, Cache, Claimed, Create, IfMatch, Path, Query, patch, shared};
 use crate::ids::{PostId, ScenarioId, TopicId};
 use crate::invalid::Invalid;
 use crate::policy::{Actor, CreatePost, DeletePost, EditPost};
@@ -191,11 +193,17 @@ async fn read_thread(
     actor: Actor,
     Path(name): Path<String>,
     Query(query): Query<ThreadQuery>,
+    uri: Uri,
 ) -> Result<Answer> {
-    let topic = topics::find(&app.db, &actor, &name).await?;
-    let posts = query.page(&app, &actor, topic.id.0, (20, 5, 4)).await?;
-    let topic = ThreadTopic { id: topic.id, slug: topic.slug, title: topic.title };
-    Answer::ok(&Thread { topic, sort: query.sort, posts }, Cache::for_reader(&actor))
+    shared(&app, &actor, &uri, async || {
+        let topic = topics::find(&app.db, &actor, &name).await?;
+        let about = About::Topic(topic.id);
+        let posts = query.page(&app, &actor, topic.id.0, (20, 5, 4)).await?;
+        let topic = ThreadTopic { id: topic.id, slug: topic.slug, title: topic.title };
+        let thread = Thread { topic, sort: query.sort, posts };
+        Ok((Answer::ok(&thread, Cache::for_reader(&actor))?, about))
+    })
+    .await
 }
 
 /// List the replies to a post
@@ -207,10 +215,14 @@ async fn list_replies(
     actor: Actor,
     Path(id): Path<PostId>,
     Query(query): Query<ThreadQuery>,
+    uri: Uri,
 ) -> Result<Answer> {
-    readable(&app.db, &actor, id).await?;
-    let page = query.page(&app, &actor, id.0, (25, 5, 0)).await?;
-    Answer::ok(&page, Cache::for_reader(&actor))
+    shared(&app, &actor, &uri, async || {
+        let topic = readable(&app.db, &actor, id).await?;
+        let page = query.page(&app, &actor, id.0, (25, 5, 0)).await?;
+        Ok((Answer::ok(&page, Cache::for_reader(&actor))?, About::Topic(topic.id)))
+    })
+    .await
 }
 
 /// The topic of a post that this reader may see.
@@ -378,10 +390,14 @@ async fn in_context(db: &impl ConnectionTrait, actor: &Actor, id: PostId) -> Res
 ///
 /// With the posts above it, root first.
 #[utoipa::path(get, path = "/posts/{id}", tag = "posts", params(("id" = PostId, Path)), responses((status = 200, body = PostInContext)), security((), ("bearer" = [])))]
-async fn read_post(State(app): State<App>, actor: Actor, Path(id): Path<PostId>) -> Result<Answer> {
-    readable(&app.db, &actor, id).await?;
-    let (view, revision) = in_context(&app.db, &actor, id).await?;
-    Ok(Answer::ok(&view, Cache::for_reader(&actor))?.version(revision))
+async fn read_post(State(app): State<App>, actor: Actor, Path(id): Path<PostId>, uri: Uri) -> Result<Answer> {
+    shared(&app, &actor, &uri, async || {
+        let topic = readable(&app.db, &actor, id).await?;
+        let (view, revision) = in_context(&app.db, &actor, id).await?;
+        let answer = Answer::ok(&view, Cache::for_reader(&actor))?.version(revision);
+        Ok((answer, About::Topic(topic.id)))
+    })
+    .await
 }
 
 /// What an author changes of a post.

@@ -1,0 +1,116 @@
+//! Answers that are the same for all who did not sign in: found once, kept for a moment, and given to everybody.
+//!
+//! Nobody is given an answer that lacks what this server had acknowledged when they asked. What other servers and
+//! the command line change may be missing for as long as an answer is kept.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use axum::http::Uri;
+use chrono::TimeDelta;
+use quick_cache::Weighter;
+use quick_cache::sync::{Cache as Kept, EntryAction, EntryResult};
+
+use super::Answer;
+use crate::app::App;
+use crate::changes::{About, Moment};
+use crate::clock::Time;
+use crate::config;
+use crate::error::Result;
+use crate::policy::Actor;
+
+/// How long a request waits for another one that finds the same answer; then it finds it by itself, or whoever
+/// waits for a database that is away would wait in a queue.
+const PATIENCE: Duration = Duration::from_millis(250);
+
+/// What an answer takes besides its bytes, roughly.
+const OVERHEAD: usize = 512;
+
+/// The usual length of an answer, in bytes.
+const USUAL: usize = 16 * 1024;
+
+/// The answers that are kept, by what was asked.
+pub struct SharedAnswers {
+    /// None when nothing is to be kept.
+    kept: Option<Kept<String, Arc<Found>, Bytes>>,
+    max_age: TimeDelta,
+    /// How often one was looked for.
+    searches: AtomicU64,
+}
+
+/// An answer and how far it can be relied on.
+struct Found {
+    answer: Answer,
+    about: About,
+    /// The number of the search that found it.
+    search: u64,
+    /// The changes that it shows: those before the search.
+    shows: Moment,
+    searched_at: Time,
+}
+
+#[derive(Clone)]
+struct Bytes;
+
+impl Weighter<String, Arc<Found>> for Bytes {
+    fn weight(&self, uri: &String, found: &Arc<Found>) -> u64 {
+        (uri.len() + found.answer.len() + OVERHEAD) as u64
+    }
+}
+
+impl SharedAnswers {
+    /// Keeps as much as the settings say.
+    pub fn new(settings: &config::SharedAnswers) -> Self {
+        let bytes = settings.memory_bytes;
+        let kept = (bytes > 0).then(|| Kept::with_weighter(bytes / USUAL + 1, bytes as u64, Bytes));
+        let max_age = TimeDelta::milliseconds(settings.max_age_ms.into());
+        Self { kept, max_age, searches: AtomicU64::default() }
+    }
+}
+
+/// Gives the answer to a reader. To those who did not sign in it is the same, so one that was found for another of
+/// them will do as long as it holds; `find` says what its answer is about. Of many who ask at once, one finds it.
+///
+/// # Errors
+/// Those of `find`, which are kept for nobody.
+pub async fn shared<W, F>(app: &App, actor: &Actor, uri: &Uri, find: W) -> Result<Answer>
+where
+    W: FnOnce() -> F,
+    F: Future<Output = Result<(Answer, About)>>,
+{
+    let SharedAnswers { kept: Some(kept), max_age, searches } = &app.shared_answers else {
+        return Ok(find().await?.0);
+    };
+    if actor.id().is_some() {
+        return Ok(find().await?.0);
+    }
+    let before = searches.load(Ordering::SeqCst);
+    let holds = |found: &Found| {
+        let age = app.now() - found.searched_at;
+        // Looked for after this request came, or young and still as it was.
+        found.search > before
+            || (TimeDelta::zero()..*max_age).contains(&age) && !app.changes.since(found.shows, found.about)
+    };
+    let uri = uri.path_and_query().map_or("", |uri| uri.as_str());
+    let entry = kept.entry_async(uri, |_, found| {
+        if holds(found) { EntryAction::Retain(found.clone()) } else { EntryAction::ReplaceWithGuard }
+    });
+    let place = match tokio::time::timeout(PATIENCE, entry).await {
+        Ok(EntryResult::Retained(found)) => {
+            metrics::counter!("shared_answers_total", "from" => "memory").increment(1);
+            return Ok(found.answer.clone());
+        }
+        Ok(EntryResult::Vacant(place) | EntryResult::Replaced(place, _)) => Some(place),
+        Ok(EntryResult::Removed(..) | EntryResult::Timeout) | Err(_) => None,
+    };
+    metrics::counter!("shared_answers_total", "from" => "database").increment(1);
+    let search = searches.fetch_add(1, Ordering::SeqCst) + 1;
+    let (shows, searched_at) = (app.changes.now(), app.now());
+    let (answer, about) = find().await?;
+    if let Some(place) = place {
+        // It is no longer wanted if it was dropped meanwhile.
+        let _ = place.insert(Arc::new(Found { answer: answer.clone(), about, search, shows, searched_at }));
+    }
+    Ok(answer)
+}

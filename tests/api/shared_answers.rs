@@ -1,0 +1,242 @@
+//! Answers that all who did not sign in share: kept, and never older than what the server acknowledged.
+
+use std::future::pending;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use axum::http::Uri;
+use chrono::TimeDelta;
+use otherwise::changes::{About, Change};
+use otherwise::error::{Error, Result};
+use otherwise::http::{Answer, Cache, shared};
+use otherwise::policy::Actor;
+use otherwise::worker::own_data_next;
+use serde_json::{Value, json};
+use tokio::sync::Notify;
+use tokio::task::JoinSet;
+
+use crate::support::{PASSWORD, TestApp};
+
+const KEPT_FOR: TimeDelta = TimeDelta::milliseconds(100);
+
+/// What a guest reads of a topic and of one of its posts, wherever it shows.
+async fn everything(app: &TestApp, topic: &str, post: &str) -> Vec<(u16, Value)> {
+    let guest = app.guest();
+    let mut read = Vec::new();
+    for path in [
+        "/topics".to_owned(),
+        format!("/topics/{topic}"),
+        format!("/topics/{topic}/thread"),
+        format!("/posts/{post}"),
+        format!("/posts/{post}/replies"),
+    ] {
+        let reply = guest.get(&path).await;
+        let mut body = reply.body;
+        // Names a request, not what was asked for.
+        if let Some(body) = body.as_object_mut() {
+            body.remove("request_id");
+        }
+        read.push((reply.status, body));
+    }
+    read
+}
+
+#[tokio::test]
+async fn whatever_is_changed_is_seen_by_the_next_who_asks() {
+    let app = TestApp::new().await;
+    let keeps_nothing = app.another("[shared_answers]\nmemory_bytes = 0").await;
+    let (alice, bob) = (app.member("alice").await, app.member("bob").await);
+    let carol = app.administrator("carol").await;
+    let topic = alice.opens_topic("Had the Armada landed in 1588").await;
+    let post = alice.posts_in(&topic, "The weather was not to be foreseen.").await;
+    let reply = bob.replies_to(&topic, &post, "It was foreseen.").await;
+    let mut before = everything(&app, &topic, &post).await;
+
+    let grant = json!({ "role": "moderator", "scope": { "kind": "site" }, "reason": "She knows it." });
+    let (topic_path, post_path, reply_path) =
+        (format!("/topics/{topic}"), format!("/posts/{post}"), format!("/posts/{reply}"));
+    for (what, who, method, path, body) in [
+        ("vote on quality", &bob, "PUT", format!("{post_path}/vote"), json!({ "quality": 1 })),
+        ("vote of agreement", &bob, "PUT", format!("{post_path}/vote"), json!({ "agreement": -1 })),
+        ("vote taken back", &bob, "DELETE", format!("{post_path}/vote"), Value::Null),
+        ("reply", &bob, "POST", format!("{topic_path}/posts"), json!({ "body": "No.", "parent_id": post })),
+        ("revision", &alice, "PATCH", post_path.clone(), json!({ "body": "The weather was as usual." })),
+        ("tombstone", &bob, "DELETE", reply_path.clone(), Value::Null),
+        ("title", &carol, "PATCH", topic_path.clone(), json!({ "title": "Had the Armada arrived in 1588" })),
+        ("name", &alice, "PUT", "/me/username".to_owned(), json!({ "username": "alicia" })),
+        ("role", &carol, "POST", "/accounts/alicia/role-grants".to_owned(), grant),
+    ] {
+        match method {
+            "PUT" => drop(who.put(&path, body).await.is(200)),
+            "POST" => drop(who.post(&path, body).await.is(201)),
+            "PATCH" => drop(who.patch(&path, body).await.is(200)),
+            _ if path.ends_with("/vote") => drop(who.delete(&path).await.is(200)),
+            _ => drop(who.delete_as_read(&path).await.is(200)),
+        }
+        let after = everything(&app, &topic, &post).await;
+        assert_ne!(after, before, "{what} is seen");
+        assert_eq!(after, everything(&keeps_nothing, &topic, &post).await, "{what} is seen as it is");
+        before = after;
+    }
+
+    // Another topic, and drafts that nobody sees.
+    alice.opens_topic("Had the Armada turned back in 1588").await;
+    let after = everything(&app, &topic, &post).await;
+    assert_ne!(after[0], before[0], "the list has another topic");
+
+    alice.post("/me/erasure", json!({ "password": PASSWORD, "erase_posts": true })).await.is(202);
+    app.app.clock.advance(TimeDelta::days(8));
+    let before = everything(&app, &topic, &post).await;
+    while own_data_next(&app.app).await.unwrap() {}
+    let after = everything(&app, &topic, &post).await;
+    assert_ne!(after, before, "an erasure is seen");
+    assert_eq!(after, everything(&keeps_nothing, &topic, &post).await);
+}
+
+#[tokio::test]
+async fn what_others_change_is_missing_for_a_moment_and_to_those_who_signed_in_not_at_all() {
+    let app = TestApp::new().await;
+    let elsewhere = app.another("").await;
+    let alice = app.member("alice").await;
+    // Identifiers that count begin again at the other server: what it makes is of another kind.
+    let bob = elsewhere.bearer(app.member("bob").await.token.as_deref().unwrap());
+    let topic = alice.opens_topic("Had the Armada landed in 1588").await;
+    let thread = format!("/topics/{topic}/thread");
+    let before = app.guest().get(&thread).await.is(200).body;
+
+    bob.posts_in(&topic, "Another server took this.").await;
+    let after = elsewhere.guest().get(&thread).await.is(200).body;
+    assert_ne!(after, before);
+    assert_eq!(alice.get(&thread).await.body, {
+        let mut mine = after.clone();
+        mine["posts"]["items"][0]["mine"] = json!({ "quality": 0, "agreement": 0 });
+        mine
+    });
+    assert_eq!(app.guest().get(&thread).await.body, before, "it is kept");
+    app.app.clock.advance(KEPT_FOR - TimeDelta::milliseconds(1));
+    assert_eq!(app.guest().get(&thread).await.body, before, "for as long as it may be");
+    app.app.clock.advance(TimeDelta::milliseconds(1));
+    assert_eq!(app.guest().get(&thread).await.body, after, "and no longer");
+
+    // A clock that was set back makes nothing young again.
+    bob.posts_in(&topic, "And this.").await;
+    app.app.clock.advance(-TimeDelta::hours(1));
+    assert_eq!(app.guest().get(&thread).await.body, elsewhere.guest().get(&thread).await.body);
+}
+
+#[tokio::test]
+async fn drafts_and_errors_are_kept_for_nobody() {
+    let app = TestApp::new().await;
+    let alice = app.member("alice").await;
+    let draft = alice.post("/topics", json!({ "title": "Had the Armada never sailed" })).await.is(201);
+    let path = format!("/topics/{}", draft.text("/id"));
+    for _ in 0..2 {
+        alice.get(&path).await.is(200);
+        app.guest().get(&path).await.is_problem(404, "not_found");
+    }
+    app.guest().get("/topics?limit=0").await.refuses(&[("limit", "out_of_range")]);
+    app.guest().get("/topics?limit=0").await.refuses(&[("limit", "out_of_range")]);
+    // Whatever is asked for in other words is another answer.
+    let topic = alice.opens_topic("Had the Armada landed in 1588").await;
+    let (first, second) = (alice.posts_in(&topic, "One.").await, alice.posts_in(&topic, "Two.").await);
+    let order = async |sort: &str| app.guest().get(&format!("/topics/{topic}/thread?sort={sort}")).await;
+    for _ in 0..2 {
+        assert_eq!(order("old").await.text("/posts/items/0/id"), first);
+        assert_eq!(order("new").await.text("/posts/items/0/id"), second);
+    }
+}
+
+/// Somebody who finds an answer: how often that was done, and what lets them finish.
+#[derive(Clone, Default)]
+struct Finder {
+    found: Arc<AtomicUsize>,
+    finish: Arc<Notify>,
+}
+
+impl Finder {
+    async fn ask(&self, app: &TestApp) -> Result<Value> {
+        let uri = Uri::from_static("/somewhere?sort=best");
+        let answer = shared(&app.app, &Actor::Anonymous, &uri, async || {
+            let number = self.found.fetch_add(1, Ordering::SeqCst) + 1;
+            self.finish.notified().await;
+            Ok((Answer::ok(&number, Cache::Public)?, About::AllTopics))
+        });
+        Ok(serde_json::to_value(answer.await?).unwrap()["body"].clone())
+    }
+
+    /// So many ask at once, and `then` happens when all of them have.
+    async fn crowd(&self, app: &TestApp, size: usize, then: impl FnOnce()) -> Vec<Value> {
+        let mut crowd = JoinSet::new();
+        for _ in 0..size {
+            let (finder, app) = (self.clone(), app.clone());
+            crowd.spawn(async move { finder.ask(&app).await.unwrap() });
+        }
+        // They take turns on one thread, so each has asked when this one's turn comes.
+        tokio::task::yield_now().await;
+        then();
+        crowd.join_all().await
+    }
+}
+
+#[tokio::test]
+async fn of_many_who_ask_at_once_one_finds_the_answer() {
+    let app = TestApp::new().await;
+    let finder = Finder::default();
+    let answers = finder.crowd(&app, 20, || finder.finish.notify_one()).await;
+    assert_eq!(answers, vec![json!("1"); 20]);
+    assert_eq!(finder.found.load(Ordering::SeqCst), 1);
+}
+
+#[tokio::test]
+async fn whoever_asks_after_a_change_is_not_given_what_was_looked_for_before_it() {
+    let app = TestApp::new().await;
+    let finder = Finder::default();
+    let mut early = JoinSet::new();
+    early.spawn({
+        let (finder, app) = (finder.clone(), app.clone());
+        async move { finder.ask(&app).await.unwrap() }
+    });
+    tokio::task::yield_now().await;
+    assert_eq!(finder.found.load(Ordering::SeqCst), 1);
+    // Acknowledged while the first is still looking.
+    app.app.changes.note(Change::Everywhere);
+    let late = finder.crowd(&app, 20, || {
+        finder.finish.notify_one();
+        let finish = finder.finish.clone();
+        // And changed again, and again: nobody looks for more than they asked for.
+        let changes = app.app.changes.clone();
+        tokio::spawn(async move {
+            for _ in 0..20 {
+                changes.note(Change::Everywhere);
+                finish.notify_one();
+                tokio::task::yield_now().await;
+            }
+        });
+    });
+    assert_eq!(late.await, vec![json!("2"); 20]);
+    assert_eq!(early.join_all().await, [json!("1")]);
+}
+
+#[tokio::test]
+async fn nobody_waits_long_for_another_who_does_not_find_it() {
+    let app = TestApp::new().await;
+    let uri = Uri::from_static("/somewhere");
+    let ask = async |answer: Option<Result<u8>>| {
+        let find = async || match answer {
+            Some(found) => Ok((Answer::ok(&found?, Cache::Public)?, About::AllTopics)),
+            None => pending().await,
+        };
+        let answer = shared(&app.app, &Actor::Anonymous, &uri, find).await?;
+        Ok::<_, Error>(serde_json::to_value(answer).unwrap()["body"].clone())
+    };
+    // One never ends: the other finds it alone, after a while.
+    tokio::select! {
+        biased;
+        _ = ask(None) => unreachable!("it never ends"),
+        answer = ask(Some(Ok(1))) => assert_eq!(answer.unwrap(), json!("1")),
+    }
+    // One fails, one gives up: the next ones find it, and what they found is kept.
+    ask(Some(Err(Error::not_found()))).await.unwrap_err();
+    assert_eq!(ask(Some(Ok(2))).await.unwrap(), json!("2"));
+    assert_eq!(ask(Some(Ok(3))).await.unwrap(), json!("2"));
+}
