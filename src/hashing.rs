@@ -3,8 +3,8 @@
 //!
 //! Each hash is computed on one of a few threads of its own, as many as there are cores, which keep the memory
 //! that a hash fills: the system is asked for its pages once, and it takes as long for everybody. They give way
-//! to those that answer requests: by their priority, where the system has one for threads, and by leaving a
-//! core alone while others read.
+//! to those that answer requests: by their priority, where the system has one for threads, by staying on a core
+//! each, and by leaving one alone while others read.
 
 use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -100,7 +100,7 @@ impl Hasher {
             // One of them stands aside while others read, but not the only one.
             let stands_aside = number > 0 && number == desks - 1;
             // They end with the last hasher.
-            std::thread::spawn(move || desk.work(&jobs, stands_aside));
+            std::thread::spawn(move || desk.work(&jobs, number, stands_aside));
         }
         Self(Arc::new(Inner { dummy, jobs, admitted: Arc::new(Semaphore::new(desks + settings.queue)) }))
     }
@@ -221,8 +221,8 @@ impl Jobs {
 }
 
 impl Desk {
-    fn work(&mut self, jobs: &Jobs, stands_aside: bool) {
-        give_way();
+    fn work(&mut self, jobs: &Jobs, number: usize, stands_aside: bool) {
+        give_way(number);
         while let Some(job) = jobs.next(stands_aside) {
             // Whoever waits for it is told, by the answer that does not come.
             if catch_unwind(AssertUnwindSafe(|| job(self))).is_err() {
@@ -278,14 +278,34 @@ impl Desk {
 }
 
 /// Lets other threads go first: reading a thread must not take longer because people sign in. Ten steps are about
-/// a tenth of the share of a thread that did not give way, so signing in goes on under any load.
-fn give_way() {
-    // Elsewhere this would be about the whole process.
-    #[cfg(target_os = "linux")]
+/// a tenth of the share of a thread that did not give way, so signing in goes on under any load. And each stays on one
+/// core, the first of them on the last, since the first core is where most interrupts are seen to: a thread that is
+/// moved about, as the system tries to be fair to it, is in the way of all.
+#[cfg(target_os = "linux")]
+fn give_way(number: usize) {
+    use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};
+
     if let Err(error) = rustix::process::setpriority_process(None, 10) {
         tracing::warn!(%error, "hashing has the priority of requests");
     }
+    let stay = || {
+        let allowed = sched_getaffinity(None)?;
+        let cores: Vec<usize> = (0..CpuSet::MAX_CPU).rev().filter(|core| allowed.is_set(*core)).collect();
+        let mut own = CpuSet::new();
+        if let Some(core) = number.checked_rem(cores.len()).and_then(|number| cores.get(number)) {
+            own.set(*core);
+            sched_setaffinity(None, &own)?;
+        }
+        rustix::io::Result::Ok(())
+    };
+    if let Err(error) = stay() {
+        tracing::warn!(%error, "hashing may run on any core");
+    }
 }
+
+/// Elsewhere threads have no priority and no core of their own.
+#[cfg(not(target_os = "linux"))]
+fn give_way(_number: usize) {}
 
 /// Whether hashes of these costs are cheaper to guess than hashes are made now.
 fn weaker(stored: &Params, now: &Params) -> bool {
@@ -315,6 +335,24 @@ mod tests {
             assert_eq!(jobs.next(true).is_none(), aside, "{last_read}");
             assert_eq!(jobs.next(false).is_some(), aside, "{last_read}");
         }
+    }
+
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn p5_a_thread_that_hashes_stays_on_a_core_and_lets_others_go_first() {
+        let allowed = rustix::thread::sched_getaffinity(None).unwrap();
+        let settings =
+            config::Config::with_overrides("[password]\nmemory_kib = 64\niterations = 1\nconcurrency = 1");
+        let hasher = Hasher::new(&settings.unwrap().password);
+        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        let standing = hasher.run(|_| {
+            let cores = rustix::thread::sched_getaffinity(None);
+            (cores, rustix::process::getpriority_process(None))
+        });
+        let (cores, priority) = runtime.block_on(standing).unwrap();
+        let cores = cores.unwrap();
+        let last = (0..rustix::thread::CpuSet::MAX_CPU).rfind(|core| allowed.is_set(*core)).unwrap();
+        assert_eq!((cores.count(), cores.is_set(last), priority), (1, true, Ok(10)));
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! Second factors: what is kept of them, and using a code once.
 
-use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, PaginatorTrait, QueryFilter};
+use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, FromQueryResult, PaginatorTrait, QueryFilter};
 
 use super::passkeys::{self, Shown};
 use super::rules::{FactorProof, RECOVERY_CODES, RecoveryCode};
@@ -9,8 +9,8 @@ use crate::accounts;
 use crate::accounts::rules::Username;
 use crate::app::App;
 use crate::audit::{self, Entry, Object};
-use crate::db::{Tx, insert_all, sql};
-use crate::entity::{account, passkey, recovery_code, totp_factor};
+use crate::db::{Tx, insert_all, one, sql};
+use crate::entity::{account, recovery_code, totp_factor};
 use crate::error::{Code, Error, Result};
 use crate::events::{self, Event};
 use crate::ids::{AccountId, SessionId};
@@ -47,13 +47,21 @@ pub(super) async fn in_force(
     Ok(factor.filter(|factor| factor.confirmed_at.is_some()))
 }
 
+#[derive(FromQueryResult)]
+struct Any {
+    any: bool,
+}
+
 /// Whether the password of an account signs nobody in by itself: it has an app or a passkey.
 ///
 /// # Errors
 /// The database is away.
 pub(super) async fn any(db: &impl ConnectionTrait, account_id: AccountId) -> Result<bool> {
-    let passkeys = passkey::Entity::find().filter(passkey::Column::AccountId.eq(account_id));
-    Ok(in_force(db, account_id).await?.is_some() || passkeys.count(db).await? > 0)
+    let statement =
+        "SELECT EXISTS (SELECT FROM totp_factor WHERE account_id = $1 AND confirmed_at IS NOT NULL)
+             OR EXISTS (SELECT FROM passkey WHERE account_id = $1) AS any";
+    let found: Option<Any> = one(db, sql(statement, [account_id.into()])).await?;
+    Ok(found.is_some_and(|found| found.any))
 }
 
 /// How many recovery codes an account has left.
