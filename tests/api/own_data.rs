@@ -231,6 +231,11 @@ async fn d2_after_erasure_nothing_says_who_it_was() {
         assert!(!columns_with(&app, left).await.is_empty(), "{left} is not looked for where it is");
     }
     let id = alice.get("/me").await.text("/id");
+    // What was answered is kept for retries, sealed, so that no column shows what is in it.
+    let draft = json!({ "title": "Had London had walls" });
+    alice.with("idempotency-key", "draft").post("/topics", draft).await.is(201);
+    let kept = format!("SELECT scope FROM idempotency_key WHERE scope = '{id}'");
+    assert!(!app.rows(&kept).await.is_empty());
     alice.post("/me/erasure", json!({ "password": PASSWORD })).await.is(202);
     app.app.clock.advance(TimeDelta::days(6));
     work(&app).await;
@@ -249,6 +254,7 @@ async fn d2_after_erasure_nothing_says_who_it_was() {
             .await
             .is_empty()
     );
+    assert!(app.rows(&kept).await.is_empty());
     assert_counters_are_sums(&app).await;
 
     let name = format!("deleted-{}", &id[24..]);

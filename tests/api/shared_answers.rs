@@ -84,7 +84,7 @@ async fn whatever_is_changed_is_seen_by_the_next_who_asks() {
     let after = everything(&app, &topic, &post).await;
     assert_ne!(after[0], before[0], "the list has another topic");
 
-    alice.post("/me/erasure", json!({ "password": PASSWORD, "erase_posts": true })).await.is(202);
+    alice.post("/me/erasure", json!({ "password": PASSWORD })).await.is(202);
     app.app.clock.advance(TimeDelta::days(8));
     let before = everything(&app, &topic, &post).await;
     while own_data_next(&app.app).await.unwrap() {}
@@ -151,6 +151,7 @@ async fn drafts_and_errors_are_kept_for_nobody() {
 struct Finder {
     found: Arc<AtomicUsize>,
     finish: Arc<Notify>,
+    overtaken: bool,
 }
 
 impl Finder {
@@ -159,6 +160,10 @@ impl Finder {
         let answer = shared(&app.app, &Actor::Anonymous, &uri, async || {
             let number = self.found.fetch_add(1, Ordering::SeqCst) + 1;
             self.finish.notified().await;
+            // What is found is old news by then, if that is what the test is about.
+            if self.overtaken {
+                app.app.changes.note(Change::Everywhere);
+            }
             Ok((Answer::ok(&number, Cache::Public)?, About::AllTopics))
         });
         Ok(serde_json::to_value(answer.await?).unwrap()["body"].clone())
@@ -190,7 +195,7 @@ async fn of_many_who_ask_at_once_one_finds_the_answer() {
 #[tokio::test]
 async fn whoever_asks_after_a_change_is_not_given_what_was_looked_for_before_it() {
     let app = TestApp::new().await;
-    let finder = Finder::default();
+    let finder = Finder { overtaken: true, ..Finder::default() };
     let mut early = JoinSet::new();
     early.spawn({
         let (finder, app) = (finder.clone(), app.clone());
@@ -201,13 +206,10 @@ async fn whoever_asks_after_a_change_is_not_given_what_was_looked_for_before_it(
     // Acknowledged while the first is still looking.
     app.app.changes.note(Change::Everywhere);
     let late = finder.crowd(&app, 20, || {
-        finder.finish.notify_one();
+        // However often somebody looks, they find something; and each time it is changed before they have.
         let finish = finder.finish.clone();
-        // And changed again, and again: nobody looks for more than they asked for.
-        let changes = app.app.changes.clone();
         tokio::spawn(async move {
-            for _ in 0..20 {
-                changes.note(Change::Everywhere);
+            for _ in 0..1000 {
                 finish.notify_one();
                 tokio::task::yield_now().await;
             }
