@@ -6,6 +6,7 @@
 //! `keys`, `hashing`, `mailer`, `openid`; `app`; `store`; `api`; `router`, `worker`; and between features to one that
 //! stands earlier below. `docs/ARCHITECTURE.md` says why, and a test keeps it so.
 
+pub mod basis_points;
 pub mod changes;
 pub mod clock;
 pub mod config;
@@ -31,6 +32,7 @@ pub mod app;
 pub mod accounts;
 pub mod audit;
 pub mod auth;
+pub mod credences;
 pub mod credentials;
 pub mod events;
 pub mod exchange;

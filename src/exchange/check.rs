@@ -7,11 +7,12 @@ use serde_json::Value;
 
 use super::format::{BroughtRecord, DebateFile, PostRecord, RelationRecord, TargetRecord};
 use crate::accounts::rules::{DisplayName, Username};
+use crate::basis_points::BasisPoints;
 use crate::clock::{Time, Timestamp};
 use crate::error::Field;
 use crate::historic_date::HistoricDate;
 use crate::invalid::Invalid;
-use crate::posts::rules::{BasisPoints, MAX_RELATIONS, PostBody, TargetKind, check_relation};
+use crate::posts::rules::{MAX_RELATIONS, PostBody, TargetKind, check_relation};
 use crate::scenarios::rules::{ScenarioLabel, ScenarioStatement, StepStatement};
 use crate::sources::rules::{
     Attribution, AuthorName, BibliographyKey, Key, Language, Locator, QuotationText, SourceNote, SourceTitle,

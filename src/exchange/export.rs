@@ -12,6 +12,7 @@ use super::format::{
 use crate::accounts::rules::Username;
 use crate::app::App;
 use crate::audit::{self, Entry, Object};
+use crate::basis_points::BasisPoints;
 use crate::entity::{account, post, post_revision, relation, stance_effect, topic, vote};
 use crate::error::{Error, Result};
 use crate::ids::{AccountId, PostId};
@@ -344,7 +345,7 @@ impl Parts<'_> {
     }
 }
 
-fn points(stored: Option<i32>) -> Result<Option<crate::posts::rules::BasisPoints>> {
+fn points(stored: Option<i32>) -> Result<Option<BasisPoints>> {
     stored
         .map(|value| {
             i64::from(value).try_into().map_err(|error: crate::invalid::Invalid| Error::internal(error))

@@ -7,10 +7,9 @@ use serde_json::{Value, json};
 use utoipa::{PartialSchema, ToSchema};
 
 use crate::accounts::rules::{DisplayName, Username};
+use crate::basis_points::BasisPoints;
 use crate::clock::Timestamp;
-use crate::posts::rules::{
-    BasisPoints, CitationStatus, Criterion, Direction, PostBody, RelationType, TargetKind,
-};
+use crate::posts::rules::{CitationStatus, Criterion, Direction, PostBody, RelationType, TargetKind};
 use crate::sources::rules::{BibliographyKey, CitationByKey, Key};
 use crate::topics::rules::TopicContent;
 

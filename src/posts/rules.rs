@@ -4,8 +4,8 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use uuid::Uuid;
 
+use crate::basis_points::BasisPoints;
 use crate::error::Field;
-use crate::invalid::Invalid;
 use crate::text::{text, text_enum};
 
 text_enum! {
@@ -109,29 +109,6 @@ text! {
     pub struct PostBody, 1..=10000, prose
 }
 
-/// A probability in basis points, 0 to 10000.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-#[serde(try_from = "i64", into = "i32")]
-#[schema(value_type = i32, minimum = 0, maximum = 10000)]
-pub struct BasisPoints(i32);
-
-impl TryFrom<i64> for BasisPoints {
-    type Error = Invalid;
-
-    fn try_from(value: i64) -> Result<Self, Invalid> {
-        match i32::try_from(value) {
-            Ok(value @ 0..=10_000) => Ok(Self(value)),
-            _ => Err(Invalid::new("out_of_range", "From 0 to 10000 basis points.")),
-        }
-    }
-}
-
-impl From<BasisPoints> for i32 {
-    fn from(value: BasisPoints) -> Self {
-        value.0
-    }
-}
-
 /// What a relation bears on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
@@ -157,6 +134,41 @@ pub struct NewRelation {
     /// For evidence: how likely it is if the target does not hold.
     #[serde(default)]
     pub p_if_false: Option<BasisPoints>,
+}
+
+text_enum! {
+    /// What a piece of evidence tests, by how likely it is if what it bears on holds and if not (Van Evera, 1997;
+    /// Collier, 2011; Mahoney, 2012). What is expected if it holds is found 95 times in 100; what is not expected
+    /// otherwise, 5 times.
+    pub enum TestKind {
+        /// Expected if it holds, and not otherwise: to find it nearly confirms, not to find it nearly refutes.
+        DoublyDecisive = "doubly_decisive",
+        /// Expected if it holds, and otherwise too: to find it says little, not to find it nearly refutes.
+        Hoop = "hoop",
+        /// Not expected in any case, still less if it does not hold: to find it nearly confirms, not to find it says little.
+        SmokingGun = "smoking_gun",
+        /// Neither: it says little either way.
+        StrawInTheWind = "straw_in_the_wind",
+    }
+}
+
+impl TestKind {
+    /// The kind of test that these likelihoods make.
+    pub fn of(p_if_true: BasisPoints, p_if_false: BasisPoints) -> Self {
+        match (i32::from(p_if_true) >= 9500, i32::from(p_if_false) <= 500) {
+            (true, true) => Self::DoublyDecisive,
+            (true, false) => Self::Hoop,
+            (false, true) => Self::SmokingGun,
+            (false, false) => Self::StrawInTheWind,
+        }
+    }
+}
+
+/// The weight of evidence in decibans, rounded to hundredths: ten times the common logarithm of how many times likelier
+/// it is if what it bears on holds (Good, 1950). None where one of the likelihoods is 0, and no finite weight would do.
+pub fn weight_in_decibans(p_if_true: BasisPoints, p_if_false: BasisPoints) -> Option<f64> {
+    let weight = 10.0 * (p_if_true.probability() / p_if_false.probability()).log10();
+    weight.is_finite().then(|| (weight * 100.0).round() / 100.0)
 }
 
 /// How a post moves one scenario.
@@ -203,7 +215,7 @@ pub fn check_relation(
         _ if relation_type != RelationType::Evidence => {
             Some(Field::new(format!("{field}.p_if_true"), "only_evidence", "Only evidence has likelihoods."))
         }
-        (Some(BasisPoints(0)), Some(BasisPoints(0))) => Some(Field::new(
+        (Some(BasisPoints::NONE), Some(BasisPoints::NONE)) => Some(Field::new(
             format!("{field}.p_if_true"),
             "impossible_evidence",
             "Evidence that is impossible either way is not found.",
@@ -269,11 +281,34 @@ mod tests {
         assert!(allowed(Question, TargetKind::Topic));
     }
 
+    fn points_of(value: i64) -> BasisPoints {
+        BasisPoints::try_from(value).unwrap()
+    }
+
+    #[test]
+    fn evidence_tests_by_how_likely_it_is_either_way() {
+        use TestKind::{DoublyDecisive, Hoop, SmokingGun, StrawInTheWind};
+        for (p_if_true, p_if_false, kind, weight) in [
+            (9500, 500, DoublyDecisive, Some(12.79)),
+            (9500, 501, Hoop, Some(12.78)),
+            (9499, 500, SmokingGun, Some(12.79)),
+            (9499, 501, StrawInTheWind, Some(12.78)),
+            (2000, 6000, StrawInTheWind, Some(-4.77)),
+            (5000, 5000, StrawInTheWind, Some(0.0)),
+            (10_000, 0, DoublyDecisive, None),
+            (0, 10_000, StrawInTheWind, None),
+        ] {
+            let (p_if_true, p_if_false) = (points_of(p_if_true), points_of(p_if_false));
+            assert_eq!(TestKind::of(p_if_true, p_if_false), kind, "{p_if_true:?} {p_if_false:?}");
+            assert_eq!(weight_in_decibans(p_if_true, p_if_false), weight, "{p_if_true:?} {p_if_false:?}");
+        }
+    }
+
     #[test]
     fn i16_likelihoods_come_in_pairs_on_evidence_and_not_both_zero() {
-        let check = |relation, a: Option<i32>, b: Option<i32>| {
-            check_relation("r", relation, TargetKind::Post, a.map(BasisPoints), b.map(BasisPoints))
-                .map(|field| field.code.into_owned())
+        let check = |relation, a: Option<i64>, b: Option<i64>| {
+            let [a, b] = [a, b].map(|points| points.map(points_of));
+            check_relation("r", relation, TargetKind::Post, a, b).map(|field| field.code.into_owned())
         };
         assert_eq!(check(RelationType::Evidence, Some(9500), Some(0)), None);
         assert_eq!(check(RelationType::Evidence, Some(0), Some(0)).as_deref(), Some("impossible_evidence"));

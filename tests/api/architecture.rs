@@ -5,7 +5,18 @@ use std::path::{Path, PathBuf};
 
 /// Kinds of file, from left to right. A file may use its own kind and those before it.
 const KINDS: [&[&str]; 11] = [
-    &["ids", "changes", "clock", "config", "error", "invalid", "text", "historic_date", "markdown"],
+    &[
+        "ids",
+        "basis_points",
+        "changes",
+        "clock",
+        "config",
+        "error",
+        "invalid",
+        "text",
+        "historic_date",
+        "markdown",
+    ],
     &["rules", "templates", "totp"],
     &["entity"],
     &["policy"],
@@ -19,7 +30,7 @@ const KINDS: [&[&str]; 11] = [
 ];
 
 /// Features, from left to right.
-const FEATURES: [&str; 17] = [
+const FEATURES: [&str; 18] = [
     "events",
     "audit",
     "ranking",
@@ -35,6 +46,7 @@ const FEATURES: [&str; 17] = [
     "topics",
     "posts",
     "votes",
+    "credences",
     "own_data",
     "exchange",
 ];

@@ -160,7 +160,9 @@ async fn a_post_and_a_reply_are_answered_whole() {
                 "id": "00000000-0000-7000-8000-000000000007",
                 "kind": "scenario"
               },
-              "type": "evidence"
+              "test_kind": "straw_in_the_wind",
+              "type": "evidence",
+              "weight_decibans": -4.77
             }
           ],
           "reply_count": 0,

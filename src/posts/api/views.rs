@@ -7,6 +7,7 @@ use utoipa::ToSchema;
 use uuid::Uuid;
 
 use crate::accounts::Author;
+use crate::basis_points::BasisPoints;
 use crate::clock::Timestamp;
 use crate::db::ConnectionTrait;
 use crate::entity::vote;
@@ -14,7 +15,9 @@ use crate::error::{Error, Result};
 use crate::http::page::Page;
 use crate::ids::{PostId, RelationId, TopicId};
 use crate::policy::Actor;
-use crate::posts::rules::{CitationStatus, Criterion, PostStatus, RelationType, StanceEffect, Target};
+use crate::posts::rules::{
+    CitationStatus, Criterion, PostStatus, RelationType, StanceEffect, Target, TestKind, weight_in_decibans,
+};
 use crate::posts::store::{self};
 use crate::posts::thread::{self, PostRow};
 use crate::ranking::rules::Order;
@@ -75,6 +78,27 @@ pub(super) struct RelationView {
     /// For evidence: how likely it is if not.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     p_if_false: Option<i32>,
+    /// For evidence with likelihoods: what kind of test it is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    test_kind: Option<TestKind>,
+    /// How much it weighs, in decibans; there with `test_kind`, unless a likelihood is 0: then no finite weight would do.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    weight_decibans: Option<f64>,
+}
+
+impl RelationView {
+    /// With what follows from its likelihoods.
+    fn weighed(self) -> Result<Self> {
+        let (Some(p_if_true), Some(p_if_false)) = (self.p_if_true, self.p_if_false) else {
+            return Ok(self);
+        };
+        let [p_if_true, p_if_false] =
+            [p_if_true, p_if_false].map(|stored| BasisPoints::try_from(i64::from(stored)));
+        let stored = |refused| Error::internal(anyhow::anyhow!("relation {}: {refused}", self.id));
+        let (p_if_true, p_if_false) = (p_if_true.map_err(stored)?, p_if_false.map_err(stored)?);
+        let weight_decibans = weight_in_decibans(p_if_true, p_if_false);
+        Ok(Self { test_kind: Some(TestKind::of(p_if_true, p_if_false)), weight_decibans, ..self })
+    }
 }
 
 /// An argument in a thread.
@@ -185,7 +209,10 @@ impl PostView {
             author,
             body: text(row.body),
             body_html: text(row.body_html),
-            relations: document(row.relations.filter(|_| there))?,
+            relations: document(row.relations.filter(|_| there))?
+                .into_iter()
+                .map(RelationView::weighed)
+                .collect::<Result<_>>()?,
             citations: document(row.citations.filter(|_| there))?,
             citation_status: row.citation_status,
             criterion: row.criterion,

@@ -1,0 +1,6 @@
+//! What people believe would have happened: how likely each takes the scenarios to be, and what that makes of a crowd.
+//!
+//! A credence is a whole vector over the live top-level scenarios of one version of the set, in basis points that sum
+//! to 10000, and is never changed: whoever thinks again adds another one.
+
+pub mod rules;
