@@ -110,6 +110,8 @@ codes! {
     PostDeleted = 409 "post_deleted" "This post was deleted";
     /// A draft has no thread, and an archived one takes nothing more.
     TopicNotOpen = 409 "topic_not_open" "This topic is not open";
+    /// Credences are asked about other scenarios by now.
+    ScenariosChanged = 409 "scenarios_changed" "The scenarios have changed";
     /// The change would leave a topic that breaks its own rules.
     TopicIncomplete = 409 "topic_incomplete" "This topic lacks what an open topic needs";
     /// A reply to a post as deep as threads go.

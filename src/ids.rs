@@ -83,6 +83,8 @@ id! {
     PostId
     /// What a post does to a target.
     RelationId
+    /// A vector of credences.
+    CredenceId
 }
 
 /// Where new identifiers come from: the system, or a counter that repeats itself in tests.

@@ -503,6 +503,22 @@ impl Action for DeletePost<'_> {
     }
 }
 
+/// State how likely the scenarios of a topic are.
+#[derive(Debug)]
+pub struct StateCredences<'a>(pub &'a topic::Model);
+
+impl Action for StateCredences<'_> {
+    const SCOPE: Scope = Scope::Vote;
+
+    fn decide(&self, _: &Actor) -> Result<()> {
+        allow_if(
+            self.0.status == TopicStatus::Open,
+            Code::TopicNotOpen,
+            "Credences are stated in open topics.",
+        )
+    }
+}
+
 /// Vote on a post, or take a vote back.
 #[derive(Debug)]
 pub struct Vote<'a> {

@@ -23,7 +23,7 @@ use crate::audit::{self, Entry};
 use crate::error::{Code, Error, Result};
 use crate::http::limits::Guest;
 use crate::http::{Answer, AskedBy, Cache, Path, code_of, middleware, openapi};
-use crate::{accounts, auth, credentials, db, identities, own_data, posts, roles, topics, votes};
+use crate::{accounts, auth, credences, credentials, db, identities, own_data, posts, roles, topics, votes};
 
 #[derive(utoipa::OpenApi)]
 #[openapi(
@@ -43,6 +43,7 @@ use crate::{accounts, auth, credentials, db, identities, own_data, posts, roles,
         (name = "topics", description = "The questions under debate"),
         (name = "posts", description = "Arguments, their threads and relations"),
         (name = "votes", description = "Judging arguments on two axes"),
+        (name = "credences", description = "How likely people take the scenarios to be"),
         (name = "service", description = "The server itself"),
     ),
 )]
@@ -58,6 +59,7 @@ fn api() -> (Router<App>, OpenApi) {
         .merge(topics::router())
         .merge(posts::router())
         .merge(votes::router())
+        .merge(credences::router())
         .merge(own_data::router())
         .routes(routes!(read_openapi));
     let (router, document) = OpenApiRouter::with_openapi(Document::openapi())

@@ -18,6 +18,7 @@ mod m20261124_000007_second_factors;
 mod m20261124_000008_own_data;
 mod m20261124_000009_passkeys;
 mod m20261124_000010_identities;
+mod m20261124_000011_credences;
 
 /// Applies and reverts the changes in order.
 #[derive(Debug)]
@@ -39,6 +40,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261124_000008_own_data::Migration),
             Box::new(m20261124_000009_passkeys::Migration),
             Box::new(m20261124_000010_identities::Migration),
+            Box::new(m20261124_000011_credences::Migration),
         ]
     }
 }

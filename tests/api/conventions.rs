@@ -414,6 +414,7 @@ pub async fn everything_readable() -> (TestApp, Client, Vec<String>) {
     let topic = alice.opens_topic("Had the Armada landed in Kent").await;
     let post = alice.posts_in(&topic, "It would have.").await;
     alice.replies_to(&topic, &post, "Or not.").await;
+    alice.states_credences(&topic, &[6000, 3000, 1000]).await;
     let role = json!({ "permissions": ["report.read"], "scope": { "kind": "site" }, "reason": "Asked for." });
     let granted = app.administrator("carol").await.post("/accounts/alice/role-grants", role).await;
     let grant = granted.is(201).text("/id");
@@ -448,7 +449,10 @@ fn is_kept_nowhere(path: &str) -> bool {
 
 /// What is shown to those whom it concerns only.
 fn is_own(path: &str) -> bool {
-    path.contains("/me") || path.ends_with("/sessions") || path.contains("/role-grants")
+    path.contains("/me")
+        || path.contains("/mine")
+        || path.ends_with("/sessions")
+        || path.contains("/role-grants")
 }
 
 /// The headers of a request that an answer depends on.

@@ -359,6 +359,9 @@ async fn l4_every_operation_is_counted_under_the_limit_of_its_class() {
         POST /api/v1/topics "write"
         GET /api/v1/topics/{topic} "read"
         PATCH /api/v1/topics/{topic} "write"
+        GET /api/v1/topics/{topic}/credences/mine "read"
+        PUT /api/v1/topics/{topic}/credences/mine "write"
+        GET /api/v1/topics/{topic}/credences/mine/history "read"
         POST /api/v1/topics/{topic}/posts "write"
         GET /api/v1/topics/{topic}/thread "read"
         GET /healthz -

@@ -33,6 +33,7 @@ mod accounts;
 mod architecture;
 mod audit;
 mod conventions;
+mod credences;
 mod credentials;
 mod documents;
 mod edge;

@@ -79,7 +79,8 @@ fn tried_on(operation: &str) -> &'static [On] {
         | "revoke_role_grant" | "end_session" | "revoke_token" | "remove_passkey" | "unlink_identity" => {
             &[On::Alices]
         }
-        "read_topic" | "revise_topic" | "read_thread" | "create_post" => &[On::Open, On::Draft],
+        "read_topic" | "revise_topic" | "read_thread" | "create_post" | "state_credences"
+        | "read_own_credences" | "list_own_credences" => &[On::Open, On::Draft],
         "read_post" | "list_replies" | "list_revisions" | "revise_post" | "delete_post" | "cast_vote"
         | "retract_vote" => &[On::Open, On::Tombstone],
         other => panic!("the operation {other} is not in the matrix: say what it is tried on"),
@@ -137,6 +138,8 @@ fn body(operation: &str, number: usize, who: &Role) -> Option<Value> {
         "revise_topic" => json!({ "horizon_reason": "Her death." }),
         "create_post" | "revise_post" => json!({ "body": "So." }),
         "cast_vote" => json!({ "quality": 1 }),
+        // Whoever may gets as far as being told that others are asked about.
+        "state_credences" => json!({ "scenario_set_version": 2, "vector": [] }),
         _ => return None,
     })
 }
@@ -624,6 +627,30 @@ async fn a1_every_operation_by_everybody_on_everything() {
           200: owner_token_all owner tag_moderator moderator administrator
           401 unauthenticated: anonymous
           403 scope_missing: owner_token_read
+          404 not_found: member unverified suspended
+        read_own_credences on Open
+          401 unauthenticated: anonymous
+          404 not_found: owner_token_read owner_token_all member unverified suspended owner tag_moderator moderator administrator
+        read_own_credences on Draft
+          401 unauthenticated: anonymous
+          404 not_found: owner_token_read owner_token_all member unverified suspended owner tag_moderator moderator administrator
+        state_credences on Open
+          401 unauthenticated: anonymous
+          403 email_not_verified: unverified
+          403 not_allowed: suspended
+          403 scope_missing: owner_token_read
+          409 scenarios_changed: owner_token_all member owner tag_moderator moderator administrator
+        state_credences on Draft
+          401 unauthenticated: anonymous
+          403 scope_missing: owner_token_read
+          404 not_found: member unverified suspended
+          409 topic_not_open: owner_token_all owner tag_moderator moderator administrator
+        list_own_credences on Open
+          200: owner_token_read owner_token_all member unverified suspended owner tag_moderator moderator administrator
+          401 unauthenticated: anonymous
+        list_own_credences on Draft
+          200: owner_token_read owner_token_all owner tag_moderator moderator administrator
+          401 unauthenticated: anonymous
           404 not_found: member unverified suspended
         create_post on Open
           201: owner_token_all member owner tag_moderator moderator administrator

@@ -136,7 +136,7 @@ async fn every_entity_has_the_columns_of_its_table() {
     let database = Database::clone_template().await;
     let db = pool(&database).await;
     let described = described!(&db,
-        account antecedent_variant audit_log authorization_request background_fact chain_step checkpoint citation data_export debate_import email_token
+        account antecedent_variant audit_log authorization_request background_fact chain_step checkpoint citation credence credence_in_force credence_part data_export debate_import email_token
         erased_username erasure event
         historical_event identity mail passkey personal_access_token post post_revision post_tally quotation rate_limit recovery_code refresh_token relation
         role_grant scenario session sign_in_failure source

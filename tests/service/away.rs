@@ -30,6 +30,7 @@ fn body(method: &Method, path: &str) -> Option<Value> {
         ("POST", "/topics/{topic}/posts") => json!({ "body": "Nobody will read this." }),
         ("PATCH", "/posts/{id}") => json!({ "body": "Nor this." }),
         ("PUT", "/posts/{id}/vote") => json!({ "quality": 1 }),
+        ("PUT", "/topics/{topic}/credences/mine") => json!({ "scenario_set_version": 1, "vector": [] }),
         ("PUT", "/me/username") => json!({ "username": "alicia" }),
         ("POST", "/accounts/{username}/role-grants") => {
             json!({ "role": "moderator", "scope": { "kind": "site" }, "reason": "Asked for." })

@@ -13,7 +13,7 @@ use crate::error::{Code, Error, Result};
 use crate::events::{self, Event};
 use crate::ids::AccountId;
 use crate::policy::{EraseAccount, Permit};
-use crate::{accounts, auth, credentials, identities, mail, posts, roles, topics};
+use crate::{accounts, auth, credences, credentials, identities, mail, posts, roles, topics};
 
 /// Notes that an account is to be erased when the time of grace is over. The account was read under its lock.
 ///
@@ -107,6 +107,7 @@ async fn erase(app: &App, tx: &Tx, permit: &Permit<EraseAccount<'_>>) -> Result<
     auth::erase(tx, id).await?;
     auth::clear_failures(tx, id).await?;
     credentials::erase(tx, id).await?;
+    credences::erase(tx, id).await?;
     mail::erase(tx, id).await?;
     idempotency::forget_of(tx, &id.to_string()).await?;
     topics::erase_drafts(tx, permit).await?;

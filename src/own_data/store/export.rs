@@ -10,12 +10,13 @@ use crate::app::App;
 use crate::clock::Time;
 use crate::db::{Tx, sql};
 use crate::entity::{
-    account, audit_log, citation, data_export, identity, mail, passkey, personal_access_token, post,
-    post_revision, quotation, relation, role_grant, scenario, session, source, topic, username_history, vote,
+    account, audit_log, citation, credence, credence_part, data_export, identity, mail, passkey,
+    personal_access_token, post, post_revision, quotation, relation, role_grant, scenario, session, source,
+    topic, username_history, vote,
 };
 use crate::error::{Code, Error, Result};
 use crate::events::{self, Event};
-use crate::ids::{AccountId, PostId};
+use crate::ids::{AccountId, CredenceId, PostId};
 use crate::mail as mails;
 use crate::mail::rules::MailKind;
 use crate::own_data::rules::{ExportOutcome, FORMAT, FileWriter, TooLarge};
@@ -235,6 +236,7 @@ async fn write(
     fits!(write_topics(db, id, file).await?);
     fits!(write_posts(db, id, file).await?);
     fits!(write_votes(db, id, file).await?);
+    fits!(write_credences(db, id, file).await?);
     write_entries(db, id, file).await
 }
 
@@ -364,6 +366,41 @@ async fn write_votes(
         })));
     }
     Ok(Ok(()))
+}
+
+async fn write_credences(
+    db: &impl ConnectionTrait,
+    id: AccountId,
+    file: &mut FileWriter,
+) -> Result<Result<(), TooLarge>> {
+    file.list("credences");
+    let mut after = CredenceId(uuid::Uuid::nil());
+    loop {
+        let lot = credence::Entity::find()
+            .filter(credence::Column::AccountId.eq(id))
+            .filter(credence::Column::Id.gt(after))
+            .order_by_asc(credence::Column::Id)
+            .limit(LOT)
+            .all(db)
+            .await?;
+        let Some(last) = lot.last() else { return Ok(Ok(())) };
+        after = last.id;
+        let ids = lot.iter().map(|row| row.id);
+        let parts = credence_part::Entity::find()
+            .filter(credence_part::Column::CredenceId.is_in(ids))
+            .order_by_asc(credence_part::Column::ScenarioId)
+            .all(db)
+            .await?;
+        for row in &lot {
+            let vector = parts.iter().filter(|part| part.credence_id == row.id);
+            let vector = vector.map(|part| json!({ "scenario_id": part.scenario_id, "bp": part.bp }));
+            fits!(file.item(&json!({
+                "topic_id": row.topic_id, "number": row.number,
+                "scenario_set_version": row.scenario_set_version, "vector": vector.collect::<Vec<_>>(),
+                "created_at": moment(row.created_at),
+            })));
+        }
+    }
 }
 
 /// What the audit log says that this person did, other than to others.

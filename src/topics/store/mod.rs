@@ -76,6 +76,16 @@ pub(super) async fn find_for_update(tx: &Tx, actor: &Actor, id: TopicId) -> Resu
     visible_to(tx.conn(), actor, found).await
 }
 
+/// Finds a topic by identifier or slug, and keeps it as it is until the transaction ends. Many may hold it at a time.
+///
+/// # Errors
+/// As [`find`].
+pub async fn hold(tx: &Tx, actor: &Actor, name: &str) -> Result<topic::Model> {
+    let id = find(tx.conn(), actor, name).await?.id;
+    let found = topic::Entity::find_by_id(id).lock_shared().one(tx.conn()).await?;
+    visible_to(tx.conn(), actor, found).await
+}
+
 /// Finds a topic whoever asks.
 ///
 /// # Errors

@@ -60,6 +60,19 @@ impl Client {
         self.post(&format!("/topics/{topic}/posts"), reply).await.is(201).text("/id")
     }
 
+    /// States how likely the scenarios of a topic are, in their order.
+    pub async fn states_credences(&self, topic: &str, bp: &[i64]) {
+        let read = self.get(&format!("/topics/{topic}")).await.is(200);
+        let scenarios = read.body["scenarios"].as_array().unwrap();
+        let vector: Vec<_> = scenarios
+            .iter()
+            .zip(bp)
+            .map(|(scenario, bp)| json!({ "scenario_id": scenario["id"], "bp": bp }))
+            .collect();
+        let body = json!({ "scenario_set_version": read.body["scenario_set_version"], "vector": vector });
+        self.put(&format!("/topics/{topic}/credences/mine"), body).await.is(200);
+    }
+
     /// Judges the quality of a post.
     pub async fn judges(&self, post: &str, quality: i8) {
         self.put(&format!("/posts/{post}/vote"), json!({ "quality": quality })).await.is(200);
