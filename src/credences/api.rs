@@ -15,7 +15,7 @@ use crate::error::{Code, Error, Result};
 use crate::events::{self, Event};
 use crate::http::page::{Page, PageQuery};
 use crate::http::{Answer, Body, Cache, Path, Query};
-use crate::ids::{ScenarioId, TopicId};
+use crate::ids::TopicId;
 use crate::policy::{Actor, StateCredences};
 use crate::topics;
 
@@ -41,16 +41,8 @@ struct CredenceView {
     /// Whether the set has changed since: then it says nothing of what is asked now.
     stale: bool,
     /// By the identifiers of the scenarios.
-    vector: Vec<PartView>,
+    vector: Vec<Part>,
     created_at: Timestamp,
-}
-
-/// How likely somebody took one scenario to be.
-#[derive(Debug, Serialize, ToSchema)]
-struct PartView {
-    scenario_id: ScenarioId,
-    /// Basis points, 0 to 10000.
-    bp: i32,
 }
 
 impl CredenceView {
@@ -61,7 +53,7 @@ impl CredenceView {
             number: credence.number,
             scenario_set_version: credence.scenario_set_version,
             stale: credence.scenario_set_version < current,
-            vector: parts.into_iter().map(|(scenario_id, bp)| PartView { scenario_id, bp }).collect(),
+            vector: parts.into_iter().map(|(scenario_id, bp)| Part { scenario_id, bp }).collect(),
             created_at: credence.created_at.into(),
         }
     }

@@ -6,7 +6,7 @@ pub mod popular;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use crate::basis_points::BasisPoints;
@@ -14,7 +14,7 @@ use crate::error::Field;
 use crate::ids::ScenarioId;
 
 /// How likely somebody takes one scenario to be.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, ToSchema)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Part {
     /// Which scenario.

@@ -1,11 +1,12 @@
 //! Stating credences and reading one's own.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 
 use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
 
 use super::rules::{Live, Vector};
 use crate::app::App;
+use crate::basis_points::BasisPoints;
 use crate::db::{Tx, insert, insert_all, sql};
 use crate::entity::{credence, credence_in_force, credence_part, scenario};
 use crate::error::{Error, Result};
@@ -17,7 +18,7 @@ use crate::policy::{Permit, StateCredences};
 #[derive(Debug, Clone)]
 pub(super) struct Stored {
     pub(super) credence: credence::Model,
-    pub(super) parts: BTreeMap<ScenarioId, i32>,
+    pub(super) parts: Vector,
 }
 
 /// The scenarios that a vector has to cover, and those that it may no longer name.
@@ -59,15 +60,11 @@ pub(super) async fn state(
         .one(tx.conn())
         .await?
         .ok_or_else(|| Error::internal(anyhow::anyhow!("a row that was just there is gone")))?;
-    let said: BTreeMap<ScenarioId, i32> = vector.iter().map(|(id, bp)| (*id, i32::from(*bp))).collect();
-    if in_force.number > 0 {
-        let last = own(tx.conn(), topic.id, account_id).await?;
-        let same = |last: &Stored| {
-            last.credence.scenario_set_version == topic.scenario_set_version && last.parts == said
-        };
-        if let Some(last) = last.filter(same) {
-            return Ok((last, false));
-        }
+    if let Some(last) = own(tx.conn(), topic.id, account_id).await?
+        && last.credence.scenario_set_version == topic.scenario_set_version
+        && last.parts == *vector
+    {
+        return Ok((last, false));
     }
     let credence = credence::Model {
         id: app.ids.next(),
@@ -78,17 +75,17 @@ pub(super) async fn state(
         created_at: app.now(),
     };
     insert(tx, credence.clone()).await?;
-    let part = |(scenario_id, bp): (&ScenarioId, &i32)| credence_part::Model {
+    let part = |(scenario_id, bp): (&ScenarioId, &BasisPoints)| credence_part::Model {
         credence_id: credence.id,
         topic_id: topic.id,
         scenario_id: *scenario_id,
-        bp: *bp,
+        bp: i32::from(*bp),
     };
-    insert_all(tx, said.iter().map(part).collect()).await?;
+    insert_all(tx, vector.iter().map(part).collect()).await?;
     let counts = "UPDATE credence_in_force SET number = $3 WHERE topic_id = $1 AND account_id = $2";
     let values = [topic.id.into(), account_id.into(), credence.number.into()];
     tx.conn().execute_raw(sql(counts, values)).await?;
-    Ok((Stored { credence, parts: said }, true))
+    Ok((Stored { credence, parts: vector.clone() }, true))
 }
 
 /// The vector of a person that counts, if they stated any.
@@ -132,12 +129,13 @@ async fn history(
         .limit(most)
         .all(db)
         .await?;
-    let mut parts: HashMap<CredenceId, BTreeMap<ScenarioId, i32>> = HashMap::new();
+    let mut parts: HashMap<CredenceId, Vector> = HashMap::new();
     let ids = credences.iter().map(|credence| credence.id);
     for part in
         credence_part::Entity::find().filter(credence_part::Column::CredenceId.is_in(ids)).all(db).await?
     {
-        parts.entry(part.credence_id).or_default().insert(part.scenario_id, part.bp);
+        let bp = BasisPoints::try_from(i64::from(part.bp)).map_err(Error::internal)?;
+        parts.entry(part.credence_id).or_default().insert(part.scenario_id, bp);
     }
     let whole = |credence: credence::Model| Stored {
         parts: parts.remove(&credence.id).unwrap_or_default(),

@@ -74,10 +74,10 @@ pub(super) struct RelationView {
     target: Target,
     /// For evidence: how likely it is if the target holds, in basis points.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    p_if_true: Option<i32>,
+    p_if_true: Option<BasisPoints>,
     /// For evidence: how likely it is if not.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    p_if_false: Option<i32>,
+    p_if_false: Option<BasisPoints>,
     /// For evidence with likelihoods: what kind of test it is.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     test_kind: Option<TestKind>,
@@ -88,16 +88,15 @@ pub(super) struct RelationView {
 
 impl RelationView {
     /// With what follows from its likelihoods.
-    fn weighed(self) -> Result<Self> {
+    fn weighed(self) -> Self {
         let (Some(p_if_true), Some(p_if_false)) = (self.p_if_true, self.p_if_false) else {
-            return Ok(self);
+            return self;
         };
-        let [p_if_true, p_if_false] =
-            [p_if_true, p_if_false].map(|stored| BasisPoints::try_from(i64::from(stored)));
-        let stored = |refused| Error::internal(anyhow::anyhow!("relation {}: {refused}", self.id));
-        let (p_if_true, p_if_false) = (p_if_true.map_err(stored)?, p_if_false.map_err(stored)?);
-        let weight_decibans = weight_in_decibans(p_if_true, p_if_false);
-        Ok(Self { test_kind: Some(TestKind::of(p_if_true, p_if_false)), weight_decibans, ..self })
+        Self {
+            test_kind: Some(TestKind::of(p_if_true, p_if_false)),
+            weight_decibans: weight_in_decibans(p_if_true, p_if_false),
+            ..self
+        }
     }
 }
 
@@ -212,7 +211,7 @@ impl PostView {
             relations: document(row.relations.filter(|_| there))?
                 .into_iter()
                 .map(RelationView::weighed)
-                .collect::<Result<_>>()?,
+                .collect(),
             citations: document(row.citations.filter(|_| there))?,
             citation_status: row.citation_status,
             criterion: row.criterion,
