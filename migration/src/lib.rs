@@ -19,6 +19,7 @@ mod m20261124_000008_own_data;
 mod m20261124_000009_passkeys;
 mod m20261124_000010_identities;
 mod m20261124_000011_credences;
+mod m20261124_000012_crowd;
 
 /// Applies and reverts the changes in order.
 #[derive(Debug)]
@@ -41,6 +42,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261124_000009_passkeys::Migration),
             Box::new(m20261124_000010_identities::Migration),
             Box::new(m20261124_000011_credences::Migration),
+            Box::new(m20261124_000012_crowd::Migration),
         ]
     }
 }

@@ -52,7 +52,8 @@ pub(super) async fn state(
     vector: &Vector,
 ) -> Result<(Stored, bool)> {
     let (topic, account_id) = (permit.act().0, permit.by());
-    let first = "INSERT INTO credence_in_force (topic_id, account_id, number) VALUES ($1, $2, 0)
+    let first =
+        "INSERT INTO credence_in_force (topic_id, account_id, number, saw_crowd) VALUES ($1, $2, 0, false)
          ON CONFLICT ON CONSTRAINT credence_in_force_pkey DO NOTHING";
     tx.conn().execute_raw(sql(first, [topic.id.into(), account_id.into()])).await?;
     let in_force = credence_in_force::Entity::find_by_id((topic.id, account_id))
@@ -72,6 +73,7 @@ pub(super) async fn state(
         account_id,
         number: in_force.number + 1,
         scenario_set_version: topic.scenario_set_version,
+        saw_crowd: in_force.saw_crowd || topic.crowd_shown_to_guests,
         created_at: app.now(),
     };
     insert(tx, credence.clone()).await?;

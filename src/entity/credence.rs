@@ -21,6 +21,8 @@ pub struct Model {
     pub number: i32,
     /// The version of the set of scenarios that it covers.
     pub scenario_set_version: i32,
+    /// Whether its author could have seen what the crowd thinks before.
+    pub saw_crowd: bool,
     /// When it was stated.
     pub created_at: Time,
 }

@@ -17,6 +17,8 @@ pub struct Model {
     pub account_id: AccountId,
     /// The number of the vector.
     pub number: i32,
+    /// Whether they have seen what the crowd thinks.
+    pub saw_crowd: bool,
 }
 
 impl ActiveModelBehavior for ActiveModel {}

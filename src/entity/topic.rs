@@ -51,6 +51,10 @@ pub struct Model {
     pub status: TopicStatus,
     /// Counts the changes of the set of scenarios, from 1.
     pub scenario_set_version: i32,
+    /// Since which version of the set vectors can be compared with the present one.
+    pub comparable_since: i32,
+    /// Whether guests are shown what the crowd thinks.
+    pub crowd_shown_to_guests: bool,
     /// Who asked.
     pub author_id: AccountId,
     /// Counts the changes, from 1.

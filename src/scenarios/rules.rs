@@ -53,6 +53,20 @@ impl OutcomeVsActual {
     }
 }
 
+text_enum! {
+    /// What makes a new version of a set of scenarios.
+    pub enum SetChange {
+        /// A scenario was added.
+        Add = "add",
+        /// A scenario was retired: what it stood for is part of the residual.
+        Retire = "retire",
+        /// Several scenarios became one.
+        Merge = "merge",
+        /// A scenario became several.
+        Split = "split",
+    }
+}
+
 text! {
     /// The short name of a scenario.
     pub struct ScenarioLabel, 3..=80, line

@@ -70,6 +70,8 @@ pub(super) struct TopicView {
     horizon: Option<HistoricDate>,
     horizon_reason: Option<String>,
     checkpoints: Vec<HistoricDate>,
+    /// Whether guests are shown what the crowd thinks.
+    crowd_shown_to_guests: bool,
     tags: Vec<String>,
     variants: Vec<VariantView>,
     background_facts: Vec<BackgroundFactView>,
@@ -313,6 +315,7 @@ impl TopicView {
             horizon: topic.horizon.clone(),
             horizon_reason: topic.horizon_reason.clone(),
             checkpoints: stored.checkpoints.clone(),
+            crowd_shown_to_guests: topic.crowd_shown_to_guests,
             tags: stored.tags.clone(),
             variants: variants.collect::<Result<_>>()?,
             background_facts: facts.collect::<Result<_>>()?,

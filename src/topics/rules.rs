@@ -269,6 +269,9 @@ pub struct TopicContent {
     #[serde(default)]
     #[schema(max_items = 6)]
     pub checkpoints: Vec<HistoricDate>,
+    /// Whether guests are shown what the crowd thinks; whoever signs in states credences of their own first.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub crowd_shown_to_guests: bool,
     /// What the topic belongs to.
     #[serde(default)]
     #[schema(max_items = 10)]

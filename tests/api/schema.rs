@@ -136,10 +136,10 @@ async fn every_entity_has_the_columns_of_its_table() {
     let database = Database::clone_template().await;
     let db = pool(&database).await;
     let described = described!(&db,
-        account antecedent_variant audit_log authorization_request background_fact chain_step checkpoint citation credence credence_in_force credence_part data_export debate_import email_token
-        erased_username erasure event
+        account antecedent_variant audit_log authorization_request background_fact chain_step checkpoint citation credence credence_in_force credence_part credence_tally crowd data_export debate_import email_token
+        erased_username erasure event favourite_tally
         historical_event identity mail passkey personal_access_token post post_revision post_tally quotation rate_limit recovery_code refresh_token relation
-        role_grant scenario session sign_in_failure source
+        role_grant scenario scenario_set_version session sign_in_failure source
         stance_effect topic topic_activity topic_participant topic_tag totp_factor used_challenge username_history variant_step vote);
     let files: BTreeSet<String> = fs::read_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join("src/entity"))
         .unwrap()

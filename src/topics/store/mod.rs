@@ -180,6 +180,8 @@ pub async fn insert(
         horizon_reason: None,
         status: content.status,
         scenario_set_version: new.scenario_set_version,
+        comparable_since: new.scenario_set_version,
+        crowd_shown_to_guests: false,
         author_id: new.author_id,
         version: 1,
         created_at: new.created_at,
@@ -231,6 +233,7 @@ fn set_scalars(row: &mut topic::Model, content: &TopicContent) {
     row.tolerance_days = content.tolerance_days.into();
     row.horizon.clone_from(&content.horizon);
     row.horizon_reason = content.horizon_reason.as_ref().map(ToString::to_string);
+    row.crowd_shown_to_guests = content.crowd_shown_to_guests;
     row.status = content.status;
 }
 

@@ -184,6 +184,7 @@ impl StoredTopic {
             horizon: topic.horizon.clone(),
             horizon_reason: maybe(topic.horizon_reason.as_ref())?,
             checkpoints: self.checkpoints.clone(),
+            crowd_shown_to_guests: topic.crowd_shown_to_guests,
             tags: self.tags.iter().map(|tag| known(tag)).collect::<Result<_>>()?,
             sources: self.bibliography.source_documents()?,
             quotations: self.bibliography.quotation_documents()?,
