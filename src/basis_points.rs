@@ -17,6 +17,11 @@ impl BasisPoints {
     /// Certain.
     pub const ALL: Self = Self(10_000);
 
+    /// Both together; none beyond certainty.
+    pub fn and(self, other: Self) -> Option<Self> {
+        Some(Self(self.0 + other.0)).filter(|sum| *sum <= Self::ALL)
+    }
+
     /// As a number from 0 to 1.
     pub fn probability(self) -> f64 {
         f64::from(self.0) / f64::from(Self::ALL.0)
@@ -40,6 +45,12 @@ impl From<BasisPoints> for i32 {
     }
 }
 
+/// How far somebody moved, 0 to 1: half of what their probabilities of exclusive cases changed by, all together, in basis
+/// points (total variation distance).
+pub fn shift(moved: f64) -> f64 {
+    (moved / 2.0 / f64::from(BasisPoints::ALL.0) * 1e6).round() / 1e6
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -53,6 +64,13 @@ mod tests {
         }
         for wrong in ["-1", "10001", "0.5", "9223372036854775807", "\"1\"", "null"] {
             assert!(serde_json::from_str::<BasisPoints>(wrong).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn a_shift_is_half_of_all_that_moved() {
+        for (moved, expected) in [(0.0, 0.0), (1.0, 0.00005), (4000.0, 0.2), (20_000.0, 1.0)] {
+            assert!((shift(moved) - expected).abs() < 1e-9, "{moved}");
         }
     }
 }

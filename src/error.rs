@@ -88,8 +88,12 @@ codes! {
     OwnRole = 403 "own_role" "Nobody changes their own role";
     /// Only who has all of a role, and no lower rank, gives it or takes it back.
     Outranked = 403 "outranked" "This is above your own role";
+    /// Nobody is moved by themselves.
+    OwnArgument = 403 "own_argument" "Nobody is moved by their own post";
     /// Nobody votes on their own post.
     OwnPost = 403 "own_post" "Nobody votes on their own post";
+    /// Whoever has not said what they think is not told what the others think.
+    CrowdWithheld = 403 "crowd_withheld" "Say what you think first";
     /// Nothing there, or nothing that this reader may know of.
     NotFound = 404 "not_found" "There is nothing here";
     /// The path exists, the method does not.
@@ -112,6 +116,10 @@ codes! {
     TopicNotOpen = 409 "topic_not_open" "This topic is not open";
     /// Credences are asked about other scenarios by now.
     ScenariosChanged = 409 "scenarios_changed" "The scenarios have changed";
+    /// One change of mind a person and post.
+    MindChangeExists = 409 "mind_change_exists" "You credited this post before";
+    /// It takes two vectors that differ to see a change of mind.
+    CredencesUnmoved = 409 "credences_unmoved" "Your credences did not move";
     /// The change would leave a topic that breaks its own rules.
     TopicIncomplete = 409 "topic_incomplete" "This topic lacks what an open topic needs";
     /// A reply to a post as deep as threads go.

@@ -85,6 +85,8 @@ id! {
     RelationId
     /// A vector of credences.
     CredenceId
+    /// That a post moved somebody.
+    MindChangeId
 }
 
 /// Where new identifiers come from: the system, or a counter that repeats itself in tests.

@@ -38,6 +38,7 @@ pub mod events;
 pub mod exchange;
 pub mod identities;
 pub mod mail;
+pub mod mind_changes;
 pub mod own_data;
 pub mod posts;
 pub mod ranking;

@@ -519,6 +519,29 @@ impl Action for StateCredences<'_> {
     }
 }
 
+/// Say that a post changed one's mind, or take that back.
+#[derive(Debug)]
+pub struct CreditPost<'a> {
+    /// Which post.
+    pub post: &'a post::Model,
+    /// In which topic.
+    pub topic: &'a topic::Model,
+}
+
+impl Action for CreditPost<'_> {
+    const SCOPE: Scope = Scope::Post;
+
+    fn decide(&self, who: &Actor) -> Result<()> {
+        allow_if(!who.is(self.post.author_id), Code::OwnArgument, "Credit what others wrote.")?;
+        allow_if(self.post.status == PostStatus::Visible, Code::PostDeleted, "It is gone.")?;
+        allow_if(
+            self.topic.status == TopicStatus::Open,
+            Code::TopicNotOpen,
+            "Posts are credited in open topics.",
+        )
+    }
+}
+
 /// Vote on a post, or take a vote back.
 #[derive(Debug)]
 pub struct Vote<'a> {

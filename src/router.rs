@@ -23,7 +23,10 @@ use crate::audit::{self, Entry};
 use crate::error::{Code, Error, Result};
 use crate::http::limits::Guest;
 use crate::http::{Answer, AskedBy, Cache, Path, code_of, middleware, openapi};
-use crate::{accounts, auth, credences, credentials, db, identities, own_data, posts, roles, topics, votes};
+use crate::{
+    accounts, auth, credences, credentials, db, identities, mind_changes, own_data, posts, roles, topics,
+    votes,
+};
 
 #[derive(utoipa::OpenApi)]
 #[openapi(
@@ -44,6 +47,7 @@ use crate::{accounts, auth, credences, credentials, db, identities, own_data, po
         (name = "posts", description = "Arguments, their threads and relations"),
         (name = "votes", description = "Judging arguments on two axes"),
         (name = "credences", description = "How likely people take the scenarios to be"),
+        (name = "mind changes", description = "Which posts moved whom, and how far"),
         (name = "service", description = "The server itself"),
     ),
 )]
@@ -60,6 +64,7 @@ fn api() -> (Router<App>, OpenApi) {
         .merge(posts::router())
         .merge(votes::router())
         .merge(credences::router())
+        .merge(mind_changes::router())
         .merge(own_data::router())
         .routes(routes!(read_openapi));
     let (router, document) = OpenApiRouter::with_openapi(Document::openapi())
@@ -101,7 +106,8 @@ async fn record_denials(State(app): State<App>, mut request: Request, next: Next
     // The rest of a path may hold what its sender should have kept to themselves.
     let ids: Vec<Uuid> = request.uri().path().split('/').filter_map(|part| part.parse().ok()).collect();
     let response = next.run(request).await;
-    let code = code_of(&response).filter(|code| code.status() == 403);
+    // Being asked to think first is no denial of anything that somebody would break in for.
+    let code = code_of(&response).filter(|code| code.status() == 403 && *code != Code::CrowdWithheld);
     if let (Some(code), Some(actor)) = (code, asked.get())
         && actor.id().is_some()
     {

@@ -9,6 +9,7 @@ use crate::accounts;
 use crate::app::App;
 use crate::audit;
 use crate::auth;
+use crate::credences;
 use crate::credentials;
 use crate::db::{Bell, Tx, idempotency, rate_limit};
 use crate::entity::mail as row;
@@ -35,6 +36,15 @@ const MAIL_REST: Duration = Duration::from_mins(1);
 /// How long it rests at most before it looks for copies to prepare and accounts to erase.
 const OWN_DATA_REST: Duration = Duration::from_mins(1);
 
+/// How long it rests at most before it looks for crowds to count.
+const CROWD_REST: Duration = Duration::from_mins(1);
+
+/// How long changes of what crowds think gather, once one was counted.
+const CROWD_GATHERS: Duration = Duration::from_millis(100);
+
+/// How long it waits before it counts again after a failure.
+const CROWD_RETRY: Duration = Duration::from_secs(5);
+
 /// Does what is due, rests, and starts again, until it is told to stop. Stopping waits for a mail that is
 /// being handed over.
 pub async fn run(app: App, stop: watch::Receiver<()>) {
@@ -45,7 +55,12 @@ pub async fn run(app: App, stop: watch::Receiver<()>) {
             _ = told.changed() => {}
         }
     };
-    tokio::join!(tidying, deliver(&app, stop.clone()), see_to_own_data(&app, stop));
+    tokio::join!(
+        tidying,
+        deliver(&app, stop.clone()),
+        see_to_own_data(&app, stop.clone()),
+        summarise_crowds(&app, stop)
+    );
 }
 
 async fn tidy_up(app: &App) {
@@ -189,6 +204,34 @@ pub async fn own_data_next(app: &App) -> Result<bool> {
     let prepared = own_data::prepare_next(app).await;
     let erased = own_data::erase_next(app).await?;
     Ok(prepared? || erased)
+}
+
+/// Counts large crowds as soon as somebody changes what they think, at most ten times a second.
+async fn summarise_crowds(app: &App, mut stop: watch::Receiver<()>) {
+    let mut bell = None;
+    while matches!(stop.has_changed(), Ok(false)) {
+        if bell.is_none() {
+            // Before looking, so that nothing is changed in between unheard.
+            bell = Bell::listen(&app.db, credences::CHANNEL).await.ok();
+        }
+        let rest = match credences::summarise_next(app).await {
+            // What changes meanwhile is counted at once.
+            Ok(true) => CROWD_GATHERS,
+            Ok(false) => {
+                rest_until_called(&mut bell, CROWD_REST, &mut stop).await;
+                continue;
+            }
+            Err(error) => {
+                let cause = error.source.as_ref().map(|cause| format!("{cause:#}"));
+                tracing::warn!(%error, cause, "counting what a crowd thinks; will try again in {CROWD_RETRY:?}");
+                CROWD_RETRY
+            }
+        };
+        tokio::select! {
+            () = tokio::time::sleep(rest) => {}
+            _ = stop.changed() => {}
+        }
+    }
 }
 
 /// What came of looking for a mail to hand over.

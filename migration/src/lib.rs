@@ -20,6 +20,8 @@ mod m20261124_000009_passkeys;
 mod m20261124_000010_identities;
 mod m20261124_000011_credences;
 mod m20261124_000012_crowd;
+mod m20261124_000016_judgements;
+mod m20261124_000017_mind_changes;
 
 /// Applies and reverts the changes in order.
 #[derive(Debug)]
@@ -43,6 +45,8 @@ impl MigratorTrait for Migrator {
             Box::new(m20261124_000010_identities::Migration),
             Box::new(m20261124_000011_credences::Migration),
             Box::new(m20261124_000012_crowd::Migration),
+            Box::new(m20261124_000016_judgements::Migration),
+            Box::new(m20261124_000017_mind_changes::Migration),
         ]
     }
 }

@@ -1,16 +1,21 @@
 //! Credences on the wire.
 
+mod crowd;
+mod further;
+
 use axum::extract::State;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
+use uuid::Uuid;
 
-use super::rules::{Part, check_vector};
+use super::rules::{Live, Part, Vector, check_sub_vector, check_vector};
 use super::store::{self, Stored};
 use crate::app::App;
 use crate::clock::Timestamp;
-use crate::db::keyset;
+use crate::db::{Tx, keyset};
+use crate::entity::topic;
 use crate::error::{Code, Error, Result};
 use crate::events::{self, Event};
 use crate::http::page::{Page, PageQuery};
@@ -28,6 +33,10 @@ struct NewCredence {
     /// Each live top-level scenario once. They sum to 10000.
     #[schema(min_items = 3, max_items = 40)]
     vector: Vec<Part>,
+    /// How what a scenario has is shared out among parts of it, as far as you want to say.
+    #[serde(default)]
+    #[schema(max_items = 40)]
+    sub_vector: Vec<Part>,
 }
 
 /// How likely somebody took the scenarios to be.
@@ -40,23 +49,61 @@ struct CredenceView {
     scenario_set_version: i32,
     /// Whether the set has changed since: then it says nothing of what is asked now.
     stale: bool,
-    /// By the identifiers of the scenarios.
+    /// By the identifiers of the scenarios, those of its version.
     vector: Vec<Part>,
+    /// The same in the scenarios of today: what was merged is added up. Null where it is stale.
+    present: Option<Vec<Part>>,
+    /// What parts of scenarios were given.
+    sub_vector: Vec<Part>,
+    /// Whether you could have seen what the crowd thinks before.
+    saw_crowd: bool,
     created_at: Timestamp,
 }
 
+/// A vector as the wire has it.
+fn listed(vector: &Vector) -> Vec<Part> {
+    vector.iter().map(|(scenario_id, bp)| Part { scenario_id: *scenario_id, bp: *bp }).collect()
+}
+
 impl CredenceView {
-    fn of(stored: Stored, current: i32) -> Self {
-        let Stored { credence, parts } = stored;
+    fn of(stored: &Stored, topic: &topic::Model, live: &Live) -> Self {
+        let Stored { credence, vector, sub_vector } = stored;
         Self {
             topic_id: credence.topic_id,
             number: credence.number,
             scenario_set_version: credence.scenario_set_version,
-            stale: credence.scenario_set_version < current,
-            vector: parts.into_iter().map(|(scenario_id, bp)| Part { scenario_id, bp }).collect(),
+            stale: stored.is_stale(topic),
+            vector: listed(vector),
+            present: stored.present(topic, live).as_ref().map(listed),
+            sub_vector: listed(sub_vector),
+            saw_crowd: credence.saw_crowd,
             created_at: credence.created_at.into(),
         }
     }
+}
+
+/// Refuses what was said of an older version of the set of scenarios.
+fn require_version(said: i32, topic: &topic::Model) -> Result<()> {
+    if said == topic.scenario_set_version {
+        return Ok(());
+    }
+    Err(Code::ScenariosChanged.error(format!(
+        "The scenarios are at version {} by now: read the topic again, and decide again.",
+        topic.scenario_set_version
+    )))
+}
+
+/// Notes that somebody said something that changes what the crowd thinks.
+async fn record_statement(
+    app: &App,
+    tx: &Tx,
+    actor: &Actor,
+    kind: &'static str,
+    topic_id: TopicId,
+    subject_id: Uuid,
+) -> Result<()> {
+    let event = Event { kind, topic_id: Some(topic_id), subject_id: Some(subject_id), ..actor.event() };
+    events::record(app, tx, event).await
 }
 
 /// State one's credences
@@ -74,26 +121,22 @@ async fn state_credences(
     let tx = app.begin().await?;
     let topic = topics::hold(&tx, &actor, &name).await?;
     let permit = actor.may(StateCredences(&topic))?;
-    if new.scenario_set_version != topic.scenario_set_version {
-        return Err(Code::ScenariosChanged.error(format!(
-            "The scenarios are at version {} by now: read the topic again, and decide again.",
-            topic.scenario_set_version
-        )));
-    }
-    let vector =
-        check_vector(&new.vector, &store::live(tx.conn(), topic.id).await?).map_err(Error::fields)?;
-    let (stored, added) = store::state(&app, &tx, &permit, &vector).await?;
+    require_version(new.scenario_set_version, &topic)?;
+    let live = store::live(tx.conn(), topic.id).await?;
+    let statement = match (check_vector(&new.vector, &live), check_sub_vector(&new.sub_vector, &live)) {
+        (Ok(vector), Ok(sub_vector)) => store::Statement { vector, sub_vector },
+        (vector, sub_vector) => {
+            let wrong = vector.err().into_iter().chain(sub_vector.err()).flatten().collect();
+            return Err(Error::fields(wrong));
+        }
+    };
+    let (stored, added) = store::state(&app, &tx, &permit, statement, &live).await?;
     if added {
-        let event = Event {
-            kind: "credences_stated",
-            topic_id: Some(topic.id),
-            subject_id: Some(stored.credence.id.0),
-            ..actor.event()
-        };
-        events::record(&app, &tx, event).await?;
+        let id = stored.credence.id.0;
+        record_statement(&app, &tx, &actor, "credences_stated", topic.id, id).await?;
     }
     tx.commit().await?;
-    Answer::ok(&CredenceView::of(stored, topic.scenario_set_version), Cache::No)
+    Answer::ok(&CredenceView::of(&stored, &topic, &live), Cache::No)
 }
 
 /// Read one's credences
@@ -108,7 +151,8 @@ async fn read_own_credences(
     let own = actor.require()?.id;
     let topic = topics::find(&app.db, &actor, &name).await?;
     let stored = store::own(&app.db, topic.id, own).await?.ok_or_else(Error::not_found)?;
-    Answer::ok(&CredenceView::of(stored, topic.scenario_set_version), Cache::No)
+    let live = store::live(&app.db, topic.id).await?;
+    Answer::ok(&CredenceView::of(&stored, &topic, &live), Cache::No)
 }
 
 /// List one's credences
@@ -127,8 +171,9 @@ async fn list_own_credences(
     let before = query.place(&app, &list)?;
     let stored = store::list_own(&app.db, topic.id, own, before, query.limit).await?;
     let page = Page::cut(stored, query.limit, |last| keyset::encode(&app, &list, &last.credence.number));
-    let view = |stored| CredenceView::of(stored, topic.scenario_set_version);
-    Answer::ok(&Page { items: page.items.into_iter().map(view).collect(), next: page.next }, Cache::No)
+    let live = store::live(&app.db, topic.id).await?;
+    let view = |stored: &Stored| CredenceView::of(stored, &topic, &live);
+    Answer::ok(&Page { items: page.items.iter().map(view).collect(), next: page.next }, Cache::No)
 }
 
 /// Every path about credences.
@@ -136,4 +181,6 @@ pub fn router() -> OpenApiRouter<App> {
     OpenApiRouter::new()
         .routes(routes!(read_own_credences, state_credences))
         .routes(routes!(list_own_credences))
+        .merge(crowd::router())
+        .merge(further::router())
 }

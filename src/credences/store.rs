@@ -1,14 +1,31 @@
 //! Stating credences and reading one's own.
 
+mod crowd;
+mod further;
+mod predictions;
+
+pub use crowd::{CHANNEL, recount, summarise_next};
+pub(super) use crowd::{Crowd, Shown, crowd, crowd_as_of, show_to};
+pub(super) use further::{
+    Inevitability, chain, checkpoint_places, checkpoints, everything_said, forget_inevitability,
+    inevitability, scenario, set_checkpoints, set_inevitability, set_steps, steps,
+};
+pub(super) use predictions::{StoredPrediction, own_prediction, predict};
+
 use std::collections::HashMap;
 
-use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
+use sea_orm::{
+    ColumnTrait, ConnectionTrait, EntityTrait, FromQueryResult, QueryFilter, QueryOrder, QuerySelect,
+    QueryTrait,
+};
 
-use super::rules::{Live, Vector};
+use self::crowd::{Basis, Share};
+use super::rules::{Live, Vector, present};
 use crate::app::App;
 use crate::basis_points::BasisPoints;
-use crate::db::{Tx, insert, insert_all, sql};
-use crate::entity::{credence, credence_in_force, credence_part, scenario};
+use crate::changes::Change;
+use crate::db::{Tx, all, insert, insert_all, sql};
+use crate::entity::{credence, credence_in_force, credence_part, scenario, topic};
 use crate::error::{Error, Result};
 use crate::http::page::Limit;
 use crate::ids::{AccountId, CredenceId, ScenarioId, TopicId};
@@ -18,7 +35,10 @@ use crate::policy::{Permit, StateCredences};
 #[derive(Debug, Clone)]
 pub(super) struct Stored {
     pub(super) credence: credence::Model,
-    pub(super) parts: Vector,
+    /// Over the top-level scenarios.
+    pub(super) vector: Vector,
+    /// Over parts of them, as far as anything was said of these.
+    pub(super) sub_vector: Vector,
 }
 
 /// The scenarios that a vector has to cover, and those that it may no longer name.
@@ -28,6 +48,27 @@ pub(super) struct Stored {
 pub(super) async fn live(db: &impl ConnectionTrait, topic_id: TopicId) -> Result<Live> {
     let scenarios = scenario::Entity::find().filter(scenario::Column::TopicId.eq(topic_id)).all(db).await?;
     let mut live = Live::default();
+    let place: HashMap<ScenarioId, Option<ScenarioId>> = scenarios
+        .iter()
+        .filter(|scenario| scenario.parent_scenario_id.is_none())
+        .map(|scenario| {
+            (
+                scenario.id,
+                if scenario.retired_in_version.is_some() { scenario.merged_into } else { Some(scenario.id) },
+            )
+        })
+        .collect();
+    for id in place.keys() {
+        let mut now = *id;
+        // Who took whose place goes forward in time, so this ends.
+        while let Some(next) = place.get(&now).copied().flatten() {
+            if next == now {
+                live.became.insert(*id, now);
+                break;
+            }
+            now = next;
+        }
+    }
     for scenario in scenarios {
         if scenario.retired_in_version.is_some() {
             live.retired.insert(scenario.id);
@@ -40,6 +81,15 @@ pub(super) async fn live(db: &impl ConnectionTrait, topic_id: TopicId) -> Result
     Ok(live)
 }
 
+/// What somebody states.
+#[derive(Debug)]
+pub(super) struct Statement {
+    /// Over the live top-level scenarios.
+    pub(super) vector: Vector,
+    /// Over parts of them.
+    pub(super) sub_vector: Vector,
+}
+
 /// Adds a vector that was checked against the topic, which is held as it is; one that says what the last one says is
 /// that one. Vectors of one person queue up here, so their numbers have no gap.
 ///
@@ -49,23 +99,17 @@ pub(super) async fn state(
     app: &App,
     tx: &Tx,
     permit: &Permit<StateCredences<'_>>,
-    vector: &Vector,
+    statement: Statement,
+    live: &Live,
 ) -> Result<(Stored, bool)> {
     let (topic, account_id) = (permit.act().0, permit.by());
-    let first =
-        "INSERT INTO credence_in_force (topic_id, account_id, number, saw_crowd) VALUES ($1, $2, 0, false)
-         ON CONFLICT ON CONSTRAINT credence_in_force_pkey DO NOTHING";
-    tx.conn().execute_raw(sql(first, [topic.id.into(), account_id.into()])).await?;
-    let in_force = credence_in_force::Entity::find_by_id((topic.id, account_id))
-        .lock_exclusive()
-        .one(tx.conn())
-        .await?
-        .ok_or_else(|| Error::internal(anyhow::anyhow!("a row that was just there is gone")))?;
-    if let Some(last) = own(tx.conn(), topic.id, account_id).await?
+    let in_force = lock(tx, topic.id, account_id).await?;
+    let last = own(tx.conn(), topic.id, account_id).await?;
+    if let Some(last) = &last
         && last.credence.scenario_set_version == topic.scenario_set_version
-        && last.parts == *vector
+        && (&last.vector, &last.sub_vector) == (&statement.vector, &statement.sub_vector)
     {
-        return Ok((last, false));
+        return Ok((last.clone(), false));
     }
     let credence = credence::Model {
         id: app.ids.next(),
@@ -76,6 +120,7 @@ pub(super) async fn state(
         saw_crowd: in_force.saw_crowd || topic.crowd_shown_to_guests,
         created_at: app.now(),
     };
+    let Statement { vector, sub_vector } = statement;
     insert(tx, credence.clone()).await?;
     let part = |(scenario_id, bp): (&ScenarioId, &BasisPoints)| credence_part::Model {
         credence_id: credence.id,
@@ -83,11 +128,46 @@ pub(super) async fn state(
         scenario_id: *scenario_id,
         bp: i32::from(*bp),
     };
-    insert_all(tx, vector.iter().map(part).collect()).await?;
+    insert_all(tx, vector.iter().chain(&sub_vector).map(part).collect()).await?;
     let counts = "UPDATE credence_in_force SET number = $3 WHERE topic_id = $1 AND account_id = $2";
     let values = [topic.id.into(), account_id.into(), credence.number.into()];
     tx.conn().execute_raw(sql(counts, values)).await?;
-    Ok((Stored { credence, parts: vector.clone() }, true))
+
+    crowd::hold(tx, Basis::present(topic)).await?;
+    let prediction = predictions::comparable(tx.conn(), topic, account_id, live).await?;
+    let before = last.as_ref().and_then(|last| last.present(topic, live));
+    let before = Share { vector: before, prediction: prediction.clone() };
+    let after = Share { vector: Some(vector.clone()), prediction };
+    crowd::count(app, tx, Basis::present(topic), &before, &after).await?;
+    if let Some(last) = last.filter(|last| last.is_stale(topic)) {
+        crowd::note_moved_on(tx, topic.id, last.credence.scenario_set_version, 1).await?;
+    }
+    Ok((Stored { credence, vector, sub_vector }, true))
+}
+
+impl Stored {
+    /// Whether what is asked has changed since, so that it says nothing of what is asked now.
+    pub(super) fn is_stale(&self, topic: &topic::Model) -> bool {
+        self.credence.scenario_set_version < topic.comparable_since
+    }
+
+    /// What it says of the present scenarios; nothing where it is stale.
+    pub(super) fn present(&self, topic: &topic::Model, live: &Live) -> Option<Vector> {
+        if self.is_stale(topic) { None } else { present(&self.vector, &live.became) }
+    }
+}
+
+/// Takes the lock on what a person says in a topic, whether they said anything before or not.
+async fn lock(tx: &Tx, topic_id: TopicId, account_id: AccountId) -> Result<credence_in_force::Model> {
+    let first =
+        "INSERT INTO credence_in_force (topic_id, account_id, number, saw_crowd) VALUES ($1, $2, 0, false)
+         ON CONFLICT ON CONSTRAINT credence_in_force_pkey DO NOTHING";
+    tx.conn().execute_raw(sql(first, [topic_id.into(), account_id.into()])).await?;
+    credence_in_force::Entity::find_by_id((topic_id, account_id))
+        .lock_exclusive()
+        .one(tx.conn())
+        .await?
+        .ok_or_else(|| Error::internal(anyhow::anyhow!("a row that was just there is gone")))
 }
 
 /// The vector of a person that counts, if they stated any.
@@ -131,30 +211,83 @@ async fn history(
         .limit(most)
         .all(db)
         .await?;
-    let mut parts: HashMap<CredenceId, Vector> = HashMap::new();
-    let ids = credences.iter().map(|credence| credence.id);
-    for part in
-        credence_part::Entity::find().filter(credence_part::Column::CredenceId.is_in(ids)).all(db).await?
-    {
-        let bp = BasisPoints::try_from(i64::from(part.bp)).map_err(Error::internal)?;
-        parts.entry(part.credence_id).or_default().insert(part.scenario_id, bp);
+    with_parts(db, credences).await
+}
+
+/// Reads what vectors consist of.
+async fn with_parts(db: &impl ConnectionTrait, credences: Vec<credence::Model>) -> Result<Vec<Stored>> {
+    let ids: Vec<_> = credences.iter().map(|credence| credence.id.0).collect();
+    let statement = "SELECT p.credence_id, p.scenario_id, p.bp, s.parent_scenario_id IS NULL AS is_whole
+                     FROM credence_part p JOIN scenario s ON s.id = p.scenario_id WHERE p.credence_id = ANY ($1)";
+    let rows: Vec<PartRow> = all(db, sql(statement, [ids.into()])).await?;
+    let mut parts: HashMap<CredenceId, (Vector, Vector)> = HashMap::new();
+    for row in rows {
+        let bp = BasisPoints::try_from(i64::from(row.bp)).map_err(Error::internal)?;
+        let (vector, sub_vector) = parts.entry(row.credence_id).or_default();
+        if row.is_whole { vector } else { sub_vector }.insert(row.scenario_id, bp);
     }
-    let whole = |credence: credence::Model| Stored {
-        parts: parts.remove(&credence.id).unwrap_or_default(),
-        credence,
+    let whole = |credence: credence::Model| {
+        let (vector, sub_vector) = parts.remove(&credence.id).unwrap_or_default();
+        Stored { credence, vector, sub_vector }
     };
     Ok(credences.into_iter().map(whole).collect())
 }
 
-/// Takes away what somebody believed, whose account is erased.
+#[derive(FromQueryResult)]
+struct PartRow {
+    credence_id: CredenceId,
+    scenario_id: ScenarioId,
+    bp: i32,
+    is_whole: bool,
+}
+
+/// Takes away what somebody believed, whose account is erased, and from what their crowds think (I15).
 ///
 /// # Errors
 /// The database is away.
-pub async fn erase(tx: &Tx, account_id: AccountId) -> Result<()> {
-    for statement in
-        ["DELETE FROM credence_in_force WHERE account_id = $1", "DELETE FROM credence WHERE account_id = $1"]
-    {
+pub async fn erase(app: &App, tx: &Tx, account_id: AccountId) -> Result<()> {
+    let topics = topic::Entity::find()
+        .filter(
+            topic::Column::Id.in_subquery(
+                credence_in_force::Entity::find()
+                    .select_only()
+                    .column(credence_in_force::Column::TopicId)
+                    .filter(credence_in_force::Column::AccountId.eq(account_id))
+                    .into_query(),
+            ),
+        )
+        .order_by_asc(topic::Column::Id)
+        .lock_shared()
+        .all(tx.conn())
+        .await?;
+    for topic in &topics {
+        lock(tx, topic.id, account_id).await?;
+        take_out(app, tx, topic, account_id).await?;
+    }
+    for statement in [
+        "DELETE FROM credence_in_force WHERE account_id = $1",
+        "DELETE FROM credence WHERE account_id = $1",
+        "DELETE FROM meta_prediction WHERE account_id = $1",
+        "DELETE FROM step_credence WHERE account_id = $1",
+        "DELETE FROM inevitability WHERE account_id = $1",
+        "DELETE FROM checkpoint_credence WHERE account_id = $1",
+    ] {
         tx.conn().execute_raw(sql(statement, [account_id.into()])).await?;
     }
+    for topic in &topics {
+        crowd::recount_former(app, tx, topic).await?;
+        tx.changes(Change::Topic(topic.id));
+    }
     Ok(())
+}
+
+/// Takes somebody out of the present crowd of a topic.
+async fn take_out(app: &App, tx: &Tx, topic: &topic::Model, account_id: AccountId) -> Result<()> {
+    let live = live(tx.conn(), topic.id).await?;
+    let last = own(tx.conn(), topic.id, account_id).await?;
+    let Some(vector) = last.and_then(|last| last.present(topic, &live)) else { return Ok(()) };
+    crowd::hold(tx, Basis::present(topic)).await?;
+    let prediction = predictions::comparable(tx.conn(), topic, account_id, &live).await?;
+    let before = Share { vector: Some(vector), prediction };
+    crowd::count(app, tx, Basis::present(topic), &before, &Share::default()).await
 }

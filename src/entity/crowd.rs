@@ -16,6 +16,10 @@ pub struct Model {
     /// Since which version of the set the vectors can be compared.
     #[sea_orm(primary_key, auto_increment = false)]
     pub comparable_since: i32,
+    /// How many people stated a vector that is counted here.
+    pub people: i32,
+    /// How many of them have stated one since that is counted elsewhere.
+    pub moved_on: i32,
     /// Counts the changes of the tallies.
     pub changes: i64,
     /// Of which state of them the summary is.

@@ -24,6 +24,10 @@ pub struct Model {
     pub reply_count: i32,
     /// All replies below, tombstones too.
     pub descendant_count: i32,
+    /// How many people it moved.
+    pub people_moved: i32,
+    /// The median of what their credences changed by, in basis points.
+    pub median_moved: Option<f64>,
 }
 
 impl ActiveModelBehavior for ActiveModel {}

@@ -163,6 +163,8 @@ pub async fn insert(app: &App, tx: &Tx, _: &Permit<CreatePost<'_>>, new: &PostTo
         disagree: 0,
         reply_count: 0,
         descendant_count: 0,
+        people_moved: 0,
+        median_moved: None,
     };
     insert_row(tx, tally).await?;
     if there {

@@ -37,7 +37,7 @@ macro_rules! post_columns {
     () => {
         "p.id, p.topic_id, p.parent_id, p.depth, p.author_id, a.username, a.role, p.body, p.body_html,
          p.citation_status, p.criterion, p.status, p.revision, p.created_at, p.edited_at,
-         t.quality_up, t.quality_down, t.agree, t.disagree, t.reply_count, t.descendant_count,
+         t.quality_up, t.quality_down, t.agree, t.disagree, t.reply_count, t.descendant_count, t.people_moved, t.median_moved,
          (SELECT jsonb_agg(r.document ORDER BY r.position) FROM relation_document r WHERE r.post_id = p.id) AS relations,
          (SELECT jsonb_agg(c.document ORDER BY c.position) FROM citation_document c WHERE c.post_id = p.id) AS citations,
          (SELECT jsonb_agg(jsonb_build_object('scenario_id', s.scenario_id, 'direction', s.direction)
@@ -176,6 +176,8 @@ pub(super) struct PostRow {
     pub disagree: i32,
     pub reply_count: i32,
     pub descendant_count: i32,
+    pub people_moved: i32,
+    pub median_moved: Option<f64>,
     pub relations: Option<serde_json::Value>,
     pub citations: Option<serde_json::Value>,
     pub stance_effects: Option<serde_json::Value>,

@@ -30,7 +30,7 @@ const KINDS: [&[&str]; 11] = [
 ];
 
 /// Features, from left to right.
-const FEATURES: [&str; 18] = [
+const FEATURES: [&str; 19] = [
     "events",
     "audit",
     "ranking",
@@ -47,6 +47,7 @@ const FEATURES: [&str; 18] = [
     "posts",
     "votes",
     "credences",
+    "mind_changes",
     "own_data",
     "exchange",
 ];

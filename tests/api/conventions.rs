@@ -411,10 +411,22 @@ pub async fn everything_readable() -> (TestApp, Client, Vec<String>) {
     )
     .await;
     let alice = app.member("alice").await;
-    let topic = alice.opens_topic("Had the Armada landed in Kent").await;
+    let mut question = open_topic("Had the Armada landed in Kent");
+    question["crowd_shown_to_guests"] = json!(true);
+    let made = alice.post("/topics", question).await.is(201);
+    let (topic, scenario) = (made.text("/slug"), made.text("/scenarios/0/id"));
     let post = alice.posts_in(&topic, "It would have.").await;
     alice.replies_to(&topic, &post, "Or not.").await;
     alice.states_credences(&topic, &[6000, 3000, 1000]).await;
+    alice.predicts(&topic, &[5000, 4000, 1000]).await;
+    let zoe = app.member("zoe").await;
+    for vector in [[6000, 3000, 1000], [5000, 4000, 1000]] {
+        zoe.states_credences(&topic, &vector).await;
+    }
+    let moved = json!({ "explanation": "I had not thought of the tides, and without them nobody lands." });
+    zoe.post(&format!("/posts/{post}/mind-changes"), moved).await.is(201);
+    let never = json!({ "inevitable_from": null });
+    alice.put(&format!("/topics/{topic}/inevitability/mine"), never).await.is(200);
     let role = json!({ "permissions": ["report.read"], "scope": { "kind": "site" }, "reason": "Asked for." });
     let granted = app.administrator("carol").await.post("/accounts/alice/role-grants", role).await;
     let grant = granted.is(201).text("/id");
@@ -434,6 +446,7 @@ pub async fn everything_readable() -> (TestApp, Client, Vec<String>) {
                 _ => &topic,
             };
             let path = path.replace("{username}", "alice").replace("{topic}", &topic).replace("{id}", id);
+            let path = path.replace("{scenario}", &scenario);
             assert!(!path.contains('{'), "{path}: name what is to be read here");
             format!("/{path}")
         })

@@ -65,8 +65,24 @@ async fn i5_whoever_thinks_again_adds_a_vector_and_the_last_one_counts() {
         {
           "created_at": "2026-01-15T12:00:00Z",
           "number": 1,
+          "present": [
+            {
+              "bp": 6000,
+              "scenario_id": "00000000-0000-7000-8000-000000000005"
+            },
+            {
+              "bp": 3000,
+              "scenario_id": "00000000-0000-7000-8000-000000000006"
+            },
+            {
+              "bp": 1000,
+              "scenario_id": "00000000-0000-7000-8000-000000000007"
+            }
+          ],
+          "saw_crowd": false,
           "scenario_set_version": 1,
           "stale": false,
+          "sub_vector": [],
           "topic_id": "00000000-0000-7000-8000-000000000003",
           "vector": [
             {
@@ -234,7 +250,7 @@ async fn i4_i5_the_database_takes_no_vector_that_is_no_whole_and_changes_none() 
         let parts: Vec<_> = parts.iter().map(|(id, bp)| format!("('{id}'::uuid, {bp})")).collect();
         format!(
             "BEGIN;
-             INSERT INTO credence SELECT gen_random_uuid(), topic_id, account_id, 2, {version}, now() FROM credence;
+             INSERT INTO credence SELECT gen_random_uuid(), topic_id, account_id, 2, {version}, now(), false FROM credence;
              INSERT INTO credence_part SELECT c.id, c.topic_id, p.scenario_id, p.bp
              FROM credence c CROSS JOIN (VALUES {}) p (scenario_id, bp) WHERE c.number = 2;
              COMMIT;",

@@ -79,16 +79,44 @@ fn tried_on(operation: &str) -> &'static [On] {
         | "revoke_role_grant" | "end_session" | "revoke_token" | "remove_passkey" | "unlink_identity" => {
             &[On::Alices]
         }
-        "read_topic" | "revise_topic" | "read_thread" | "create_post" | "state_credences"
-        | "read_own_credences" | "list_own_credences" => &[On::Open, On::Draft],
-        "read_post" | "list_replies" | "list_revisions" | "revise_post" | "delete_post" | "cast_vote"
-        | "retract_vote" => &[On::Open, On::Tombstone],
+        "read_topic"
+        | "revise_topic"
+        | "read_thread"
+        | "create_post"
+        | "state_credences"
+        | "read_own_credences"
+        | "list_own_credences"
+        | "read_crowd"
+        | "predict"
+        | "read_own_meta_prediction"
+        | "state_step_credences"
+        | "read_own_step_credences"
+        | "state_inevitability"
+        | "read_own_inevitability"
+        | "retract_inevitability"
+        | "state_checkpoint_credences"
+        | "read_own_checkpoint_credences"
+        | "read_own_coherence"
+        | "list_topic_mind_changes" => &[On::Open, On::Draft],
+        "read_post"
+        | "list_replies"
+        | "list_revisions"
+        | "revise_post"
+        | "delete_post"
+        | "cast_vote"
+        | "retract_vote"
+        | "credit_post"
+        | "retract_mind_change"
+        | "list_post_mind_changes" => &[On::Open, On::Tombstone],
         other => panic!("the operation {other} is not in the matrix: say what it is tried on"),
     }
 }
 
 /// As POST /authorization-requests gives them, and of nobody.
 const AUTHORIZATION_REQUEST: &str = "otw_ar_AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
+
+/// Why a post moved somebody.
+const EXPLANATION: &str = "I had not thought of the tides, and without them nobody lands.";
 
 /// A body that is right, where the operation takes one.
 fn body(operation: &str, number: usize, who: &Role) -> Option<Value> {
@@ -137,9 +165,14 @@ fn body(operation: &str, number: usize, who: &Role) -> Option<Value> {
         }
         "revise_topic" => json!({ "horizon_reason": "Her death." }),
         "create_post" | "revise_post" => json!({ "body": "So." }),
+        // Whoever may gets as far as being told that they did not move.
+        "credit_post" => json!({ "explanation": EXPLANATION }),
         "cast_vote" => json!({ "quality": 1 }),
         // Whoever may gets as far as being told that others are asked about.
-        "state_credences" => json!({ "scenario_set_version": 2, "vector": [] }),
+        "state_credences" | "predict" => json!({ "scenario_set_version": 2, "vector": [] }),
+        "state_step_credences" => json!({ "steps": [] }),
+        "state_inevitability" => json!({ "inevitable_from": null }),
+        "state_checkpoint_credences" => json!({ "checkpoints": [] }),
         _ => return None,
     })
 }
@@ -164,7 +197,7 @@ impl World {
         topic["tags"] = json!(["armada"]);
         let is_post = operation.contains("post") && operation != "create_post"
             || operation.contains("vote")
-            || ["list_replies", "list_revisions"].contains(&operation);
+            || ["list_replies", "list_revisions", "retract_mind_change"].contains(&operation);
         match on {
             On::Itself => String::new(),
             On::Open | On::Draft | On::Tombstone => {
@@ -173,7 +206,10 @@ impl World {
                 }
                 // Some attempts end all sessions.
                 let alice = self.app.sign_in("alice").await;
-                alice.post("/topics", topic).await.is(201);
+                let made = alice.post("/topics", topic).await.is(201);
+                if operation.contains("step_credences") {
+                    return made.text("/scenarios/0/id");
+                }
                 if !is_post {
                     return slug;
                 }
@@ -524,6 +560,38 @@ async fn a1_every_operation_by_everybody_on_everything() {
           403 not_your_post: member tag_moderator moderator administrator
           403 scope_missing: owner_token_read
           409 post_deleted: owner_token_all owner
+        list_post_mind_changes on Open
+          200: everybody
+        list_post_mind_changes on Tombstone
+          200: everybody
+        credit_post on Open
+          401 unauthenticated: anonymous
+          403 email_not_verified: unverified
+          403 not_allowed: suspended
+          403 own_argument: owner_token_all owner
+          403 scope_missing: owner_token_read
+          409 credences_unmoved: member tag_moderator moderator administrator
+        credit_post on Tombstone
+          401 unauthenticated: anonymous
+          403 email_not_verified: unverified
+          403 not_allowed: suspended
+          403 own_argument: owner_token_all owner
+          403 scope_missing: owner_token_read
+          409 post_deleted: member tag_moderator moderator administrator
+        retract_mind_change on Open
+          401 unauthenticated: anonymous
+          403 email_not_verified: unverified
+          403 not_allowed: suspended
+          403 own_argument: owner_token_all owner
+          403 scope_missing: owner_token_read
+          404 not_found: member tag_moderator moderator administrator
+        retract_mind_change on Tombstone
+          401 unauthenticated: anonymous
+          403 email_not_verified: unverified
+          403 not_allowed: suspended
+          403 own_argument: owner_token_all owner
+          403 scope_missing: owner_token_read
+          409 post_deleted: member tag_moderator moderator administrator
         list_replies on Open
           200: everybody
         list_replies on Tombstone
@@ -570,6 +638,24 @@ async fn a1_every_operation_by_everybody_on_everything() {
           200: owner_token_read owner_token_all owner administrator
           401 unauthenticated: anonymous
           404 not_found: member unverified suspended tag_moderator moderator
+        read_own_step_credences on Open
+          200: owner_token_read owner_token_all member unverified suspended owner tag_moderator moderator administrator
+          401 unauthenticated: anonymous
+        read_own_step_credences on Draft
+          200: owner_token_read owner_token_all owner tag_moderator moderator administrator
+          401 unauthenticated: anonymous
+          404 not_found: member unverified suspended
+        state_step_credences on Open
+          200: owner_token_all member owner tag_moderator moderator administrator
+          401 unauthenticated: anonymous
+          403 email_not_verified: unverified
+          403 not_allowed: suspended
+          403 scope_missing: owner_token_read
+        state_step_credences on Draft
+          401 unauthenticated: anonymous
+          403 scope_missing: owner_token_read
+          404 not_found: member unverified suspended
+          409 topic_not_open: owner_token_all owner tag_moderator moderator administrator
         end_all_sessions
           204: member unverified suspended owner tag_moderator moderator administrator
           401 unauthenticated: anonymous
@@ -628,6 +714,36 @@ async fn a1_every_operation_by_everybody_on_everything() {
           401 unauthenticated: anonymous
           403 scope_missing: owner_token_read
           404 not_found: member unverified suspended
+        read_own_checkpoint_credences on Open
+          200: owner_token_read owner_token_all member unverified suspended owner tag_moderator moderator administrator
+          401 unauthenticated: anonymous
+        read_own_checkpoint_credences on Draft
+          200: owner_token_read owner_token_all owner tag_moderator moderator administrator
+          401 unauthenticated: anonymous
+          404 not_found: member unverified suspended
+        state_checkpoint_credences on Open
+          200: owner_token_all member owner tag_moderator moderator administrator
+          401 unauthenticated: anonymous
+          403 email_not_verified: unverified
+          403 not_allowed: suspended
+          403 scope_missing: owner_token_read
+        state_checkpoint_credences on Draft
+          401 unauthenticated: anonymous
+          403 scope_missing: owner_token_read
+          404 not_found: member unverified suspended
+          409 topic_not_open: owner_token_all owner tag_moderator moderator administrator
+        read_own_coherence on Open
+          200: owner_token_read owner_token_all member unverified suspended owner tag_moderator moderator administrator
+          401 unauthenticated: anonymous
+        read_own_coherence on Draft
+          200: owner_token_read owner_token_all owner tag_moderator moderator administrator
+          401 unauthenticated: anonymous
+          404 not_found: member unverified suspended
+        read_crowd on Open
+          403 crowd_withheld: everybody
+        read_crowd on Draft
+          403 crowd_withheld: owner_token_read owner_token_all owner tag_moderator moderator administrator
+          404 not_found: anonymous member unverified suspended
         read_own_credences on Open
           401 unauthenticated: anonymous
           404 not_found: owner_token_read owner_token_all member unverified suspended owner tag_moderator moderator administrator
@@ -652,6 +768,56 @@ async fn a1_every_operation_by_everybody_on_everything() {
           200: owner_token_read owner_token_all owner tag_moderator moderator administrator
           401 unauthenticated: anonymous
           404 not_found: member unverified suspended
+        retract_inevitability on Open
+          204: owner_token_all member owner tag_moderator moderator administrator
+          401 unauthenticated: anonymous
+          403 email_not_verified: unverified
+          403 not_allowed: suspended
+          403 scope_missing: owner_token_read
+        retract_inevitability on Draft
+          401 unauthenticated: anonymous
+          403 scope_missing: owner_token_read
+          404 not_found: member unverified suspended
+          409 topic_not_open: owner_token_all owner tag_moderator moderator administrator
+        read_own_inevitability on Open
+          401 unauthenticated: anonymous
+          404 not_found: owner_token_read owner_token_all member unverified suspended owner tag_moderator moderator administrator
+        read_own_inevitability on Draft
+          401 unauthenticated: anonymous
+          404 not_found: owner_token_read owner_token_all member unverified suspended owner tag_moderator moderator administrator
+        state_inevitability on Open
+          200: owner_token_all member owner tag_moderator moderator administrator
+          401 unauthenticated: anonymous
+          403 email_not_verified: unverified
+          403 not_allowed: suspended
+          403 scope_missing: owner_token_read
+        state_inevitability on Draft
+          401 unauthenticated: anonymous
+          403 scope_missing: owner_token_read
+          404 not_found: member unverified suspended
+          409 topic_not_open: owner_token_all owner tag_moderator moderator administrator
+        read_own_meta_prediction on Open
+          401 unauthenticated: anonymous
+          404 not_found: owner_token_read owner_token_all member unverified suspended owner tag_moderator moderator administrator
+        read_own_meta_prediction on Draft
+          401 unauthenticated: anonymous
+          404 not_found: owner_token_read owner_token_all member unverified suspended owner tag_moderator moderator administrator
+        predict on Open
+          401 unauthenticated: anonymous
+          403 email_not_verified: unverified
+          403 not_allowed: suspended
+          403 scope_missing: owner_token_read
+          409 scenarios_changed: owner_token_all member owner tag_moderator moderator administrator
+        predict on Draft
+          401 unauthenticated: anonymous
+          403 scope_missing: owner_token_read
+          404 not_found: member unverified suspended
+          409 topic_not_open: owner_token_all owner tag_moderator moderator administrator
+        list_topic_mind_changes on Open
+          200: everybody
+        list_topic_mind_changes on Draft
+          200: owner_token_read owner_token_all owner tag_moderator moderator administrator
+          404 not_found: anonymous member unverified suspended
         create_post on Open
           201: owner_token_all member owner tag_moderator moderator administrator
           401 unauthenticated: anonymous

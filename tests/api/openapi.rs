@@ -6,6 +6,7 @@ use axum::http::Method;
 use serde_json::{Value, json};
 
 use crate::support::TestApp;
+use crate::support::builders::open_topic;
 
 /// What stands for an identifier, a name or a slug in a path.
 const ID: &str = "0198c5f0-0000-7000-8000-00000000dead";
@@ -301,7 +302,8 @@ fn sample_with(document: &Value, schema: &Value, way: &[String], text: &str) -> 
 async fn no_text_field_takes_what_is_no_text() {
     let app = TestApp::new().await;
     let alice = app.administrator("alice").await;
-    let topic = alice.opens_topic("Had the Armada landed in Kent").await;
+    let made = alice.post("/topics", open_topic("Had the Armada landed in Kent")).await.is(201);
+    let (topic, scenario) = (made.text("/slug"), made.text("/scenarios/0/id"));
     let post = alice.posts_in(&topic, "A post.").await;
     let document = document();
     let digest = async || {
@@ -319,7 +321,7 @@ async fn no_text_field_takes_what_is_no_text() {
         let Some(schema) = operation.pointer("/requestBody/content/application~1json/schema") else {
             continue;
         };
-        let place = path.replace("{topic}", &topic).replace("{id}", &post);
+        let place = path.replace("{topic}", &topic).replace("{id}", &post).replace("{scenario}", &scenario);
         let mut ways = Vec::new();
         texts(&document, schema, &[], &mut ways);
         for way in ways {

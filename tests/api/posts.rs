@@ -103,6 +103,10 @@ async fn a_post_and_a_reply_are_answered_whole() {
             "quality": 0
           },
           "parent_id": null,
+          "persuasion": {
+            "median_shift": null,
+            "people": 0
+          },
           "relations": [],
           "reply_count": 0,
           "revision": 1,
@@ -143,6 +147,10 @@ async fn a_post_and_a_reply_are_answered_whole() {
             "quality": 0
           },
           "parent_id": "00000000-0000-7000-8000-00000000000c",
+          "persuasion": {
+            "median_shift": null,
+            "people": 0
+          },
           "relations": [
             {
               "id": "00000000-0000-7000-8000-00000000000e",
@@ -1041,6 +1049,10 @@ async fn a_deleted_post_is_a_tombstone_and_its_replies_stay() {
             "quality": 0
           },
           "parent_id": null,
+          "persuasion": {
+            "median_shift": null,
+            "people": 0
+          },
           "relations": [],
           "reply_count": 1,
           "revision": 2,

@@ -30,6 +30,15 @@ fn body(method: &Method, path: &str) -> Option<Value> {
         ("POST", "/topics/{topic}/posts") => json!({ "body": "Nobody will read this." }),
         ("PATCH", "/posts/{id}") => json!({ "body": "Nor this." }),
         ("PUT", "/posts/{id}/vote") => json!({ "quality": 1 }),
+        ("POST", "/posts/{id}/mind-changes") => {
+            json!({ "explanation": "I had not thought of the tides, and without them nobody lands." })
+        }
+        ("PUT", "/topics/{topic}/meta-prediction/mine") => {
+            json!({ "scenario_set_version": 1, "vector": [] })
+        }
+        ("PUT", "/scenarios/{scenario}/step-credences/mine") => json!({ "steps": [] }),
+        ("PUT", "/topics/{topic}/inevitability/mine") => json!({ "inevitable_from": null }),
+        ("PUT", "/topics/{topic}/checkpoint-credences/mine") => json!({ "checkpoints": [] }),
         ("PUT", "/topics/{topic}/credences/mine") => json!({ "scenario_set_version": 1, "vector": [] }),
         ("PUT", "/me/username") => json!({ "username": "alicia" }),
         ("POST", "/accounts/{username}/role-grants") => {
@@ -129,8 +138,11 @@ async fn without_its_database_the_server_says_so_and_recovers_by_itself() {
                 body = Some(json!({ "refresh_token": session.text("/refresh_token") }));
             }
             // Sessions, grants and posts have an `id`; any will do, since nothing is found without a database.
-            let place =
-                path.replace("{topic}", FIRST_DEBATE).replace("{username}", "alice").replace("{id}", &post);
+            let place = path
+                .replace("{topic}", FIRST_DEBATE)
+                .replace("{username}", "alice")
+                .replace("{id}", &post)
+                .replace("{scenario}", &post);
             assert!(!place.contains('{'), "{path} is not known to this test");
             let anonymous_may = operation["security"]
                 .as_array()

@@ -59,17 +59,21 @@ CREATE TABLE favourite_tally (
 CREATE TABLE crowd (
     topic_id uuid NOT NULL CONSTRAINT crowd_topic_fkey REFERENCES topic (id) ON DELETE CASCADE,
     comparable_since integer NOT NULL,
+    -- Who stated a vector that is counted here, and how many of them have stated one since that is counted elsewhere.
+    people integer NOT NULL,
+    moved_on integer NOT NULL,
     -- Counts the changes of the lines; the summary is of the state after so many of them.
     changes bigint NOT NULL,
     summarised_changes bigint NOT NULL,
     summary jsonb,
     summarised_at timestamptz,
     CONSTRAINT crowd_pkey PRIMARY KEY (topic_id, comparable_since),
+    CONSTRAINT crowd_people_range CHECK (moved_on BETWEEN 0 AND people),
     CONSTRAINT crowd_summarised_changes_known CHECK (summarised_changes BETWEEN 0 AND changes),
     CONSTRAINT crowd_summary_is_dated CHECK (num_nulls(summary, summarised_at) <> 1)
 ) WITH (fillfactor = 50);
 
-CREATE INDEX crowd_unsummarised_idx ON crowd (topic_id) WHERE summarised_changes < changes;
+CREATE INDEX crowd_unsummarised_idx ON crowd (people) WHERE summarised_changes < changes;
 
 -- The vectors stated so far are counted.
 INSERT INTO credence_tally (topic_id, comparable_since, scenario_id, bp, people)
@@ -92,5 +96,8 @@ FROM (SELECT c.topic_id, t.comparable_since, min(p.scenario_id::text) AS favouri
       HAVING count(*) = 1) held
 GROUP BY topic_id, comparable_since, favourite;
 
-INSERT INTO crowd (topic_id, comparable_since, changes, summarised_changes)
-SELECT DISTINCT topic_id, comparable_since, 1, 0 FROM credence_tally;
+INSERT INTO crowd (topic_id, comparable_since, people, moved_on, changes, summarised_changes)
+SELECT topic_id, comparable_since, max(people), 0, 1, 0
+FROM (SELECT topic_id, comparable_since, sum(people)::integer AS people
+      FROM credence_tally GROUP BY topic_id, comparable_since, scenario_id) counted
+GROUP BY topic_id, comparable_since;

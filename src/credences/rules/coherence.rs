@@ -1,5 +1,15 @@
 //! Whether somebody's numbers agree with one another. What follows is told them alone, and stops nothing.
 
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use super::pool::rounded;
+use crate::basis_points::BasisPoints;
+use crate::ids::{RelationId, ScenarioId};
+use crate::scenarios::rules::OutcomeVsActual;
+
 /// From so much on, in logits, a direct credence and the product of its chain are said to differ.
 pub const GAP: f64 = 1.0;
 
@@ -43,10 +53,291 @@ fn logit(probability: f64) -> f64 {
     (probability / (1.0 - probability)).ln()
 }
 
-/// Whether the parts of a scenario fit into it: each at most as likely as the whole, and all together too.
-pub fn parts_fit(whole: i32, parts: impl IntoIterator<Item = i32>) -> bool {
-    // No part is negative, so the sum says it of each.
-    parts.into_iter().sum::<i32>() <= whole
+/// How far numbers that should agree may be apart before a word is said, in basis points: people round.
+pub const TOLERANCE: i32 = 100;
+
+/// What somebody believes as of a checkpoint.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct CheckpointCredence {
+    /// Which, from 1; 0 is the horizon.
+    #[schema(minimum = 0, maximum = 6)]
+    pub position: i16,
+    /// How likely the outcome in question has occurred by then, given the antecedent.
+    #[serde(default)]
+    pub occurred_by: Option<BasisPoints>,
+    /// How likely history as it stood then was to end as it did.
+    #[serde(default)]
+    pub actual: Option<BasisPoints>,
+    /// How likely it was to end in any other way.
+    #[serde(default)]
+    pub alternatives: Option<BasisPoints>,
+}
+
+/// A scenario with what somebody says of it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Said {
+    /// Which.
+    pub scenario_id: ScenarioId,
+    /// What it is a part of.
+    pub parent: Option<ScenarioId>,
+    /// The outcome in it.
+    pub outcome: OutcomeVsActual,
+    /// How likely they take it to be.
+    pub credence: Option<BasisPoints>,
+    /// The steps of its chain, each given those before it.
+    pub steps: Vec<Option<BasisPoints>>,
+}
+
+/// Evidence that somebody takes to be a smoking gun.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SmokingGun {
+    /// The link.
+    pub relation_id: RelationId,
+    /// How likely they say it is if what it bears on does not hold.
+    pub p_if_false: BasisPoints,
+}
+
+/// Everything that somebody says of a topic.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Own {
+    /// Whether the outcome really occurred.
+    pub outcome_occurred: bool,
+    /// Of scenarios that are in force.
+    pub scenarios: Vec<Said>,
+    /// Of checkpoints, in the order of their dates; the horizon last.
+    pub checkpoints: Vec<CheckpointCredence>,
+    /// Of evidence.
+    pub smoking_guns: Vec<SmokingGun>,
+}
+
+/// Numbers that do not agree. Credences are in basis points, what is computed from them from 0 to 1.
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
+#[serde(tag = "check", rename_all = "snake_case")]
+pub enum Warning {
+    /// The parts of a scenario are likelier than the whole.
+    PartsExceedWhole {
+        /// The whole.
+        scenario_id: ScenarioId,
+        /// What it was given.
+        whole: BasisPoints,
+        /// What its parts were given together.
+        parts: i32,
+    },
+    /// The steps of a chain imply something else than was said of where it leads.
+    ChainGap(ChainWarning),
+    /// More was said of a scenario than the least likely step allows. Where that step is not necessary there may be
+    /// another road.
+    BeyondWeakestStep(ChainWarning),
+    /// The outcome is said to be likelier by an earlier date than by a later one.
+    NotMonotone {
+        /// The earlier checkpoint.
+        earlier: i16,
+        /// What was said of it.
+        by_earlier: BasisPoints,
+        /// The later one; 0 is the horizon.
+        later: i16,
+        /// What was said of it.
+        by_later: BasisPoints,
+    },
+    /// What is said of the outcome by the horizon does not fit the scenarios in which it occurs, and in which not.
+    Necessity {
+        /// That the outcome occurs by the horizon.
+        occurred_by: BasisPoints,
+        /// The scenarios in which it does, together.
+        least: i32,
+        /// All but those in which it does not.
+        most: i32,
+    },
+    /// As of a checkpoint, that history would end as it did and that it would not do not make a whole.
+    TwoFrames {
+        /// Which.
+        position: i16,
+        /// That it would.
+        actual: BasisPoints,
+        /// That it would not.
+        alternatives: BasisPoints,
+    },
+    /// Evidence is called a smoking gun though it would be found often enough in any case.
+    NoSmokingGun {
+        /// The link.
+        relation_id: RelationId,
+        /// How likely it is said to be found if what it bears on does not hold.
+        p_if_false: BasisPoints,
+    },
+}
+
+/// A chain beside the credence in where it leads.
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
+pub struct ChainWarning {
+    /// Where it leads.
+    pub scenario_id: ScenarioId,
+    /// What was said of it, 0 to 1.
+    pub direct: f64,
+    /// The product of the steps.
+    pub implied: f64,
+    /// How far the two are apart, in logits; null where one is certain and the other is not.
+    pub gap: Option<f64>,
+    /// The number of the least likely step.
+    pub weakest_step: usize,
+    /// What that step was given.
+    pub weakest_credence: f64,
+}
+
+impl Warning {
+    /// The same for people.
+    pub fn detail(&self) -> String {
+        let percent = |share: f64| format!("{:.0}%", share * 100.0);
+        let of = |bp: &BasisPoints| percent(bp.probability());
+        let sum = |bp: &i32| percent(f64::from(*bp) / 10_000.0);
+        match self {
+            Self::PartsExceedWhole { whole, parts, .. } => {
+                format!(
+                    "The parts of this scenario add up to {}, and you gave the whole {}.",
+                    sum(parts),
+                    of(whole)
+                )
+            }
+            Self::ChainGap(chain) => format!(
+                "Your steps imply {}, you said {}; the weakest is step {} with {}.",
+                percent(chain.implied),
+                percent(chain.direct),
+                chain.weakest_step,
+                percent(chain.weakest_credence),
+            ),
+            Self::BeyondWeakestStep(chain) => format!(
+                "You said {}, and step {} alone has {}: is there a road around it?",
+                percent(chain.direct),
+                chain.weakest_step,
+                percent(chain.weakest_credence),
+            ),
+            Self::NotMonotone { by_earlier, by_later, .. } => format!(
+                "What has occurred by the earlier date has by the later one too, and you said {} and {}.",
+                of(by_earlier),
+                of(by_later),
+            ),
+            Self::Necessity { occurred_by, least, most } => format!(
+                "You said {} for the outcome by the horizon; by your scenarios it is from {} to {}.",
+                of(occurred_by),
+                sum(least),
+                sum(most),
+            ),
+            Self::TwoFrames { actual, alternatives, .. } => format!(
+                "It would end as it did: {}. It would not: {}. One of the two must hold, so they make 100%.",
+                of(actual),
+                of(alternatives),
+            ),
+            Self::NoSmokingGun { p_if_false, .. } => format!(
+                "A smoking gun is hardly ever found unless what it shows holds, and you said {}.",
+                of(p_if_false),
+            ),
+        }
+    }
+}
+
+/// The chains whose steps somebody gave figures for, all of them, beside what they said of where these lead.
+pub fn chains(own: &Own) -> Vec<ChainWarning> {
+    let beside = |said: &Said| {
+        let steps: Vec<f64> =
+            said.steps.iter().map(|step| step.map(BasisPoints::probability)).collect::<Option<_>>()?;
+        let direct = said.credence?.probability();
+        let chain = chain(&steps, direct)?;
+        Some(ChainWarning {
+            scenario_id: said.scenario_id,
+            direct,
+            implied: rounded(chain.implied),
+            gap: chain.gap.is_finite().then(|| rounded(chain.gap)),
+            weakest_step: chain.weakest,
+            weakest_credence: chain.weakest_credence,
+        })
+    };
+    own.scenarios.iter().filter_map(beside).collect()
+}
+
+/// Everything that does not agree.
+pub fn warnings(own: &Own) -> Vec<Warning> {
+    let mut found = parts(own);
+    for chain in chains(own) {
+        if chain.gap.is_none_or(|gap| gap > GAP) {
+            found.push(Warning::ChainGap(chain.clone()));
+        }
+        if chain.direct > chain.weakest_credence + f64::from(TOLERANCE) / 10_000.0 {
+            found.push(Warning::BeyondWeakestStep(chain));
+        }
+    }
+    found.extend(in_time(own));
+    found.extend(necessity(own));
+    for said in &own.checkpoints {
+        if let (Some(actual), Some(alternatives)) = (said.actual, said.alternatives)
+            && (i32::from(actual) + i32::from(alternatives) - i32::from(BasisPoints::ALL)).abs() > TOLERANCE
+        {
+            found.push(Warning::TwoFrames { position: said.position, actual, alternatives });
+        }
+    }
+    for SmokingGun { relation_id, p_if_false } in &own.smoking_guns {
+        if i32::from(*p_if_false) > 500 {
+            found.push(Warning::NoSmokingGun { relation_id: *relation_id, p_if_false: *p_if_false });
+        }
+    }
+    found
+}
+
+/// Each part is at most as likely as the whole, and so are all together; no part is negative, so the sum says it of each.
+fn parts(own: &Own) -> Vec<Warning> {
+    let mut sums: BTreeMap<ScenarioId, i32> = BTreeMap::new();
+    for said in &own.scenarios {
+        if let (Some(parent), Some(credence)) = (said.parent, said.credence) {
+            *sums.entry(parent).or_default() += i32::from(credence);
+        }
+    }
+    let exceeds = |said: &Said| {
+        let (whole, parts) = (said.credence?, *sums.get(&said.scenario_id)?);
+        (parts > i32::from(whole)).then_some(Warning::PartsExceedWhole {
+            scenario_id: said.scenario_id,
+            whole,
+            parts,
+        })
+    };
+    own.scenarios.iter().filter_map(exceeds).collect()
+}
+
+/// What has occurred by a date has occurred by every later one.
+fn in_time(own: &Own) -> Vec<Warning> {
+    let said: Vec<_> =
+        own.checkpoints.iter().filter_map(|said| Some((said.position, said.occurred_by?))).collect();
+    let backwards = |pair: &[(i16, BasisPoints)]| match pair {
+        [(earlier, by_earlier), (later, by_later)] if by_earlier > by_later => Some(Warning::NotMonotone {
+            earlier: *earlier,
+            by_earlier: *by_earlier,
+            later: *later,
+            by_later: *by_later,
+        }),
+        _ => None,
+    };
+    said.windows(2).filter_map(backwards).collect()
+}
+
+/// Either the outcome occurs by the horizon or it does not: what is said of it directly lies between the scenarios that
+/// say that it does, and all but those that say that it does not.
+fn necessity(own: &Own) -> Option<Warning> {
+    use OutcomeVsActual::{Absent, Different, Earlier, Later, Present, Same, Unspecified};
+    let occurred_by = own.checkpoints.iter().find(|said| said.position == 0)?.occurred_by?;
+    let top: Vec<_> = own.scenarios.iter().filter(|said| said.parent.is_none()).collect();
+    let (mut least, mut none) = (0, 0);
+    for said in &top {
+        let credence = i32::from(said.credence?);
+        match said.outcome {
+            Later | Earlier | Present => least += credence,
+            Same if own.outcome_occurred => least += credence,
+            // Where it really stayed away, `same` says that it does.
+            Same | Absent => none += credence,
+            Different | Unspecified => {}
+        }
+    }
+    let most = i32::from(BasisPoints::ALL) - none;
+    let said = i32::from(occurred_by);
+    let fits = (least - TOLERANCE..=most + TOLERANCE).contains(&said);
+    (!top.is_empty() && !fits).then_some(Warning::Necessity { occurred_by, least, most })
 }
 
 #[cfg(test)]
@@ -72,9 +363,116 @@ mod tests {
         }
     }
 
+    fn bp(value: i64) -> BasisPoints {
+        value.try_into().unwrap()
+    }
+
+    fn id(number: u128) -> ScenarioId {
+        ScenarioId(uuid::Uuid::from_u128(number))
+    }
+
+    fn said(number: u128, outcome: OutcomeVsActual, credence: i64) -> Said {
+        Said {
+            scenario_id: id(number),
+            parent: None,
+            outcome,
+            credence: Some(bp(credence)),
+            steps: Vec::new(),
+        }
+    }
+
+    fn at(position: i16, occurred_by: i64) -> CheckpointCredence {
+        CheckpointCredence { position, occurred_by: Some(bp(occurred_by)), actual: None, alternatives: None }
+    }
+
     #[test]
     fn parts_are_at_most_the_whole() {
-        assert!(parts_fit(3000, [1000, 2000]) && parts_fit(0, []));
-        assert!(!parts_fit(3000, [1000, 2001]));
+        let part =
+            |number, credence| Said { parent: Some(id(1)), ..said(number, OutcomeVsActual::Later, credence) };
+        let whole = said(1, OutcomeVsActual::Later, 3000);
+        let fits = Own { scenarios: vec![whole.clone(), part(2, 1000), part(3, 2000)], ..Own::default() };
+        assert_eq!(warnings(&fits), []);
+        let exceeds = Own { scenarios: vec![whole, part(2, 1000), part(3, 2001)], ..Own::default() };
+        let warning = Warning::PartsExceedWhole { scenario_id: id(1), whole: bp(3000), parts: 3001 };
+        assert_eq!(warnings(&exceeds), [warning]);
+    }
+
+    #[test]
+    fn a_chain_is_compared_when_every_step_has_a_figure() {
+        let mut scenario = said(1, OutcomeVsActual::Later, 5500);
+        scenario.steps = [8000, 7000, 6000, 9000].map(|step| Some(bp(step))).to_vec();
+        let own = Own { scenarios: vec![scenario.clone()], ..Own::default() };
+        let found = warnings(&own);
+        let [Warning::ChainGap(chain)] = found.as_slice() else { panic!("{found:?}") };
+        assert_eq!(
+            (chain.weakest_step, Warning::ChainGap(chain.clone()).detail().as_str()),
+            (3, "Your steps imply 30%, you said 55%; the weakest is step 3 with 60%.")
+        );
+        close(&[chain.implied, chain.gap.unwrap()], &[0.3024, 1.036_564]);
+        scenario.credence = Some(bp(6500));
+        let beyond = warnings(&Own { scenarios: vec![scenario.clone()], ..Own::default() });
+        assert!(
+            matches!(beyond.as_slice(), [Warning::ChainGap(_), Warning::BeyondWeakestStep(_)]),
+            "{beyond:?}"
+        );
+        scenario.steps[1] = None;
+        assert_eq!(warnings(&Own { scenarios: vec![scenario], ..Own::default() }), []);
+    }
+
+    #[test]
+    fn what_has_occurred_has_occurred_later_too() {
+        let own =
+            |checkpoints: &[CheckpointCredence]| Own { checkpoints: checkpoints.to_vec(), ..Own::default() };
+        assert_eq!(warnings(&own(&[at(1, 1000), at(2, 1000), at(0, 4000)])), []);
+        let found = warnings(&own(&[at(1, 5000), at(2, 6000), at(0, 4000)]));
+        let warning = Warning::NotMonotone { earlier: 2, by_earlier: bp(6000), later: 0, by_later: bp(4000) };
+        assert_eq!(found, [warning]);
+    }
+
+    #[test]
+    fn the_outcome_occurs_or_it_does_not() {
+        use OutcomeVsActual::{Absent, Different, Later, Present, Same, Unspecified};
+        let own = |outcomes: [OutcomeVsActual; 4], by| Own {
+            outcome_occurred: outcomes[0] == Later,
+            scenarios: (1..)
+                .zip(outcomes)
+                .zip([4000, 3000, 2000, 1000])
+                .map(|((n, o), bp)| said(n, o, bp))
+                .collect(),
+            checkpoints: vec![at(0, by)],
+            ..Own::default()
+        };
+        let occurred = [Later, Absent, Different, Unspecified];
+        for by in [4000, 7000, 3900, 7100] {
+            assert_eq!(warnings(&own(occurred, by)), [], "{by}");
+        }
+        for by in [3899, 7101] {
+            let warning = Warning::Necessity { occurred_by: bp(by), least: 4000, most: 7000 };
+            assert_eq!(warnings(&own(occurred, by)), [warning]);
+        }
+        // It never did: `same` says that it stays away.
+        let warning = Warning::Necessity { occurred_by: bp(9000), least: 4000, most: 7000 };
+        assert_eq!(warnings(&own([Present, Same, Different, Unspecified], 9000)), [warning]);
+    }
+
+    #[test]
+    fn two_frames_make_a_whole_and_smoking_guns_are_rare() {
+        let frames = |actual, alternatives| CheckpointCredence {
+            position: 2,
+            occurred_by: None,
+            actual: Some(bp(actual)),
+            alternatives: Some(bp(alternatives)),
+        };
+        let gun = |p| SmokingGun { relation_id: RelationId(uuid::Uuid::nil()), p_if_false: bp(p) };
+        let own = Own {
+            checkpoints: vec![frames(6000, 4100), frames(6000, 4101)],
+            smoking_guns: vec![gun(500), gun(501)],
+            ..Own::default()
+        };
+        let expected = [
+            Warning::TwoFrames { position: 2, actual: bp(6000), alternatives: bp(4101) },
+            Warning::NoSmokingGun { relation_id: RelationId(uuid::Uuid::nil()), p_if_false: bp(501) },
+        ];
+        assert_eq!(warnings(&own), expected);
     }
 }

@@ -14,6 +14,14 @@ pub const FEWEST: u64 = 5;
 /// decide for all.
 pub const FLOOR: f64 = 0.01;
 
+/// The same in basis points.
+pub const FLOOR_BP: i64 = 100;
+
+/// As exact as anybody needs it: to a millionth.
+pub fn rounded(value: f64) -> f64 {
+    (value * 1e6).round() / 1e6
+}
+
 /// How many people gave a scenario so many basis points.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Tally {
@@ -90,6 +98,12 @@ impl Tally {
         let place = share.clamp(0.0, 1.0) * (self.size() - 1.0);
         let (below, above) = (self.at(place.floor() as u64), self.at(place.ceil() as u64));
         below + (above - below) * place.fract()
+    }
+
+    /// What each of them gave, the smallest first.
+    pub fn each(&self) -> impl Iterator<Item = BasisPoints> {
+        let times = |people: u64| usize::try_from(people).unwrap_or(usize::MAX);
+        self.people.iter().flat_map(move |(credence, people)| std::iter::repeat_n(*credence, times(*people)))
     }
 
     /// How many people are in each tenth of the scale; certainty is in the last one.

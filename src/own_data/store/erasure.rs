@@ -13,7 +13,7 @@ use crate::error::{Code, Error, Result};
 use crate::events::{self, Event};
 use crate::ids::AccountId;
 use crate::policy::{EraseAccount, Permit};
-use crate::{accounts, auth, credences, credentials, identities, mail, posts, roles, topics};
+use crate::{accounts, auth, credences, credentials, identities, mail, mind_changes, posts, roles, topics};
 
 /// Notes that an account is to be erased when the time of grace is over. The account was read under its lock.
 ///
@@ -107,11 +107,13 @@ async fn erase(app: &App, tx: &Tx, permit: &Permit<EraseAccount<'_>>) -> Result<
     auth::erase(tx, id).await?;
     auth::clear_failures(tx, id).await?;
     credentials::erase(tx, id).await?;
-    credences::erase(tx, id).await?;
     mail::erase(tx, id).await?;
     idempotency::forget_of(tx, &id.to_string()).await?;
     topics::erase_drafts(tx, permit).await?;
     posts::erase_former_texts(tx, permit).await?;
+    // Before the vectors around them go.
+    mind_changes::erase(tx, id).await?;
+    credences::erase(app, tx, id).await?;
     data_export::Entity::delete_by_id(id).exec(tx.conn()).await?;
     erasure::Entity::delete_by_id(id).exec(tx.conn()).await?;
     accounts::erase(app, tx, permit).await?;

@@ -10,9 +10,10 @@ use crate::app::App;
 use crate::clock::Time;
 use crate::db::{Tx, sql};
 use crate::entity::{
-    account, audit_log, citation, credence, credence_part, data_export, identity, mail, passkey,
-    personal_access_token, post, post_revision, quotation, relation, role_grant, scenario, session, source,
-    topic, username_history, vote,
+    account, audit_log, checkpoint_credence, citation, credence, credence_part, data_export, identity,
+    inevitability, mail, meta_prediction, meta_prediction_part, mind_change, passkey, personal_access_token,
+    post, post_revision, quotation, relation, role_grant, scenario, session, source, step_credence, topic,
+    username_history, vote,
 };
 use crate::error::{Code, Error, Result};
 use crate::events::{self, Event};
@@ -237,6 +238,8 @@ async fn write(
     fits!(write_posts(db, id, file).await?);
     fits!(write_votes(db, id, file).await?);
     fits!(write_credences(db, id, file).await?);
+    fits!(write_judgements(db, id, file).await?);
+    fits!(write_mind_changes(db, id, file).await?);
     write_entries(db, id, file).await
 }
 
@@ -397,10 +400,75 @@ async fn write_credences(
             fits!(file.item(&json!({
                 "topic_id": row.topic_id, "number": row.number,
                 "scenario_set_version": row.scenario_set_version, "vector": vector.collect::<Vec<_>>(),
-                "created_at": moment(row.created_at),
+                "saw_crowd": row.saw_crowd, "created_at": moment(row.created_at),
             })));
         }
     }
+}
+
+/// What this person says of topics besides their credences in scenarios.
+async fn write_judgements(
+    db: &impl ConnectionTrait,
+    id: AccountId,
+    file: &mut FileWriter,
+) -> Result<Result<(), TooLarge>> {
+    file.list("meta_predictions");
+    let parts = meta_prediction_part::Entity::find()
+        .filter(meta_prediction_part::Column::AccountId.eq(id))
+        .order_by_asc(meta_prediction_part::Column::ScenarioId)
+        .all(db)
+        .await?;
+    let predictions = meta_prediction::Entity::find().filter(meta_prediction::Column::AccountId.eq(id));
+    for row in predictions.order_by_asc(meta_prediction::Column::TopicId).all(db).await? {
+        let vector = parts.iter().filter(|part| part.topic_id == row.topic_id);
+        let vector = vector.map(|part| json!({ "scenario_id": part.scenario_id, "bp": part.bp }));
+        fits!(file.item(&json!({
+            "topic_id": row.topic_id, "scenario_set_version": row.scenario_set_version,
+            "vector": vector.collect::<Vec<_>>(), "updated_at": moment(row.updated_at),
+        })));
+    }
+    file.list("step_credences");
+    let steps = step_credence::Entity::find().filter(step_credence::Column::AccountId.eq(id));
+    for row in steps.order_by_asc(step_credence::Column::ChainStepId).all(db).await? {
+        fits!(file.item(&json!({
+            "topic_id": row.topic_id, "chain_step_id": row.chain_step_id, "bp": row.bp,
+            "updated_at": moment(row.updated_at),
+        })));
+    }
+    file.list("inevitability");
+    let said = inevitability::Entity::find().filter(inevitability::Column::AccountId.eq(id));
+    for row in said.order_by_asc(inevitability::Column::TopicId).all(db).await? {
+        fits!(file.item(&json!({
+            "topic_id": row.topic_id, "inevitable_from": row.inevitable_from, "updated_at": moment(row.updated_at),
+        })));
+    }
+    file.list("checkpoint_credences");
+    let said = checkpoint_credence::Entity::find().filter(checkpoint_credence::Column::AccountId.eq(id));
+    let said = said.order_by_asc(checkpoint_credence::Column::TopicId);
+    for row in said.order_by_asc(checkpoint_credence::Column::Position).all(db).await? {
+        fits!(file.item(&json!({
+            "topic_id": row.topic_id, "position": row.position, "occurred_by": row.occurred_by,
+            "actual": row.actual, "alternatives": row.alternatives, "updated_at": moment(row.updated_at),
+        })));
+    }
+    Ok(Ok(()))
+}
+
+async fn write_mind_changes(
+    db: &impl ConnectionTrait,
+    id: AccountId,
+    file: &mut FileWriter,
+) -> Result<Result<(), TooLarge>> {
+    file.list("mind_changes");
+    let rows = mind_change::Entity::find().filter(mind_change::Column::AccountId.eq(id));
+    for row in rows.order_by_asc(mind_change::Column::Id).all(db).await? {
+        fits!(file.item(&json!({
+            "topic_id": row.topic_id, "post_id": row.post_id, "explanation": row.explanation,
+            "before_credence_id": row.before_credence_id, "after_credence_id": row.after_credence_id,
+            "counts": row.counts, "created_at": moment(row.created_at),
+        })));
+    }
+    Ok(Ok(()))
 }
 
 /// What the audit log says that this person did, other than to others.

@@ -7,7 +7,7 @@ use utoipa::ToSchema;
 use uuid::Uuid;
 
 use crate::accounts::Author;
-use crate::basis_points::BasisPoints;
+use crate::basis_points::{BasisPoints, shift};
 use crate::clock::Timestamp;
 use crate::db::ConnectionTrait;
 use crate::entity::vote;
@@ -48,6 +48,15 @@ pub struct AgreementTally {
     pub agree: i32,
     /// People who disagree.
     pub disagree: i32,
+}
+
+/// Whom a post moved.
+#[derive(Debug, Clone, Copy, Serialize, ToSchema)]
+struct Persuasion {
+    /// How many people say that it changed their mind.
+    people: i32,
+    /// The median of how far their credences moved, 0 to 1 (total variation distance); null where there are none.
+    median_shift: Option<f64>,
 }
 
 /// The reader's own vote.
@@ -119,6 +128,7 @@ pub(super) struct PostView {
     criterion: Option<Criterion>,
     stance_effects: Vec<StanceEffect>,
     tallies: Tallies,
+    persuasion: Persuasion,
     /// Direct replies, tombstones too.
     reply_count: i32,
     /// All replies below, tombstones too.
@@ -220,6 +230,7 @@ impl PostView {
                 quality: QualityTally { up: row.quality_up, down: row.quality_down },
                 agreement: AgreementTally { agree: row.agree, disagree: row.disagree },
             },
+            persuasion: Persuasion { people: row.people_moved, median_shift: row.median_moved.map(shift) },
             reply_count: row.reply_count,
             descendant_count: row.descendant_count,
             status: row.status,

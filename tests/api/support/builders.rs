@@ -60,17 +60,28 @@ impl Client {
         self.post(&format!("/topics/{topic}/posts"), reply).await.is(201).text("/id")
     }
 
-    /// States how likely the scenarios of a topic are, in their order.
-    pub async fn states_credences(&self, topic: &str, bp: &[i64]) {
+    /// A vector over the live top-level scenarios of a topic, in their order.
+    pub async fn vector(&self, topic: &str, bp: &[i64]) -> Value {
         let read = self.get(&format!("/topics/{topic}")).await.is(200);
         let scenarios = read.body["scenarios"].as_array().unwrap();
-        let vector: Vec<_> = scenarios
-            .iter()
-            .zip(bp)
-            .map(|(scenario, bp)| json!({ "scenario_id": scenario["id"], "bp": bp }))
-            .collect();
-        let body = json!({ "scenario_set_version": read.body["scenario_set_version"], "vector": vector });
-        self.put(&format!("/topics/{topic}/credences/mine"), body).await.is(200);
+        let live = scenarios.iter().filter(|scenario| {
+            scenario["retired_in_version"].is_null() && scenario["parent_scenario_id"].is_null()
+        });
+        let vector: Vec<_> =
+            live.zip(bp).map(|(scenario, bp)| json!({ "scenario_id": scenario["id"], "bp": bp })).collect();
+        json!({ "scenario_set_version": read.body["scenario_set_version"], "vector": vector })
+    }
+
+    /// States how likely the scenarios of a topic are, in their order.
+    pub async fn states_credences(&self, topic: &str, bp: &[i64]) {
+        let vector = self.vector(topic, bp).await;
+        self.put(&format!("/topics/{topic}/credences/mine"), vector).await.is(200);
+    }
+
+    /// Predicts which scenarios people will hold likeliest, in their order.
+    pub async fn predicts(&self, topic: &str, bp: &[i64]) {
+        let vector = self.vector(topic, bp).await;
+        self.put(&format!("/topics/{topic}/meta-prediction/mine"), vector).await.is(200);
     }
 
     /// Judges the quality of a post.

@@ -1,17 +1,6 @@
-//! What signing in costs the server and everybody else, each figure beside a reference of the same run.
-//!
-//! `script/bench` builds the program as it is delivered, runs it with a private cluster of its own, and writes
-//! `results/latest.json`. It fails when a figure is on the wrong side of its floor or ceiling.
-
-#![expect(clippy::unwrap_used, clippy::expect_used, reason = "a measurement that cannot go on fails")]
-#![expect(clippy::cast_precision_loss, reason = "counts are small")]
-
-#[path = "../tests/service/support.rs"]
-#[expect(dead_code, unreachable_pub, reason = "the tests of the service use the rest")]
-mod support;
+//! What signing in costs: its own time, and everybody else's.
 
 use std::fs;
-use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
@@ -19,9 +8,10 @@ use std::time::{Duration, Instant};
 
 use argon2::password_hash::PasswordHasher;
 use argon2::{Algorithm, Argon2, Params, Version};
-use serde_json::{Value, json};
-use support::{Client, FIRST_DEBATE, Folder, PASSWORD, Server, until};
-use tokio::task::JoinSet;
+use serde_json::json;
+
+use crate::support::{Client, FIRST_DEBATE, Folder, PASSWORD, Server, until};
+use crate::{Bound, Row, cores, each, percentile};
 
 /// Argon2id as `config/default.toml` has it: KiB and passes.
 const COST: (u32, u32) = (19_456, 2);
@@ -32,47 +22,8 @@ const CROWD: usize = 200;
 /// Attempts with a known name, and as many with an unknown one.
 const ATTEMPTS: usize = 500;
 
-/// Whether the ratio of ours to the reference may not be below its bound, or not above it.
-#[derive(Clone, Copy)]
-enum Bound {
-    AtLeast(f64),
-    AtMost(f64),
-}
-
-struct Row {
-    name: &'static str,
-    ours: f64,
-    reference: f64,
-    unit: &'static str,
-    bound: Bound,
-}
-
-impl Row {
-    fn ratio(&self) -> f64 {
-        self.ours / self.reference
-    }
-
-    fn holds(&self) -> bool {
-        match self.bound {
-            Bound::AtLeast(floor) => self.ratio() >= floor,
-            Bound::AtMost(ceiling) => self.ratio() <= ceiling,
-        }
-    }
-
-    fn json(&self, number: usize) -> Value {
-        let (kind, bound) = match self.bound {
-            Bound::AtLeast(floor) => ("at_least", floor),
-            Bound::AtMost(ceiling) => ("at_most", ceiling),
-        };
-        json!({
-            "row": number, "name": self.name, "ours": self.ours, "reference": self.reference,
-            "unit": self.unit, "ratio": self.ratio(), "floor": bound, "kind": kind,
-        })
-    }
-}
-
-#[tokio::main]
-async fn main() {
+/// Measures all of it.
+pub(crate) async fn measure() -> Vec<Row> {
     let folder = Folder::new();
     let (memory, passes) = (COST.0.to_string(), COST.1.to_string());
     let server = folder.serve_with(&[
@@ -90,35 +41,7 @@ async fn main() {
     rows.extend(a_crowd(&server).await);
     rows.extend(telling_apart(&server).await);
     server.stop();
-
-    let width = rows.iter().map(|row| row.name.len()).max().unwrap_or(0);
-    for row in &rows {
-        let (sign, bound) = match row.bound {
-            Bound::AtLeast(floor) => ("≥", floor),
-            Bound::AtMost(ceiling) => ("≤", ceiling),
-        };
-        println!(
-            "{:width$}  {:>9.2} against {:>9.2} {:<12} ratio {:.3} ({sign} {bound}){}",
-            row.name,
-            row.ours,
-            row.reference,
-            row.unit,
-            row.ratio(),
-            if row.holds() { "" } else { "  NOT HELD" },
-        );
-    }
-    let results: Vec<_> = rows.iter().enumerate().map(|(index, row)| row.json(index + 1)).collect();
-    let results_folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("results");
-    fs::create_dir_all(&results_folder).unwrap();
-    fs::write(results_folder.join("latest.json"), serde_json::to_string_pretty(&results).unwrap() + "\n")
-        .unwrap();
-    if !rows.iter().all(Row::holds) {
-        std::process::exit(1);
-    }
-}
-
-fn cores() -> usize {
-    std::thread::available_parallelism().map_or(1, std::num::NonZero::get)
+    rows
 }
 
 async fn register(server: &Server) {
@@ -135,22 +58,6 @@ async fn register(server: &Server) {
         }
     })
     .await;
-}
-
-/// Does something for each number below `count`, so many at a time.
-async fn each<F: Future<Output = ()> + Send + 'static>(
-    count: usize,
-    at_a_time: usize,
-    work: impl Fn(usize) -> F,
-) {
-    let mut running = JoinSet::new();
-    for number in 0..count {
-        if running.len() == at_a_time {
-            running.join_next().await.unwrap().unwrap();
-        }
-        running.spawn(work(number));
-    }
-    running.join_all().await;
 }
 
 async fn sign_in(guest: &Client, login: &str, password: &str, status: u16) {
@@ -324,12 +231,6 @@ async fn telling_apart(server: &Server) -> Vec<Row> {
             bound: Bound::AtLeast(1.0),
         },
     ]
-}
-
-fn percentile(mut values: Vec<f64>, percent: usize) -> f64 {
-    values.sort_by(f64::total_cmp);
-    let place = (values.len() * percent).div_ceil(100);
-    values.get(place.saturating_sub(1)).copied().expect("something was measured")
 }
 
 /// The two-sided p-value of the rank-sum test by its normal approximation; times do not tie.
