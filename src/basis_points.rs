@@ -17,11 +17,6 @@ impl BasisPoints {
     /// Certain.
     pub const ALL: Self = Self(10_000);
 
-    /// Both together; none beyond certainty.
-    pub fn and(self, other: Self) -> Option<Self> {
-        Some(Self(self.0 + other.0)).filter(|sum| *sum <= Self::ALL)
-    }
-
     /// As a number from 0 to 1.
     pub fn probability(self) -> f64 {
         f64::from(self.0) / f64::from(Self::ALL.0)

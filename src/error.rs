@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 
+use crate::ids::ScenarioId;
 use crate::invalid::Invalid;
 
 /// The outcome of anything that can be refused.
@@ -90,6 +91,8 @@ codes! {
     Outranked = 403 "outranked" "This is above your own role";
     /// Nobody is moved by themselves.
     OwnArgument = 403 "own_argument" "Nobody is moved by their own post";
+    /// Only who made a proposal takes it back.
+    NotYourProposal = 403 "not_your_proposal" "This proposal is not yours";
     /// Nobody votes on their own post.
     OwnPost = 403 "own_post" "Nobody votes on their own post";
     /// Whoever has not said what they think is not told what the others think.
@@ -120,6 +123,10 @@ codes! {
     MindChangeExists = 409 "mind_change_exists" "You credited this post before";
     /// It takes two vectors that differ to see a change of mind.
     CredencesUnmoved = 409 "credences_unmoved" "Your credences did not move";
+    /// A proposal is decided once, and what was withdrawn is not decided.
+    ProposalClosed = 409 "proposal_closed" "This proposal is closed";
+    /// The set of scenarios has changed since the proposal was made.
+    ChangeDoesNotFit = 409 "change_does_not_fit" "The change does not fit the scenarios there are now";
     /// The change would leave a topic that breaks its own rules.
     TopicIncomplete = 409 "topic_incomplete" "This topic lacks what an open topic needs";
     /// A reply to a post as deep as threads go.
@@ -183,6 +190,7 @@ impl Code {
             code: self,
             detail: detail.into(),
             fields: Vec::new(),
+            changes: Vec::new(),
             retry_after: None,
             limit: None,
             contended: false,
@@ -210,6 +218,28 @@ impl Field {
     }
 }
 
+/// What became of a set of scenarios with one version of it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SetChanged {
+    /// The version.
+    pub version: i32,
+    /// What made it, where that is known.
+    pub change: Option<Cow<'static, str>>,
+    /// Which scenarios came in.
+    pub added: Vec<Named>,
+    /// Which went out, and what took their place.
+    pub retired: Vec<(Named, Option<ScenarioId>)>,
+}
+
+/// A scenario, with the name by which people know it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Named {
+    /// The scenario.
+    pub id: ScenarioId,
+    /// Its short name.
+    pub label: String,
+}
+
 /// How a limit stands for one client.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LimitState {
@@ -234,6 +264,8 @@ pub struct Error {
     pub detail: Cow<'static, str>,
     /// The fields that are wrong.
     pub fields: Vec<Field>,
+    /// What changed in a set of scenarios since the version that was named.
+    pub changes: Vec<SetChanged>,
     /// After how many seconds another attempt makes sense.
     pub retry_after: Option<u32>,
     /// The limit that was reached.

@@ -73,6 +73,8 @@ id! {
     ScenarioId
     /// A step in the causal chain of a scenario.
     ChainStepId
+    /// A proposed change of a set of scenarios.
+    ScenarioProposalId
     /// An entry in a topic's bibliography.
     SourceId
     /// A quotation from a source.

@@ -43,6 +43,7 @@ pub mod own_data;
 pub mod posts;
 pub mod ranking;
 pub mod roles;
+pub mod scenario_sets;
 pub mod scenarios;
 pub mod sources;
 pub mod topics;

@@ -5,11 +5,12 @@ use std::net::IpAddr;
 use crate::accounts::rules::{AccountKind, AccountState, Role};
 use crate::auth::rules::Scope;
 use crate::clock::Time;
-use crate::entity::{account, post, role_grant, topic};
+use crate::entity::{account, post, role_grant, scenario_proposal, topic};
 use crate::error::{Code, Result};
 use crate::ids::{AccountId, SessionId, TokenId};
 use crate::posts::rules::PostStatus;
 use crate::roles::rules::{Permission, Place, Power, Powers};
+use crate::scenario_sets::rules::ProposalStatus;
 use crate::topics::rules::TopicStatus;
 
 /// Who asks.
@@ -442,6 +443,78 @@ impl Action for EditTopic<'_> {
                 || who.is(Some(self.topic.author_id)) && self.topic.status == TopicStatus::Draft,
             Code::NotYourTopic,
             "Its author changes a topic while it is a draft, moderators at any time.",
+        )
+    }
+}
+
+/// Propose a change of the set of scenarios of a topic.
+#[derive(Debug)]
+pub struct ProposeScenarios<'a>(pub &'a topic::Model);
+
+impl Action for ProposeScenarios<'_> {
+    const SCOPE: Scope = Scope::Post;
+
+    fn decide(&self, _: &Actor) -> Result<()> {
+        allow_if(
+            self.0.status == TopicStatus::Open,
+            Code::TopicNotOpen,
+            "Changes are proposed to open topics: in a draft its author just makes them.",
+        )
+    }
+}
+
+/// Accept or reject a change of the set of scenarios of a topic: its author may, and whoever may edit it.
+#[derive(Debug)]
+pub struct DecideProposal<'a> {
+    /// Which.
+    pub proposal: &'a scenario_proposal::Model,
+    /// Of which topic.
+    pub topic: &'a topic::Model,
+    /// The tags of that.
+    pub tags: &'a [String],
+}
+
+impl Action for DecideProposal<'_> {
+    const SCOPE: Scope = Scope::Post;
+
+    fn decide(&self, who: &Actor) -> Result<()> {
+        allow_if(
+            who.is(Some(self.topic.author_id))
+                || who.has(Permission::TopicEdit, Place::Topic { id: self.topic.id, tags: self.tags }),
+            Code::NotYourTopic,
+            "The author of a topic decides what becomes of its scenarios, and moderators.",
+        )?;
+        allow_if(
+            self.proposal.status == ProposalStatus::Open,
+            Code::ProposalClosed,
+            "It was decided or withdrawn before.",
+        )?;
+        allow_if(
+            self.topic.status == TopicStatus::Open,
+            Code::TopicNotOpen,
+            "An archived topic stays as it is.",
+        )
+    }
+}
+
+/// Take a proposed change of a set of scenarios back.
+#[derive(Debug)]
+pub struct WithdrawProposal<'a>(pub &'a scenario_proposal::Model);
+
+impl Action for WithdrawProposal<'_> {
+    const SCOPE: Scope = Scope::Post;
+    const TAKES_PART: bool = false;
+
+    fn decide(&self, who: &Actor) -> Result<()> {
+        allow_if(
+            who.is(Some(self.0.proposer_id)),
+            Code::NotYourProposal,
+            "Whoever made a proposal takes it back.",
+        )?;
+        allow_if(
+            self.0.status == ProposalStatus::Open,
+            Code::ProposalClosed,
+            "It was decided or withdrawn before.",
         )
     }
 }

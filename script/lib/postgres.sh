@@ -138,7 +138,10 @@ need_postgres() {
             die "OTHERWISE__DATABASE__POSTGRES_BIN=$postgres_bin has no PostgreSQL $postgres_minimum or newer (postgres, initdb, pg_ctl)."
         return
     fi
-    if find_postgres; then return; fi
+    if find_postgres; then
+        need_contrib
+        return
+    fi
     install_postgres
     find_postgres || die "PostgreSQL was installed, but there is still no version $postgres_minimum or newer. $(newer_postgres_advice)"
 }
@@ -202,8 +205,8 @@ install_postgres() {
     manager=$(package_manager)
     case $manager in
         apt-get) advice="sudo apt-get update && sudo apt-get install -y $(apt_postgres_package)" ;;
-        dnf) advice='sudo dnf install -y postgresql-server' ;;
-        apk) advice='sudo apk add postgresql17' ;;
+        dnf) advice='sudo dnf install -y postgresql-server postgresql-contrib' ;;
+        apk) advice='sudo apk add postgresql17 postgresql17-contrib' ;;
         brew) advice='brew install postgresql@17' ;;
         *)
             die "PostgreSQL $postgres_minimum or newer is needed and was not found. Install it, or set" \
@@ -263,15 +266,40 @@ install_postgres_dnf() {
     if as_root dnf -q module list postgresql >/dev/null 2>&1; then
         as_root dnf -y module enable postgresql:16 >&2 || as_root dnf -y module enable postgresql:15 >&2 || true
     fi
-    as_root dnf install -y postgresql-server >&2
+    as_root dnf install -y postgresql-server postgresql-contrib >&2
 }
 
 install_postgres_apk() {
     local major
     for major in 18 17 16 15; do
-        if as_root apk add "postgresql$major" >&2; then return; fi
+        if as_root apk add "postgresql$major" "postgresql$major-contrib" >&2; then return; fi
     done
     return 1
+}
+
+# The schema makes the extension pg_trgm. Debian, Ubuntu and Homebrew have it with the server, Fedora, Red Hat and Alpine
+# in a package of its own, which a server that was there before may lack. Where it cannot be installed here, the
+# server says so when it makes its schema.
+need_contrib() {
+    local control major
+    for control in \
+        "$("$postgres_bin/pg_config" --sharedir 2>/dev/null)/extension/pg_trgm.control" \
+        "$postgres_bin"/../share/extension/pg_trgm.control \
+        "$postgres_bin"/../share/postgresql*/extension/pg_trgm.control \
+        /usr/share/pgsql/extension/pg_trgm.control \
+        /usr/share/postgresql*/extension/pg_trgm.control; do
+        if [ -f "$control" ]; then return; fi
+    done
+    major=$(($(postgres_version "$postgres_bin") / 100))
+    case $(package_manager) in
+        dnf | apk) can_be_root || return 0 ;;
+        *) return 0 ;;
+    esac
+    say "PostgreSQL's extension pg_trgm was not found: installing it."
+    case $(package_manager) in
+        dnf) as_root dnf install -y postgresql-contrib >&2 ;;
+        apk) as_root apk add "postgresql$major-contrib" >&2 ;;
+    esac || say "It could not be installed; the server says what it needs."
 }
 
 newer_postgres_advice() {

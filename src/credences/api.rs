@@ -16,7 +16,7 @@ use crate::app::App;
 use crate::clock::Timestamp;
 use crate::db::{Tx, keyset};
 use crate::entity::topic;
-use crate::error::{Code, Error, Result};
+use crate::error::{Code, Error, Named, Result, SetChanged};
 use crate::events::{self, Event};
 use crate::http::page::{Page, PageQuery};
 use crate::http::{Answer, Body, Cache, Path, Query};
@@ -47,7 +47,7 @@ struct CredenceView {
     number: i32,
     /// The version of the set of scenarios that it covers.
     scenario_set_version: i32,
-    /// Whether the set has changed since: then it says nothing of what is asked now.
+    /// Whether a scenario was added or split since: then it says nothing of what is asked now.
     stale: bool,
     /// By the identifiers of the scenarios, those of its version.
     vector: Vec<Part>,
@@ -82,15 +82,39 @@ impl CredenceView {
     }
 }
 
-/// Refuses what was said of an older version of the set of scenarios.
-fn require_version(said: i32, topic: &topic::Model) -> Result<()> {
-    if said == topic.scenario_set_version {
-        return Ok(());
-    }
-    Err(Code::ScenariosChanged.error(format!(
+/// Refuses what was said of another version of the set of scenarios than the present one.
+async fn require_version(tx: &Tx, topic: &topic::Model, said: i32) -> Result<()> {
+    if said == topic.scenario_set_version { Ok(()) } else { Err(scenarios_changed(tx, topic, said).await?) }
+}
+
+/// Says what changed since the version that somebody read.
+async fn scenarios_changed(tx: &Tx, topic: &topic::Model, read: i32) -> Result<Error> {
+    let changes = store::changes_since(tx.conn(), topic, read).await?;
+    let mut told = vec![format!(
         "The scenarios are at version {} by now: read the topic again, and decide again.",
         topic.scenario_set_version
-    )))
+    )];
+    // For people, who want to know what happened last; `changes` has all of it.
+    told.extend(changes.iter().skip(changes.len().saturating_sub(5)).map(tell));
+    let mut error = Code::ScenariosChanged.error(told.join(" "));
+    error.changes = changes;
+    Ok(error)
+}
+
+/// A change of a set of scenarios in words.
+fn tell(changed: &SetChanged) -> String {
+    let labels = |named: Vec<&Named>| {
+        named.iter().map(|named| format!("“{}”", named.label)).collect::<Vec<_>>().join(", ")
+    };
+    let mut told = Vec::new();
+    if !changed.retired.is_empty() {
+        told.push(format!("without {}", labels(changed.retired.iter().map(|(named, _)| named).collect())));
+    }
+    if !changed.added.is_empty() {
+        told.push(format!("with {}", labels(changed.added.iter().collect())));
+    }
+    let change = changed.change.as_deref().unwrap_or("change");
+    format!("Version {} ({change}): {}.", changed.version, told.join(", "))
 }
 
 /// Notes that somebody said something that changes what the crowd thinks.
@@ -121,7 +145,7 @@ async fn state_credences(
     let tx = app.begin().await?;
     let topic = topics::hold(&tx, &actor, &name).await?;
     let permit = actor.may(StateCredences(&topic))?;
-    require_version(new.scenario_set_version, &topic)?;
+    require_version(&tx, &topic, new.scenario_set_version).await?;
     let live = store::live(tx.conn(), topic.id).await?;
     let statement = match (check_vector(&new.vector, &live), check_sub_vector(&new.sub_vector, &live)) {
         (Ok(vector), Ok(sub_vector)) => store::Statement { vector, sub_vector },
@@ -141,7 +165,7 @@ async fn state_credences(
 
 /// Read one's credences
 ///
-/// The last vector, which is the one that counts.
+/// The last vector, which is the one that counts, also as it reads in the present set of scenarios.
 #[utoipa::path(get, path = "/topics/{topic}/credences/mine", tag = "credences", params(("topic" = String, Path, description = "Slug or identifier")), responses((status = 200, body = CredenceView)), security(("bearer" = [])))]
 async fn read_own_credences(
     State(app): State<App>,
@@ -149,9 +173,11 @@ async fn read_own_credences(
     Path(name): Path<String>,
 ) -> Result<Answer> {
     let own = actor.require()?.id;
-    let topic = topics::find(&app.db, &actor, &name).await?;
-    let stored = store::own(&app.db, topic.id, own).await?.ok_or_else(Error::not_found)?;
-    let live = store::live(&app.db, topic.id).await?;
+    // In one snapshot: the set may change meanwhile.
+    let snapshot = app.snapshot().await?;
+    let topic = topics::find(&snapshot, &actor, &name).await?;
+    let stored = store::own(&snapshot, topic.id, own).await?.ok_or_else(Error::not_found)?;
+    let live = store::live(&snapshot, topic.id).await?;
     Answer::ok(&CredenceView::of(&stored, &topic, &live), Cache::No)
 }
 
@@ -166,12 +192,13 @@ async fn list_own_credences(
     Query(query): Query<PageQuery>,
 ) -> Result<Answer> {
     let own = actor.require()?.id;
-    let topic = topics::find(&app.db, &actor, &name).await?;
+    let snapshot = app.snapshot().await?;
+    let topic = topics::find(&snapshot, &actor, &name).await?;
     let list = format!("credences/{}/{own}", topic.id);
     let before = query.place(&app, &list)?;
-    let stored = store::list_own(&app.db, topic.id, own, before, query.limit).await?;
+    let stored = store::list_own(&snapshot, topic.id, own, before, query.limit).await?;
     let page = Page::cut(stored, query.limit, |last| keyset::encode(&app, &list, &last.credence.number));
-    let live = store::live(&app.db, topic.id).await?;
+    let live = store::live(&snapshot, topic.id).await?;
     let view = |stored: &Stored| CredenceView::of(stored, &topic, &live);
     Answer::ok(&Page { items: page.items.iter().map(view).collect(), next: page.next }, Cache::No)
 }

@@ -2,7 +2,8 @@
 //!
 //! A credence is a whole vector over the live top-level scenarios of one version of the set, in basis points that sum
 //! to 10000, and is never changed: whoever thinks again adds another one. The last one counts. One that covers an
-//! older version of the set is stale, and nothing is filled in for it: not to have been asked is not to say impossible.
+//! older version of the set counts with what was merged since added up. Where something was added or split since, it is
+//! stale, and nothing is filled in for it: not to have been asked is not to say impossible.
 
 mod api;
 pub mod rules;

@@ -15,8 +15,8 @@ pub(super) use predictions::{StoredPrediction, own_prediction, predict};
 use std::collections::HashMap;
 
 use sea_orm::{
-    ColumnTrait, ConnectionTrait, EntityTrait, FromQueryResult, QueryFilter, QueryOrder, QuerySelect,
-    QueryTrait,
+    ActiveEnum, ColumnTrait, ConnectionTrait, EntityTrait, FromQueryResult, QueryFilter, QueryOrder,
+    QuerySelect, QueryTrait,
 };
 
 use self::crowd::{Basis, Share};
@@ -25,8 +25,8 @@ use crate::app::App;
 use crate::basis_points::BasisPoints;
 use crate::changes::Change;
 use crate::db::{Tx, all, insert, insert_all, sql};
-use crate::entity::{credence, credence_in_force, credence_part, scenario, topic};
-use crate::error::{Error, Result};
+use crate::entity::{credence, credence_in_force, credence_part, scenario, scenario_set_version, topic};
+use crate::error::{Error, Named, Result, SetChanged};
 use crate::http::page::Limit;
 use crate::ids::{AccountId, CredenceId, ScenarioId, TopicId};
 use crate::policy::{Permit, StateCredences};
@@ -48,30 +48,9 @@ pub(super) struct Stored {
 pub(super) async fn live(db: &impl ConnectionTrait, topic_id: TopicId) -> Result<Live> {
     let scenarios = scenario::Entity::find().filter(scenario::Column::TopicId.eq(topic_id)).all(db).await?;
     let mut live = Live::default();
-    let place: HashMap<ScenarioId, Option<ScenarioId>> = scenarios
-        .iter()
-        .filter(|scenario| scenario.parent_scenario_id.is_none())
-        .map(|scenario| {
-            (
-                scenario.id,
-                if scenario.retired_in_version.is_some() { scenario.merged_into } else { Some(scenario.id) },
-            )
-        })
-        .collect();
-    for id in place.keys() {
-        let mut now = *id;
-        // Who took whose place goes forward in time, so this ends.
-        while let Some(next) = place.get(&now).copied().flatten() {
-            if next == now {
-                live.became.insert(*id, now);
-                break;
-            }
-            now = next;
-        }
-    }
     for scenario in scenarios {
         if scenario.retired_in_version.is_some() {
-            live.retired.insert(scenario.id);
+            live.retired.insert(scenario.id, scenario.merged_into);
         } else if scenario.parent_scenario_id.is_some() {
             live.parts.insert(scenario.id);
         } else {
@@ -153,7 +132,7 @@ impl Stored {
 
     /// What it says of the present scenarios; nothing where it is stale.
     pub(super) fn present(&self, topic: &topic::Model, live: &Live) -> Option<Vector> {
-        if self.is_stale(topic) { None } else { present(&self.vector, &live.became) }
+        if self.is_stale(topic) { None } else { present(&self.vector, live) }
     }
 }
 
@@ -239,6 +218,40 @@ struct PartRow {
     scenario_id: ScenarioId,
     bp: i32,
     is_whole: bool,
+}
+
+/// What became of the scenarios of a topic since a version of the set of them.
+///
+/// # Errors
+/// The database is away.
+pub(super) async fn changes_since(
+    db: &impl ConnectionTrait,
+    topic: &topic::Model,
+    version: i32,
+) -> Result<Vec<SetChanged>> {
+    let known = scenario_set_version::Entity::find()
+        .filter(scenario_set_version::Column::TopicId.eq(topic.id))
+        .filter(scenario_set_version::Column::Version.gt(version))
+        .all(db)
+        .await?;
+    let scenarios = scenario::Entity::find()
+        .filter(scenario::Column::TopicId.eq(topic.id))
+        .order_by_asc(scenario::Column::Position)
+        .all(db)
+        .await?;
+    let named = |scenario: &scenario::Model| Named { id: scenario.id, label: scenario.label.clone() };
+    let changed = |version: i32| SetChanged {
+        version,
+        change: known.iter().find(|row| row.version == version).map(|row| row.change.to_value().into()),
+        added: scenarios.iter().filter(|row| row.introduced_in_version == version).map(named).collect(),
+        retired: scenarios
+            .iter()
+            .filter(|row| row.retired_in_version == Some(version))
+            .map(|row| (named(row), row.merged_into))
+            .collect(),
+    };
+    let first = version.clamp(1, topic.scenario_set_version) + 1;
+    Ok((first..=topic.scenario_set_version).map(changed).collect())
 }
 
 /// Takes away what somebody believed, whose account is erased, and from what their crowds think (I15).

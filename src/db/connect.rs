@@ -103,6 +103,7 @@ async fn bring_up_to_date(migrator: &DatabaseConnection, role: Option<&AppRole>)
     let begun: Option<Begun> =
         one(migrator, sql("SELECT to_regclass('seaql_migrations') IS NOT NULL AS begun", [])).await?;
     if !begun.is_some_and(|table| table.begun) || !migrations_are_current(migrator).await? {
+        require_extension(migrator).await?;
         Migrator::up(migrator, None).await.context("migrating the database")?;
     }
     settle_in_cluster(migrator).await.context("renumbering stored ranks")?;
@@ -118,6 +119,36 @@ async fn bring_up_to_date(migrator: &DatabaseConnection, role: Option<&AppRole>)
         TransactionSession::commit(tx).await
     };
     granted.await.with_context(|| format!("letting the database role {} use the tables", role.name))
+}
+
+#[derive(FromQueryResult)]
+struct Extension {
+    installed: bool,
+    made: bool,
+    may_make: bool,
+}
+
+/// Says what to do where the database cannot have the extension that a migration makes, which its own error does not.
+async fn require_extension(db: &DatabaseConnection) -> anyhow::Result<()> {
+    let look = "SELECT EXISTS (SELECT FROM pg_available_extensions WHERE name = 'pg_trgm') AS installed,
+                       EXISTS (SELECT FROM pg_extension WHERE extname = 'pg_trgm') AS made,
+                       has_database_privilege(current_database(), 'CREATE') AS may_make";
+    let Some(Extension { installed, made, may_make }) = one(db, sql(look, [])).await? else {
+        return Ok(());
+    };
+    anyhow::ensure!(
+        made || installed,
+        "PostgreSQL's extension pg_trgm, which finds topics that resemble each other, is not installed where the \
+         database runs. It comes with PostgreSQL, in some systems as a package of its own (Fedora, Red Hat: dnf \
+         install postgresql-contrib; Alpine: apk add postgresql17-contrib, or the number of your version). Install \
+         it and try again; nothing was changed"
+    );
+    anyhow::ensure!(
+        made || may_make,
+        "the role that owns the tables may not make the extension pg_trgm: let it (GRANT CREATE ON DATABASE), or \
+         have somebody who may run CREATE EXTENSION pg_trgm in the database. Then try again; nothing was changed"
+    );
+    Ok(())
 }
 
 #[derive(FromQueryResult)]

@@ -42,6 +42,7 @@ pub mod refresh_token;
 pub mod relation;
 pub mod role_grant;
 pub mod scenario;
+pub mod scenario_proposal;
 pub mod scenario_set_version;
 pub mod session;
 pub mod sign_in_failure;

@@ -55,6 +55,8 @@ pub struct Model {
     pub comparable_since: i32,
     /// Whether guests are shown what the crowd thinks.
     pub crowd_shown_to_guests: bool,
+    /// The event and the antecedent in one text, by which topics that ask about the same are found.
+    pub likeness: Option<String>,
     /// Who asked.
     pub author_id: AccountId,
     /// Counts the changes, from 1.

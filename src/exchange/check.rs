@@ -13,7 +13,7 @@ use crate::error::Field;
 use crate::historic_date::HistoricDate;
 use crate::invalid::Invalid;
 use crate::posts::rules::{MAX_RELATIONS, PostBody, TargetKind, check_relation};
-use crate::scenarios::rules::{ScenarioLabel, ScenarioStatement, StepStatement};
+use crate::scenarios::rules::{ScenarioLabel, ScenarioStatement, StepStatement, check_number};
 use crate::sources::rules::{
     Attribution, AuthorName, BibliographyKey, Key, Language, Locator, QuotationText, SourceNote, SourceTitle,
     SourceType, SourceUrl, check_keyed_citations,
@@ -189,6 +189,8 @@ fn check_scenario_set(file: &DebateFile) -> Vec<Field> {
             "An open topic has two rival scenarios or more and one residual that are not retired.",
         ));
     }
+    let live = file.topic.scenarios.iter().filter(|scenario| !is_retired(&scenario.key)).count();
+    wrong.extend(check_number("topic.", live));
     let is_known = |key: &Key| file.topic.scenarios.iter().any(|scenario| scenario.key == *key);
     for (i, record) in file.scenario_set.history.iter().enumerate() {
         let place = format!("scenario_set.history[{i}]");

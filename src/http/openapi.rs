@@ -11,7 +11,7 @@ use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityRequirement
 use utoipa::openapi::{Components, ContentBuilder, OpenApi, Ref, RefOr, ResponseBuilder};
 use utoipa::{PartialSchema, ToSchema};
 
-use super::{FieldProblem, Problem};
+use super::problem::{AddedScenario, FieldProblem, Problem, RetiredScenario, ScenarioSetChange};
 
 /// The operations of a path with their methods.
 fn operations(item: &mut PathItem) -> impl Iterator<Item = (Method, &mut Operation)> {
@@ -64,8 +64,13 @@ impl SignedInOnly {
 /// Adds what every operation has: the failure that any of them may answer with, and how to sign in.
 pub fn finish(mut document: OpenApi) -> OpenApi {
     let components = document.components.get_or_insert_with(Components::new);
-    components.schemas.insert(Problem::name().into_owned(), Problem::schema());
-    components.schemas.insert(FieldProblem::name().into_owned(), FieldProblem::schema());
+    let mut add =
+        |name: std::borrow::Cow<'_, str>, schema| components.schemas.insert(name.into_owned(), schema);
+    add(Problem::name(), Problem::schema());
+    add(FieldProblem::name(), FieldProblem::schema());
+    add(ScenarioSetChange::name(), ScenarioSetChange::schema());
+    add(AddedScenario::name(), AddedScenario::schema());
+    add(RetiredScenario::name(), RetiredScenario::schema());
     components.security_schemes.insert(
         "bearer".to_owned(),
         RefOr::T(SecurityScheme::Http(

@@ -6,7 +6,8 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::limits;
-use crate::error::{Code, Error, Field};
+use crate::error::{Code, Error, Field, Named, SetChanged};
+use crate::ids::ScenarioId;
 
 /// A failure.
 #[derive(Debug, Serialize, ToSchema)]
@@ -31,6 +32,60 @@ pub struct Problem {
     #[serde(skip_serializing_if = "Vec::is_empty")]
     #[schema(required = false)]
     pub errors: Vec<FieldProblem>,
+    /// What changed in the set of scenarios since the version that was named, with `scenarios_changed`.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[schema(required = false)]
+    pub changes: Vec<ScenarioSetChange>,
+}
+
+/// What became of a set of scenarios with one version of it.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub struct ScenarioSetChange {
+    /// The version.
+    pub version: i32,
+    /// What made it: `add`, `retire`, `merge` or `split`; null where that is not known.
+    pub change: Option<String>,
+    /// The scenarios that came in.
+    pub added: Vec<AddedScenario>,
+    /// The scenarios that went out.
+    pub retired: Vec<RetiredScenario>,
+}
+
+/// A scenario that came in.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub struct AddedScenario {
+    /// The scenario.
+    pub id: ScenarioId,
+    /// Its short name.
+    pub label: String,
+}
+
+/// A scenario that went out.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub struct RetiredScenario {
+    /// The scenario.
+    pub id: ScenarioId,
+    /// Its short name.
+    pub label: String,
+    /// The scenario that took its place; null where several did.
+    pub merged_into: Option<ScenarioId>,
+}
+
+impl From<&SetChanged> for ScenarioSetChange {
+    fn from(changed: &SetChanged) -> Self {
+        let added = |added: &Named| AddedScenario { id: added.id, label: added.label.clone() };
+        let retired = |(retired, merged_into): &(Named, Option<ScenarioId>)| RetiredScenario {
+            id: retired.id,
+            label: retired.label.clone(),
+            merged_into: *merged_into,
+        };
+        Self {
+            version: changed.version,
+            change: changed.change.as_ref().map(ToString::to_string),
+            added: changed.added.iter().map(added).collect(),
+            retired: changed.retired.iter().map(retired).collect(),
+        }
+    }
 }
 
 /// What is wrong with one field.
@@ -91,6 +146,7 @@ pub(crate) fn finish(response: Response, request_id: &str) -> Response {
         detail: error.detail.to_string(),
         request_id: request_id.to_owned(),
         errors: error.fields.iter().map(FieldProblem::from).collect(),
+        changes: error.changes.iter().map(ScenarioSetChange::from).collect(),
     };
     let mut headers = HeaderMap::new();
     for kept in [

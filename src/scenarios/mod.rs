@@ -6,4 +6,4 @@
 pub mod rules;
 mod store;
 
-pub use store::{InsertedScenarios, ScenarioToInsert, StoredScenario, insert, read};
+pub use store::{InsertedScenarios, ScenarioToInsert, StoredScenario, add, insert, read, retire};

@@ -5,6 +5,7 @@ use utoipa::ToSchema;
 
 use crate::error::Field;
 use crate::historic_date::HistoricDate;
+use crate::ids::ScenarioId;
 use crate::sources::rules::{CitationByKey, Key, NewQuotation, NewSource, check_keyed_citations};
 use crate::text::{text, text_enum};
 
@@ -124,8 +125,53 @@ pub struct NewChainStep {
     pub citations: Vec<CitationByKey>,
 }
 
-/// How many scenarios a topic may have.
+/// A scenario as somebody proposes it for the set of an open topic.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ProposedScenario {
+    /// Its short name.
+    pub label: ScenarioLabel,
+    /// What it says.
+    pub statement: ScenarioStatement,
+    /// The outcome in it, set beside the actual one; not `unspecified`, which is the residual's.
+    pub outcome_vs_actual: OutcomeVsActual,
+    /// The scenario that it is to be a part of.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub parent_scenario_id: Option<ScenarioId>,
+    /// The chain that leads to it, at most 8 steps.
+    #[serde(default)]
+    #[schema(max_items = 8)]
+    pub chain_steps: Vec<ProposedStep>,
+}
+
+/// A step in the chain of a proposed scenario.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ProposedStep {
+    /// What happens, given the steps before.
+    pub statement: StepStatement,
+    /// Until when.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub happens_by: Option<HistoricDate>,
+    /// The general rule that makes it go.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub generalisation: Option<StepStatement>,
+}
+
+/// How many scenarios a topic may have at a time, parts of others included.
 pub const MAX_SCENARIOS: usize = 40;
+
+/// How many it may ever have had.
+pub const MAX_SCENARIOS_EVER: usize = 1000;
+
+/// How many steps a chain may have.
+pub const MAX_STEPS: usize = 8;
+
+/// Checks how many scenarios there are at a time: retired ones do not count.
+pub fn check_number(at: &str, live: usize) -> Option<Field> {
+    let too_many = || Field::new(format!("{at}scenarios"), "too_many", format!("At most {MAX_SCENARIOS}."));
+    (live > MAX_SCENARIOS).then(too_many)
+}
 
 /// Checks what a set of scenarios must be whether the topic is open or not.
 pub fn check_scenarios(
@@ -136,8 +182,9 @@ pub fn check_scenarios(
     quotations: &[NewQuotation],
 ) -> Vec<Field> {
     let mut wrong = Vec::new();
-    if scenarios.len() > MAX_SCENARIOS {
-        wrong.push(Field::new(format!("{at}scenarios"), "too_many", format!("At most {MAX_SCENARIOS}.")));
+    if scenarios.len() > MAX_SCENARIOS_EVER {
+        let detail = format!("At most {MAX_SCENARIOS_EVER}, retired ones included.");
+        wrong.push(Field::new(format!("{at}scenarios"), "too_many", detail));
     }
     for (i, scenario) in scenarios.iter().enumerate() {
         let place = format!("{at}scenarios[{i}]");
@@ -173,7 +220,7 @@ pub fn check_scenarios(
             )),
             _ => {}
         }
-        if scenario.chain_steps.len() > 8 {
+        if scenario.chain_steps.len() > MAX_STEPS {
             wrong.push(Field::new(format!("{place}.chain_steps"), "too_many", "At most 8 steps."));
         }
         wrong.extend(check_keyed_citations(

@@ -2,12 +2,12 @@
 
 use std::collections::HashMap;
 
-use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder};
+use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, FromQueryResult, QueryFilter, QueryOrder};
 
-use super::rules::NewScenario;
-use crate::db::{Tx, insert_all};
+use super::rules::{NewScenario, ProposedScenario};
+use crate::db::{Tx, insert_all, one, sql};
 use crate::entity::{chain_step, scenario};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::ids::{AccountId, ChainStepId, Ids, ScenarioId, TopicId};
 use crate::sources::rules::Key;
 use crate::sources::{Bibliography, CitationOwner, cite};
@@ -102,6 +102,76 @@ pub async fn insert(
         cite(tx, ids, topic_id, owner, citations, known).await?;
     }
     Ok(inserted)
+}
+
+#[derive(FromQueryResult)]
+struct Last {
+    position: i16,
+}
+
+/// Adds scenarios to the set of a topic, which nobody else changes meanwhile, behind those that are there: all with
+/// one version, as parts of one scenario or of none. Gives their identifiers, in their order.
+///
+/// # Errors
+/// The database is away.
+pub async fn add(
+    tx: &Tx,
+    ids: &Ids,
+    topic_id: TopicId,
+    version: i32,
+    (proposer_id, parent_scenario_id): (AccountId, Option<ScenarioId>),
+    new: &[&ProposedScenario],
+) -> Result<Vec<ScenarioId>> {
+    let last = "SELECT coalesce(max(position), 0::smallint) AS position FROM scenario WHERE topic_id = $1";
+    let last: Option<Last> = one(tx.conn(), sql(last, [topic_id.into()])).await?;
+    let mut position = last.map_or(0, |last| last.position);
+    let (mut added, mut rows, mut steps) = (Vec::new(), Vec::new(), Vec::new());
+    for new in new {
+        let id: ScenarioId = ids.next();
+        let full = || Error::internal(anyhow::anyhow!("topic {topic_id} has no place for another scenario"));
+        position = position.checked_add(1).ok_or_else(full)?;
+        added.push(id);
+        rows.push(scenario::Model {
+            id,
+            topic_id,
+            position,
+            label: new.label.to_string(),
+            statement: new.statement.to_string(),
+            outcome_vs_actual: new.outcome_vs_actual,
+            is_residual: false,
+            introduced_in_version: version,
+            retired_in_version: None,
+            merged_into: None,
+            parent_scenario_id,
+            proposer_id,
+        });
+        for (step_no, step) in (1..).zip(&new.chain_steps) {
+            steps.push(chain_step::Model {
+                id: ids.next(),
+                topic_id,
+                scenario_id: id,
+                step_no,
+                statement: step.statement.to_string(),
+                happens_by: step.happens_by.clone(),
+                generalisation: step.generalisation.as_ref().map(ToString::to_string),
+            });
+        }
+    }
+    insert_all(tx, rows).await?;
+    insert_all(tx, steps).await?;
+    Ok(added)
+}
+
+/// Takes a scenario out of the set with a version of it, and notes what takes its place.
+///
+/// # Errors
+/// The database is away.
+pub async fn retire(tx: &Tx, id: ScenarioId, version: i32, merged_into: Option<ScenarioId>) -> Result<()> {
+    let statement = "UPDATE scenario SET retired_in_version = $2, merged_into = $3
+                     WHERE id = $1 AND retired_in_version IS NULL";
+    let values = [id.into(), version.into(), merged_into.into()];
+    tx.conn().execute_raw(sql(statement, values)).await?;
+    Ok(())
 }
 
 /// Reads the scenarios of a topic, in order; retired ones too.

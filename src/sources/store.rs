@@ -114,7 +114,7 @@ fn dangling(key: &Key) -> Error {
     Error::internal(anyhow::anyhow!("the key `{}` passed the checks and names nothing", key.as_str()))
 }
 
-/// Adds the bibliography of a document that was checked.
+/// Adds to the bibliography of a topic what a document that was checked has beyond what is known.
 ///
 /// # Errors
 /// The database is away.
@@ -122,12 +122,14 @@ pub async fn insert_bibliography(
     tx: &Tx,
     ids: &Ids,
     topic_id: TopicId,
+    mut known: Bibliography,
     sources: &[NewSource],
     quotations: &[NewQuotation],
 ) -> Result<Bibliography> {
-    let mut known = Bibliography::default();
     let mut rows = Vec::with_capacity(sources.len());
-    for (position, new) in (1..).zip(sources) {
+    let last =
+        last_position::<source::Entity>(tx, source::Column::TopicId, source::Column::Position, topic_id);
+    for (position, new) in (last.await? + 1..).zip(sources) {
         let row = source_row(ids, topic_id, position, new, None);
         if let Some(key) = &new.key {
             known.sources.insert(key.clone(), row.id);
@@ -136,7 +138,13 @@ pub async fn insert_bibliography(
     }
     insert_all(tx, rows).await?;
     let mut rows = Vec::with_capacity(quotations.len());
-    for (position, new) in (1..).zip(quotations) {
+    let last = last_position::<quotation::Entity>(
+        tx,
+        quotation::Column::TopicId,
+        quotation::Column::Position,
+        topic_id,
+    );
+    for (position, new) in (last.await? + 1..).zip(quotations) {
         let source = |key: &Key| known.sources.get(key).copied().ok_or_else(|| dangling(key));
         let translated = |key: &Key| known.quotations.get(key).copied().ok_or_else(|| dangling(key));
         let row = quotation::Model {
@@ -269,6 +277,23 @@ fn full(citation: usize) -> Error {
             "The bibliography of a topic has at most {MAX_BIBLIOGRAPHY} sources and as many quotations: cite one of them."
         ),
     )
+}
+
+/// The last place that is taken.
+async fn last_position<E: EntityTrait>(
+    tx: &Tx,
+    topic: E::Column,
+    position: E::Column,
+    id: TopicId,
+) -> Result<i32> {
+    let last: Option<Option<i32>> = E::find()
+        .select_only()
+        .column_as(position.max(), "last")
+        .filter(topic.eq(id))
+        .into_tuple()
+        .one(tx.conn())
+        .await?;
+    Ok(last.flatten().unwrap_or(0))
 }
 
 /// The place after the last one, or none where there are as many as there may be.
@@ -433,6 +458,18 @@ pub struct StoredBibliography {
     pub quotations: Vec<quotation::Model>,
     /// The citations by parts of the topic, and by its posts where these were asked for.
     pub citations: Vec<OwnedCitation>,
+}
+
+impl StoredBibliography {
+    /// What the keys that documents use stand for.
+    pub fn known(&self) -> Bibliography {
+        let key =
+            |kind: &str, position: i32| Key::numbered(kind, usize::try_from(position).unwrap_or_default());
+        Bibliography {
+            sources: self.sources.iter().map(|row| (key("source", row.position), row.id)).collect(),
+            quotations: self.quotations.iter().map(|row| (key("quotation", row.position), row.id)).collect(),
+        }
+    }
 }
 
 /// Reads a topic's bibliography; with the citations of its posts or without.

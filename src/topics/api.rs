@@ -10,7 +10,7 @@ use utoipa_axum::routes;
 
 use super::rules::{
     AntecedentKind, DatedStatement, EventContent, Operation, TopicContent, TopicStatus, VariantStepKind,
-    check,
+    check, check_open,
 };
 use super::store::{self, StoredTopic, SummaryRow, TopicOrder};
 use crate::accounts::Author;
@@ -23,12 +23,12 @@ use crate::events::{self, Event};
 use crate::historic_date::HistoricDate;
 use crate::http::page::{Limit, Page};
 use crate::http::{
-    Answer, Body, Cache, Claimed, Create, IfMatch, Path, Query, StrictValue, parse_json, shared,
+    Answer, Body, Cache, Claimed, Create, FieldProblem, IfMatch, Path, Query, StrictValue, parse_json, shared,
 };
 use crate::ids::{BackgroundFactId, ChainStepId, QuotationId, ScenarioId, SourceId, TopicId, VariantId};
 use crate::policy::{Actor, CreateTopic, EditTopic};
 use crate::scenarios::StoredScenario;
-use crate::scenarios::rules::OutcomeVsActual;
+use crate::scenarios::rules::{OutcomeVsActual, SetChange, check_number};
 use crate::sources::rules::{Key, SourceClass};
 use crate::sources::{CitationView, OwnedCitation};
 
@@ -77,15 +77,46 @@ pub(super) struct TopicView {
     background_facts: Vec<BackgroundFactView>,
     /// Counts the changes of the set of scenarios.
     scenario_set_version: i32,
+    /// Since which version of the set credences can be compared with the present one.
+    comparable_since: i32,
+    /// What made the versions of the set after the first, as far as it happened here.
+    scenario_set_versions: Vec<SetVersionView>,
+    /// Those of every version: retired ones say since when, and what took their place.
     scenarios: Vec<ScenarioView>,
     sources: Vec<SourceView>,
     quotations: Vec<QuotationView>,
     author: Option<Author>,
+    /// What a draft lacks to be opened; null for others.
+    missing: Option<Vec<FieldProblem>>,
+    /// Topics that ask about much the same as this draft, the likest first, at most five; null for others.
+    similar_topics: Option<Vec<SimilarTopic>>,
     post_count: i32,
     participant_count: i32,
     last_activity_at: Timestamp,
     created_at: Timestamp,
     updated_at: Timestamp,
+}
+
+/// What made a version of a set of scenarios.
+#[derive(Debug, Serialize, ToSchema)]
+struct SetVersionView {
+    version: i32,
+    change: SetChange,
+    /// Whether credences in the version before can be compared with this one.
+    comparable: bool,
+    created_at: Timestamp,
+}
+
+/// A topic that asks about much the same.
+#[derive(Debug, Serialize, ToSchema)]
+struct SimilarTopic {
+    id: TopicId,
+    slug: String,
+    title: String,
+    /// Where it is read.
+    url: String,
+    /// Which share of the trigrams of both, in event and antecedent, they have in common: 0.3 to 1.
+    similarity: f64,
 }
 
 /// What is supposed to be otherwise.
@@ -287,9 +318,24 @@ impl ScenarioView {
 }
 
 impl TopicView {
-    fn of(stored: &StoredTopic) -> Result<Self> {
+    fn of(stored: &StoredTopic, similar: Option<Vec<store::Similar>>) -> Result<Self> {
         let content = stored.content()?;
         let topic = &stored.topic;
+        let is_draft = topic.status == TopicStatus::Draft;
+        let missing = is_draft.then(|| check_open("", &content).iter().map(FieldProblem::from).collect());
+        let set_version = |version: &crate::entity::scenario_set_version::Model| SetVersionView {
+            version: version.version,
+            change: version.change,
+            comparable: version.comparable,
+            created_at: version.created_at.into(),
+        };
+        let similar_topic = |similar: store::Similar| SimilarTopic {
+            id: similar.id,
+            url: format!("/api/v1/topics/{}", similar.slug),
+            slug: similar.slug,
+            title: similar.title,
+            similarity: similar.similarity,
+        };
         let variants = stored.variants.iter().map(|variant| VariantView::of(stored, variant));
         let facts = stored.background_facts.iter().map(|fact| BackgroundFactView::of(stored, fact));
         let scenarios = stored.scenarios.iter().map(|scenario| ScenarioView::of(stored, scenario));
@@ -320,10 +366,14 @@ impl TopicView {
             variants: variants.collect::<Result<_>>()?,
             background_facts: facts.collect::<Result<_>>()?,
             scenario_set_version: topic.scenario_set_version,
+            comparable_since: topic.comparable_since,
+            scenario_set_versions: stored.set_versions.iter().map(set_version).collect(),
             scenarios: scenarios.collect::<Result<_>>()?,
             sources: stored.bibliography.sources.iter().map(SourceView::of).collect(),
             quotations: stored.bibliography.quotations.iter().map(QuotationView::of).collect(),
             author: stored.people.get(&topic.author_id).cloned(),
+            missing,
+            similar_topics: similar.map(|similar| similar.into_iter().map(similar_topic).collect()),
             post_count: stored.activity.post_count,
             participant_count: stored.activity.participant_count,
             last_activity_at: stored.activity.last_activity_at.into(),
@@ -428,6 +478,7 @@ async fn create_topic(State(app): State<App>, actor: Actor, create: Create<Topic
         Claimed::Now(once) => once,
     };
     let mut wrong = check("", &content);
+    wrong.extend(check_number("", content.scenarios.len()));
     if content.status == TopicStatus::Archived {
         wrong.push(crate::error::Field::new("status", "not_a_start", "A topic starts as a draft or open."));
     }
@@ -470,8 +521,8 @@ async fn read_topic(
 
 /// Revise a topic
 ///
-/// A JSON Merge Patch over the fields of a new topic. Of an open topic the bibliography, variants, facts
-/// and scenarios stay as they are, since arguments bear on them.
+/// A JSON Merge Patch over the fields of a new topic. To the bibliography, variants and facts of an open topic more can
+/// be added at the end; what is there stays as it is, since arguments bear on it, and scenarios change by proposals.
 #[utoipa::path(patch, path = "/topics/{topic}", tag = "topics", params(("topic" = String, Path, description = "Slug or identifier"), ("If-Match" = String, Header)), request_body = TopicContent, responses((status = 200, body = TopicView)), security(("bearer" = [])))]
 async fn revise_topic(
     State(app): State<App>,
@@ -513,14 +564,13 @@ fn merged(before: &StoredTopic, patch: Value) -> Result<TopicContent> {
     if content.slug.is_none() {
         wrong.push(crate::error::Field::new("slug", "missing", "A topic keeps its slug or gets another."));
     }
-    if before.topic.status != TopicStatus::Draft {
-        if !old.has_same_parts(&content) || old.slug != content.slug {
-            wrong.push(crate::error::Field::new(
-                "(body)",
-                "fixed_once_open",
-                "Slug, sources, quotations, variants, background_facts and scenarios stay as they are once a topic is open.",
-            ));
+    if before.topic.status == TopicStatus::Draft {
+        wrong.extend(check_number("", content.scenarios.len()));
+        if content.status == TopicStatus::Archived {
+            wrong.push(crate::error::Field::new("status", "not_open", "Only an open topic is archived."));
         }
+    } else {
+        wrong.extend(content.check_fixed(&old, before.topic.status == TopicStatus::Open));
         if content.status == TopicStatus::Draft {
             wrong.push(crate::error::Field::new(
                 "status",
@@ -528,8 +578,6 @@ fn merged(before: &StoredTopic, patch: Value) -> Result<TopicContent> {
                 "What was open is not a draft again: archive it.",
             ));
         }
-    } else if content.status == TopicStatus::Archived {
-        wrong.push(crate::error::Field::new("status", "not_open", "Only an open topic is archived."));
     }
     if wrong.is_empty() { Ok(content) } else { Err(Error::fields(wrong)) }
 }
@@ -561,8 +609,12 @@ async fn answer(
     created: bool,
 ) -> Result<Answer> {
     let topic = store::find(db, actor, &id.to_string()).await?;
+    let similar = match topic.status {
+        TopicStatus::Draft => Some(store::similar(db, &topic).await?),
+        TopicStatus::Open | TopicStatus::Archived => None,
+    };
     let stored = store::read(db, topic, false).await?;
-    let view = TopicView::of(&stored)?;
+    let view = TopicView::of(&stored, similar)?;
     let cache = Cache::for_reader(actor);
     let answer = if created {
         Answer::created(format!("/api/v1/topics/{}", view.slug), &view, cache)?

@@ -293,6 +293,43 @@ pub struct TopicContent {
     pub scenarios: Vec<NewScenario>,
 }
 
+impl TopicContent {
+    /// Event and antecedent in one text, by which topics that ask about the same are found: without accents, since
+    /// not every database knows which letters have them.
+    pub fn likeness(&self) -> Option<String> {
+        let event = self.event.as_ref().map(|event| event.title.as_str());
+        let antecedent = self.antecedent.as_ref().map(|antecedent| antecedent.statement.as_str());
+        let words: Vec<&str> = event.into_iter().chain(antecedent).collect();
+        let is_accent = |c: char| ('\u{300}'..='\u{36F}').contains(&c);
+        (!words.is_empty()).then(|| words.join(" ").nfkd().filter(|c| !is_accent(*c)).collect())
+    }
+
+    /// What has to stay as it is once a topic is open and does not, for each part: arguments bear on it. Where more
+    /// may be added, it is added behind what there is.
+    pub fn check_fixed(&self, old: &Self, may_grow: bool) -> Vec<Field> {
+        fn kept<T: PartialEq>(old: &[T], new: &[T], may_grow: bool) -> bool {
+            if may_grow { new.starts_with(old) } else { new == old }
+        }
+        let more =
+            "What is there stays as it is and in its order, since arguments bear on it; add behind it.";
+        let archived = "It stays as it is: an archived topic takes nothing more.";
+        let list = if may_grow { more } else { archived };
+        let by_proposal = "Scenarios change by proposals: POST /topics/{topic}/scenario-proposals.";
+        [
+            ("slug", old.slug == self.slug, "An open topic keeps its name in addresses."),
+            ("sources", kept(&old.sources, &self.sources, may_grow), list),
+            ("quotations", kept(&old.quotations, &self.quotations, may_grow), list),
+            ("variants", kept(&old.variants, &self.variants, may_grow), list),
+            ("background_facts", kept(&old.background_facts, &self.background_facts, may_grow), list),
+            ("scenarios", old.scenarios == self.scenarios, by_proposal),
+        ]
+        .into_iter()
+        .filter(|(_, is_kept, _)| !is_kept)
+        .map(|(field, _, detail)| Field::new(field, "fixed_once_open", detail))
+        .collect()
+    }
+}
+
 /// A number of days, at most a century.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(try_from = "i64", into = "i32")]

@@ -30,7 +30,7 @@ const KINDS: [&[&str]; 11] = [
 ];
 
 /// Features, from left to right.
-const FEATURES: [&str; 19] = [
+const FEATURES: [&str; 20] = [
     "events",
     "audit",
     "ranking",
@@ -48,6 +48,7 @@ const FEATURES: [&str; 19] = [
     "votes",
     "credences",
     "mind_changes",
+    "scenario_sets",
     "own_data",
     "exchange",
 ];

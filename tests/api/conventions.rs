@@ -427,6 +427,7 @@ pub async fn everything_readable() -> (TestApp, Client, Vec<String>) {
     zoe.post(&format!("/posts/{post}/mind-changes"), moved).await.is(201);
     let never = json!({ "inevitable_from": null });
     alice.put(&format!("/topics/{topic}/inevitability/mine"), never).await.is(200);
+    let proposal = alice.proposes_part(&topic).await;
     let role = json!({ "permissions": ["report.read"], "scope": { "kind": "site" }, "reason": "Asked for." });
     let granted = app.administrator("carol").await.post("/accounts/alice/role-grants", role).await;
     let grant = granted.is(201).text("/id");
@@ -443,6 +444,7 @@ pub async fn everything_readable() -> (TestApp, Client, Vec<String>) {
             let id = match path {
                 path if path.contains("/posts/") => &post,
                 path if path.contains("/role-grants/") => &grant,
+                path if path.contains("/scenario-proposals/") => &proposal,
                 _ => &topic,
             };
             let path = path.replace("{username}", "alice").replace("{topic}", &topic).replace("{id}", id);
@@ -661,6 +663,13 @@ async fn a_cursor_is_good_for_its_own_list_only() {
     for post in &posts {
         lists.push((&alice, format!("/posts/{post}/revisions?")));
     }
+    alice.proposes_part(&topic).await;
+    alice.proposes_part(&topic).await;
+    alice.proposes_part(&other).await;
+    alice.proposes_part(&other).await;
+    lists.push((&alice, format!("/topics/{topic}/scenario-proposals?")));
+    lists.push((&alice, format!("/topics/{topic}/scenario-proposals?status=open")));
+    lists.push((&alice, format!("/topics/{other}/scenario-proposals?")));
     lists.push((&alice, "/sessions?".to_owned()));
     lists.push((&bob, "/sessions?".to_owned()));
 
@@ -741,7 +750,22 @@ struct Creation {
 async fn creations(app: &TestApp) -> Vec<Creation> {
     let alice = app.member("alice").await;
     let topic = alice.opens_topic("Had the Armada landed in Kent").await;
+    let first = alice.get(&format!("/topics/{topic}")).await.is(200).text("/scenarios/0/id");
+    let proposal = |label: &str| {
+        let part = json!({
+            "label": label, "statement": "The court is safe in Wales.", "outcome_vs_actual": "absent",
+            "parent_scenario_id": first,
+        });
+        json!({ "change": { "kind": "add", "scenario": part }, "reason": "It happened to others before her." })
+    };
     vec![
+        Creation {
+            client: alice.clone(),
+            path: format!("/topics/{topic}/scenario-proposals"),
+            body: proposal("She flees"),
+            other_body: proposal("She sails"),
+            rows: "SELECT count(*) FROM scenario_proposal",
+        },
         Creation {
             client: alice.clone(),
             path: format!("/topics/{topic}/posts"),

@@ -427,6 +427,87 @@ async fn the_crowd_of_the_past_is_what_it_was() {
 }
 
 #[tokio::test]
+async fn i6_what_is_merged_adds_up_and_after_a_split_the_former_pool_is_shown_as_what_it_is() {
+    let app = TestApp::new().await;
+    let (people, topic) = five_people(&app).await;
+    let [alice, bob, ..] = &people;
+    let crowd = format!("/topics/{topic}/credences");
+    bob.predicts(&topic, &[2000, 2000, 2000, 2000, 2000]).await;
+    let read = alice.get(&format!("/topics/{topic}")).await.is(200).body;
+    let id = |place: usize| read["scenarios"][place]["id"].as_str().unwrap().to_owned();
+    let first = alice.get(&crowd).await.is(200).body;
+    let at = |minutes: i64| {
+        let moment = app.app.now() - TimeDelta::minutes(minutes);
+        format!("{crowd}?as_of={}", moment.to_rfc3339_opts(chrono::SecondsFormat::AutoSi, true))
+    };
+    let is_as_it_was = |mut now: Value, mut then: Value, minutes: i64| {
+        for crowd in [&mut now, &mut then] {
+            crowd["pool"]["as_of"] = Value::Null;
+            // Only the last of these are kept.
+            crowd["pool"]["predicted_by"] = Value::Null;
+        }
+        assert_eq!(now, then, "{minutes} minutes ago");
+    };
+
+    app.app.clock.advance(TimeDelta::minutes(1));
+    let merger = json!({ "kind": "merge", "scenario_ids": [id(1), id(2)], "into": { "scenario_id": id(0) } });
+    alice.changes_scenarios(&topic, merger).await;
+    let merged = alice.get(&crowd).await.is(200).body;
+    assert_eq!(merged["people"], json!({ "fresh": 5, "stale": 0 }));
+    assert_eq!(
+        (&merged["pool"]["scenario_set_version"], &merged["pool"]["stale"]),
+        (&json!(2), &json!(false))
+    );
+    let vectors: Vec<Vec<i64>> =
+        FIVE.iter().map(|v| vec![(v[0] + v[1] + v[2]) * 100, v[3] * 100, v[4] * 100]).collect();
+    for (got, expected) in medians(&merged).iter().zip(plainly(&vectors)) {
+        assert!((got - expected).abs() < 1e-6, "{merged:#}");
+    }
+    assert_eq!(medians(&merged).len(), 3);
+    assert_eq!(merged["pool"]["scenarios"][0]["favourite_of"], 5);
+    assert_eq!(merged["pool"]["predicted_by"], 1);
+    // Whoever speaks after a merger takes the place of what was added up for them.
+    bob.states_credences(&topic, &[10_000, 0, 0]).await;
+    let spoken = alice.get(&crowd).await.is(200).body;
+    assert_eq!(spoken["pool"]["people"], 5);
+    is_as_it_was(alice.get(&at(1)).await.is(200).body, first.clone(), 1);
+
+    app.app.clock.advance(TimeDelta::minutes(1));
+    let part = |label: &str| json!({ "label": label, "statement": "What happens in it.", "outcome_vs_actual": "absent" });
+    let split =
+        json!({ "kind": "split", "scenario_id": id(0), "into": [part("At once"), part("In a year")] });
+    alice.changes_scenarios(&topic, split).await;
+    let mut former = alice.get(&crowd).await.is(200).body;
+    assert_eq!(former["people"], json!({ "fresh": 0, "stale": 5 }));
+    assert_eq!((&former["pool"]["stale"], &former["scenario_set_version"]), (&json!(true), &json!(3)));
+    former["pool"]["stale"] = json!(false);
+    assert_eq!(former["pool"], spoken["pool"], "of the former set, and nothing filled in");
+    is_as_it_was(alice.get(&at(1)).await.is(200).body, spoken.clone(), 1);
+    is_as_it_was(alice.get(&at(2)).await.is(200).body, first.clone(), 2);
+
+    for (number, person) in (1..).zip(&people) {
+        person.states_credences(&topic, &[2000, 2000, 4000, 2000]).await;
+        let now = person.get(&crowd).await.is(200).body;
+        assert_eq!(now["people"], json!({ "fresh": number, "stale": 5 - number }));
+        assert_eq!(now["pool"]["stale"], json!(number < 5));
+        assert_eq!(now["dots"].as_array().unwrap().is_empty(), number == 5);
+    }
+    let now = alice.get(&crowd).await.is(200).body;
+    assert_eq!(medians(&now).len(), 4);
+
+    // I15: whoever goes is gone from the former pool too.
+    bob.post("/me/erasure", json!({ "password": PASSWORD })).await.is(202);
+    app.app.clock.advance(TimeDelta::days(8));
+    while own_data_next(&app.app).await.unwrap() {}
+    assert_eq!(
+        app.rows("SELECT people || ' ' || moved_on FROM crowd ORDER BY comparable_since").await,
+        ["4 4", "4 0"]
+    );
+    let counted = "SELECT sum(people)::text FROM credence_tally GROUP BY comparable_since, scenario_id";
+    assert!(app.rows(counted).await.iter().all(|people| people == "4"));
+}
+
+#[tokio::test]
 async fn a_large_crowd_is_counted_in_the_background() {
     let app = TestApp::new().await;
     let alice = app.member("alice").await;

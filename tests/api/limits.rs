@@ -349,6 +349,9 @@ async fn l4_every_operation_is_counted_under_the_limit_of_its_class() {
         PUT /api/v1/posts/{id}/vote "vote"
         DELETE /api/v1/role-grants/{id} "write"
         GET /api/v1/role-grants/{id} "read"
+        DELETE /api/v1/scenario-proposals/{id} "write"
+        GET /api/v1/scenario-proposals/{id} "read"
+        PUT /api/v1/scenario-proposals/{id}/decision "write"
         GET /api/v1/scenarios/{scenario}/step-credences/mine "read"
         PUT /api/v1/scenarios/{scenario}/step-credences/mine "write"
         DELETE /api/v1/sessions "write"
@@ -378,6 +381,8 @@ async fn l4_every_operation_is_counted_under_the_limit_of_its_class() {
         PUT /api/v1/topics/{topic}/meta-prediction/mine "write"
         GET /api/v1/topics/{topic}/mind-changes "read"
         POST /api/v1/topics/{topic}/posts "write"
+        GET /api/v1/topics/{topic}/scenario-proposals "read"
+        POST /api/v1/topics/{topic}/scenario-proposals "write"
         GET /api/v1/topics/{topic}/thread "read"
         GET /healthz -
         GET /readyz -

@@ -97,7 +97,10 @@ fn tried_on(operation: &str) -> &'static [On] {
         | "state_checkpoint_credences"
         | "read_own_checkpoint_credences"
         | "read_own_coherence"
-        | "list_topic_mind_changes" => &[On::Open, On::Draft],
+        | "list_topic_mind_changes"
+        | "propose_scenarios"
+        | "list_scenario_proposals" => &[On::Open, On::Draft],
+        "read_scenario_proposal" | "decide_scenario_proposal" | "withdraw_scenario_proposal" => &[On::Open],
         "read_post"
         | "list_replies"
         | "list_revisions"
@@ -117,6 +120,8 @@ const AUTHORIZATION_REQUEST: &str = "otw_ar_AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA
 
 /// Why a post moved somebody.
 const EXPLANATION: &str = "I had not thought of the tides, and without them nobody lands.";
+/// An identifier that no scenario has.
+const NO_SCENARIO: &str = "0198c5f0-0000-7000-8000-00000000dead";
 
 /// A body that is right, where the operation takes one.
 fn body(operation: &str, number: usize, who: &Role) -> Option<Value> {
@@ -168,6 +173,11 @@ fn body(operation: &str, number: usize, who: &Role) -> Option<Value> {
         // Whoever may gets as far as being told that they did not move.
         "credit_post" => json!({ "explanation": EXPLANATION }),
         "cast_vote" => json!({ "quality": 1 }),
+        // Whoever may gets as far as being told that there is no such scenario.
+        "propose_scenarios" => {
+            json!({ "change": { "kind": "retire", "scenario_id": NO_SCENARIO }, "reason": "It is gone already." })
+        }
+        "decide_scenario_proposal" => json!({ "decision": "reject", "reason": "It is as good as others." }),
         // Whoever may gets as far as being told that others are asked about.
         "state_credences" | "predict" => json!({ "scenario_set_version": 2, "vector": [] }),
         "state_step_credences" => json!({ "steps": [] }),
@@ -209,6 +219,9 @@ impl World {
                 let made = alice.post("/topics", topic).await.is(201);
                 if operation.contains("step_credences") {
                     return made.text("/scenarios/0/id");
+                }
+                if operation.ends_with("_scenario_proposal") {
+                    return alice.proposes_part(&slug).await;
                 }
                 if !is_post {
                     return slug;
@@ -638,6 +651,21 @@ async fn a1_every_operation_by_everybody_on_everything() {
           200: owner_token_read owner_token_all owner administrator
           401 unauthenticated: anonymous
           404 not_found: member unverified suspended tag_moderator moderator
+        withdraw_scenario_proposal on Open
+          200: owner_token_all owner
+          401 unauthenticated: anonymous
+          403 not_allowed: suspended
+          403 not_your_proposal: member unverified tag_moderator moderator administrator
+          403 scope_missing: owner_token_read
+        read_scenario_proposal on Open
+          200: everybody
+        decide_scenario_proposal on Open
+          200: owner_token_all owner tag_moderator moderator administrator
+          401 unauthenticated: anonymous
+          403 email_not_verified: unverified
+          403 not_allowed: suspended
+          403 not_your_topic: member
+          403 scope_missing: owner_token_read
         read_own_step_credences on Open
           200: owner_token_read owner_token_all member unverified suspended owner tag_moderator moderator administrator
           401 unauthenticated: anonymous
@@ -829,6 +857,22 @@ async fn a1_every_operation_by_everybody_on_everything() {
           403 scope_missing: owner_token_read
           404 not_found: member unverified suspended
           409 topic_not_open: owner_token_all owner tag_moderator moderator administrator
+        list_scenario_proposals on Open
+          200: everybody
+        list_scenario_proposals on Draft
+          200: owner_token_read owner_token_all owner tag_moderator moderator administrator
+          404 not_found: anonymous member unverified suspended
+        propose_scenarios on Open
+          401 unauthenticated: anonymous
+          403 email_not_verified: unverified
+          403 not_allowed: suspended
+          403 scope_missing: owner_token_read
+          422 invalid: owner_token_all member owner tag_moderator moderator administrator
+        propose_scenarios on Draft
+          401 unauthenticated: anonymous
+          403 scope_missing: owner_token_read
+          404 not_found: member unverified suspended
+          409 topic_not_open: owner_token_all owner tag_moderator moderator administrator
         read_thread on Open
           200: everybody
         read_thread on Draft
@@ -876,6 +920,7 @@ async fn a2_what_is_hidden_is_answered_like_what_is_not_there() {
                 world.put_back().await;
             }
         }
+        world.app.sql("DELETE FROM personal_access_token WHERE name LIKE 'owner%'").await.unwrap();
     }
     assert!(compared >= 20, "{compared}");
 }

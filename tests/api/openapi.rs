@@ -279,6 +279,17 @@ fn texts(document: &Value, schema: &Value, way: &[String], found: &mut Vec<Vec<S
     }
 }
 
+/// Whether a way through a schema goes on with this step.
+fn leads_on(document: &Value, schema: &Value, step: &str) -> bool {
+    if let Some(reference) = schema["$ref"].as_str() {
+        return leads_on(document, document.pointer(reference.trim_start_matches('#')).unwrap(), step);
+    }
+    let choices = schema["oneOf"].as_array();
+    choices.is_some_and(|choices| choices.iter().any(|choice| leads_on(document, choice, step)))
+        || schema["properties"].get(step).is_some()
+        || step == "0" && schema["items"].is_object()
+}
+
 /// What a schema asks for, and on this way the text; where the way leads through a list, one item of it.
 fn sample_with(document: &Value, schema: &Value, way: &[String], text: &str) -> Value {
     let Some((step, rest)) = way.split_first() else { return json!(text) };
@@ -287,7 +298,7 @@ fn sample_with(document: &Value, schema: &Value, way: &[String], text: &str) -> 
         return sample_with(document, schema, way, text);
     }
     if let Some(choices) = schema["oneOf"].as_array() {
-        let choice = choices.iter().find(|choice| choice["type"] != "null").unwrap();
+        let choice = choices.iter().find(|choice| leads_on(document, choice, step)).unwrap();
         return sample_with(document, choice, way, text);
     }
     if step == "0" {

@@ -139,7 +139,7 @@ async fn every_entity_has_the_columns_of_its_table() {
         account antecedent_variant audit_log authorization_request background_fact chain_step checkpoint checkpoint_credence citation credence credence_in_force credence_part credence_tally crowd data_export debate_import email_token
         erased_username erasure event favourite_tally
         historical_event identity inevitability mail meta_prediction meta_prediction_part meta_prediction_tally mind_change passkey personal_access_token post post_revision post_tally quotation rate_limit recovery_code refresh_token relation
-        role_grant scenario scenario_set_version session sign_in_failure source
+        role_grant scenario scenario_proposal scenario_set_version session sign_in_failure source
         stance_effect step_credence topic topic_activity topic_participant topic_tag totp_factor used_challenge username_history variant_step vote);
     let files: BTreeSet<String> = fs::read_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join("src/entity"))
         .unwrap()
@@ -238,4 +238,41 @@ async fn who_had_a_role_before_grants_were_recorded_has_it_by_a_grant() {
     .await
     .unwrap();
     assert_eq!(granted, ["bob moderator", "carol administrator"]);
+}
+
+#[tokio::test]
+async fn a_database_that_has_topics_goes_up() {
+    let database = Database::empty().await;
+    let db = pool(&database).await;
+    let before =
+        Migrator::migrations().iter().position(|migration| migration.name().ends_with("_crowd")).unwrap();
+    Migrator::up(&db, Some(before.try_into().unwrap())).await.unwrap();
+    let mut connection = PgConnection::connect(database.url()).await.unwrap();
+    sqlx::raw_sql(
+        "INSERT INTO account (id, username, username_skeleton, kind, role, trust_level, state, version, created_at, updated_at)
+         VALUES (gen_random_uuid(), 'alice', 'alice', 'person', 'member', 0, 'active', 1, now(), now());
+         INSERT INTO topic (id, slug, title, antecedent_statement, tolerance_days, status, scenario_set_version, author_id,
+                            version, created_at, updated_at)
+         SELECT gen_random_uuid(), 'orleans', 'Had Orleans fallen', 'Jeanne ne d\u{e9}livre pas la ville.', 365, 'draft', 3,
+                id, 1, now(), now()
+         FROM account",
+    )
+    .execute(&mut connection)
+    .await
+    .unwrap();
+    otherwise::db::migrate(database.url(), None).await.unwrap();
+    let select = "SELECT concat_ws(' ', comparable_since, crowd_shown_to_guests, likeness) FROM topic";
+    let brought: String = sqlx::query_scalar(select).fetch_one(&mut connection).await.unwrap();
+    assert_eq!(brought, "3 f Jeanne ne delivre pas la ville.");
+}
+
+#[tokio::test]
+async fn who_may_not_make_the_extension_is_told_what_to_do() {
+    // With it comes the role that owns nothing.
+    Database::clone_template().await;
+    let database = Database::empty().await;
+    let refused = otherwise::db::migrate(&database.app_url(), None).await.unwrap_err();
+    let told = format!("{refused:#}");
+    assert!(told.contains("CREATE EXTENSION pg_trgm") && told.contains("GRANT CREATE ON DATABASE"), "{told}");
+    assert!(dump(&database).await.is_empty());
 }

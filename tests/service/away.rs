@@ -40,6 +40,12 @@ fn body(method: &Method, path: &str) -> Option<Value> {
         ("PUT", "/topics/{topic}/inevitability/mine") => json!({ "inevitable_from": null }),
         ("PUT", "/topics/{topic}/checkpoint-credences/mine") => json!({ "checkpoints": [] }),
         ("PUT", "/topics/{topic}/credences/mine") => json!({ "scenario_set_version": 1, "vector": [] }),
+        ("POST", "/topics/{topic}/scenario-proposals") => {
+            json!({ "change": { "kind": "add" }, "reason": "There is more to it." })
+        }
+        ("PUT", "/scenario-proposals/{id}/decision") => {
+            json!({ "decision": "reject", "reason": "There is no more to it." })
+        }
         ("PUT", "/me/username") => json!({ "username": "alicia" }),
         ("POST", "/accounts/{username}/role-grants") => {
             json!({ "role": "moderator", "scope": { "kind": "site" }, "reason": "Asked for." })

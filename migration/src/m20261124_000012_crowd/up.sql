@@ -4,6 +4,8 @@ ALTER TABLE topic
     ADD COLUMN comparable_since integer NOT NULL DEFAULT 1,
     ADD COLUMN crowd_shown_to_guests boolean NOT NULL DEFAULT false;
 UPDATE topic SET comparable_since = scenario_set_version;
+-- A table that has checks to come is not altered: they are made now.
+SET CONSTRAINTS ALL IMMEDIATE;
 ALTER TABLE topic
     ALTER COLUMN comparable_since DROP DEFAULT,
     ALTER COLUMN crowd_shown_to_guests DROP DEFAULT,

@@ -73,7 +73,7 @@ async fn predict(
     let tx = app.begin().await?;
     let topic = topics::hold(&tx, &actor, &name).await?;
     let permit = actor.may(StateCredences(&topic))?;
-    require_version(new.scenario_set_version, &topic)?;
+    require_version(&tx, &topic, new.scenario_set_version).await?;
     let live = store::live(tx.conn(), topic.id).await?;
     let vector = check_vector(&new.vector, &live).map_err(Error::fields)?;
     let stored = store::predict(&app, &tx, &permit, &vector, &live).await?;

@@ -56,7 +56,7 @@ pub(super) async fn comparable(
 ) -> Result<Option<Vector>> {
     let stored = own_prediction(db, topic.id, account_id).await?;
     let fresh = stored.filter(|stored| stored.row.scenario_set_version >= topic.comparable_since);
-    Ok(fresh.and_then(|stored| present(&stored.vector, &live.became)))
+    Ok(fresh.and_then(|stored| present(&stored.vector, live)))
 }
 
 /// Keeps what somebody predicts, in place of what they predicted before.

@@ -154,7 +154,8 @@ pub(super) fn choose(installed: Vec<Programs>, existing: Option<&Home>) -> Resul
         ),
         None => anyhow!(
             "PostgreSQL {OLDEST} or newer is needed and was not found; installed: {found}. Install it \
-             (Debian, Ubuntu: sudo apt-get install postgresql; Homebrew: brew install postgresql@17), name \
+             (Debian, Ubuntu: sudo apt-get install postgresql; Fedora: sudo dnf install postgresql-server \
+             postgresql-contrib; Homebrew: brew install postgresql@17), name \
              the folder of its programs in OTHERWISE__DATABASE__POSTGRES_BIN, or name a running PostgreSQL \
              in OTHERWISE__DATABASE__URL"
         ),

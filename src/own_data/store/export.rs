@@ -12,8 +12,8 @@ use crate::db::{Tx, sql};
 use crate::entity::{
     account, audit_log, checkpoint_credence, citation, credence, credence_part, data_export, identity,
     inevitability, mail, meta_prediction, meta_prediction_part, mind_change, passkey, personal_access_token,
-    post, post_revision, quotation, relation, role_grant, scenario, session, source, step_credence, topic,
-    username_history, vote,
+    post, post_revision, quotation, relation, role_grant, scenario, scenario_proposal, session, source,
+    step_credence, topic, username_history, vote,
 };
 use crate::error::{Code, Error, Result};
 use crate::events::{self, Event};
@@ -240,6 +240,7 @@ async fn write(
     fits!(write_credences(db, id, file).await?);
     fits!(write_judgements(db, id, file).await?);
     fits!(write_mind_changes(db, id, file).await?);
+    fits!(write_scenario_proposals(db, id, file).await?);
     write_entries(db, id, file).await
 }
 
@@ -466,6 +467,32 @@ async fn write_mind_changes(
             "topic_id": row.topic_id, "post_id": row.post_id, "explanation": row.explanation,
             "before_credence_id": row.before_credence_id, "after_credence_id": row.after_credence_id,
             "counts": row.counts, "created_at": moment(row.created_at),
+        })));
+    }
+    Ok(Ok(()))
+}
+
+/// What this person proposed to do to sets of scenarios, and what they said to proposals.
+async fn write_scenario_proposals(
+    db: &impl ConnectionTrait,
+    id: AccountId,
+    file: &mut FileWriter,
+) -> Result<Result<(), TooLarge>> {
+    file.list("scenario_proposals");
+    let proposals = scenario_proposal::Entity::find().filter(scenario_proposal::Column::ProposerId.eq(id));
+    for row in proposals.order_by_asc(scenario_proposal::Column::Id).all(db).await? {
+        fits!(file.item(&json!({
+            "id": row.id, "topic_id": row.topic_id, "change": row.change, "reason": row.reason,
+            "status": named(&row.status), "accepted_in_version": row.accepted_in_version,
+            "created_at": moment(row.created_at),
+        })));
+    }
+    file.list("scenario_decisions");
+    let decided = scenario_proposal::Entity::find().filter(scenario_proposal::Column::DecidedBy.eq(id));
+    for row in decided.order_by_asc(scenario_proposal::Column::Id).all(db).await? {
+        fits!(file.item(&json!({
+            "proposal_id": row.id, "topic_id": row.topic_id, "status": named(&row.status),
+            "reason": row.decision_reason, "decided_at": perhaps(row.decided_at),
         })));
     }
     Ok(Ok(()))

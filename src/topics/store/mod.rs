@@ -4,8 +4,8 @@ mod list;
 mod read;
 
 pub(super) use list::{SummaryRow, TopicOrder, list};
+pub(super) use read::{Similar, StoredVariant, event_content, similar};
 pub use read::{StoredTopic, numbered, read};
-pub(super) use read::{StoredVariant, event_content};
 
 use std::collections::HashMap;
 
@@ -22,14 +22,16 @@ use crate::entity::{
 use crate::error::{Code, Error, Result};
 use crate::historic_date::HistoricDate;
 use crate::ids::{AccountId, BackgroundFactId, TopicId, VariantId};
-use crate::policy::{Actor, CreateTopic, EditTopic, EraseAccount, Permit};
+use crate::policy::{Actor, CreateTopic, DecideProposal, EditTopic, EraseAccount, Permit};
 use crate::ranking;
 use crate::roles::rules::{Permission, Place};
 use crate::scenarios::rules::NewScenario;
 use crate::scenarios::{self, InsertedScenarios, ScenarioToInsert};
 use crate::sources::rules::Key;
 use crate::sources::{Bibliography, CitationOwner, cite, insert_bibliography};
-use crate::topics::rules::{DatedStatement, EventContent, TopicContent, TopicStatus, VariantStepKind};
+use crate::topics::rules::{
+    DatedStatement, EventContent, NewBackgroundFact, NewVariant, TopicContent, TopicStatus, VariantStepKind,
+};
 
 /// The topic, if this reader may see it: drafts are for their author and for whoever may edit them.
 async fn visible_to(
@@ -50,7 +52,7 @@ async fn visible_to(
 ///
 /// # Errors
 /// The database is away.
-pub(super) async fn tags(db: &impl ConnectionTrait, id: TopicId) -> Result<Vec<String>> {
+pub async fn tags(db: &impl ConnectionTrait, id: TopicId) -> Result<Vec<String>> {
     let rows = topic_tag::Entity::find().filter(topic_tag::Column::TopicId.eq(id)).all(db).await?;
     Ok(rows.into_iter().map(|row| row.tag).collect())
 }
@@ -71,7 +73,7 @@ pub async fn find(db: &impl ConnectionTrait, actor: &Actor, name: &str) -> Resul
 ///
 /// # Errors
 /// As [`find`].
-pub(super) async fn find_for_update(tx: &Tx, actor: &Actor, id: TopicId) -> Result<topic::Model> {
+pub async fn find_for_update(tx: &Tx, actor: &Actor, id: TopicId) -> Result<topic::Model> {
     let found = topic::Entity::find_by_id(id).lock(LockType::NoKeyUpdate).one(tx.conn()).await?;
     visible_to(tx.conn(), actor, found).await
 }
@@ -182,6 +184,7 @@ pub async fn insert(
         scenario_set_version: new.scenario_set_version,
         comparable_since: new.scenario_set_version,
         crowd_shown_to_guests: false,
+        likeness: None,
         author_id: new.author_id,
         version: 1,
         created_at: new.created_at,
@@ -234,6 +237,7 @@ fn set_scalars(row: &mut topic::Model, content: &TopicContent) {
     row.horizon.clone_from(&content.horizon);
     row.horizon_reason = content.horizon_reason.as_ref().map(ToString::to_string);
     row.crowd_shown_to_guests = content.crowd_shown_to_guests;
+    row.likeness = content.likeness();
     row.status = content.status;
 }
 
@@ -267,9 +271,47 @@ async fn insert_parts(
     scenarios: &[ScenarioToInsert<'_>],
 ) -> Result<Inserted> {
     insert_tags_and_checkpoints(tx, id, content).await?;
-    let bibliography = insert_bibliography(tx, &app.ids, id, &content.sources, &content.quotations).await?;
+    let known = Bibliography::default();
+    let bibliography =
+        insert_bibliography(tx, &app.ids, id, known, &content.sources, &content.quotations).await?;
+    let variants = insert_variants(app, tx, id, (1, &content.variants), &bibliography).await?;
+    let background_facts =
+        insert_background_facts(app, tx, id, (1, &content.background_facts), &bibliography).await?;
+    let scenarios = scenarios::insert(tx, &app.ids, id, scenarios, &bibliography).await?;
+    Ok(Inserted { id, bibliography, variants, background_facts, scenarios })
+}
+
+/// Adds to an open topic what its new content has behind what was there before, and gives the new variants.
+async fn grow(
+    app: &App,
+    tx: &Tx,
+    before: &StoredTopic,
+    content: &TopicContent,
+) -> Result<HashMap<Key, VariantId>> {
+    let id = before.topic.id;
+    let known = before.bibliography.known();
+    let sources = content.sources.get(before.bibliography.sources.len()..).unwrap_or_default();
+    let quotations = content.quotations.get(before.bibliography.quotations.len()..).unwrap_or_default();
+    let bibliography = insert_bibliography(tx, &app.ids, id, known, sources, quotations).await?;
+    let variants = content.variants.get(before.variants.len()..).unwrap_or_default();
+    let place = before.variants.last().map_or(1, |last| last.variant.position + 1);
+    let variants = insert_variants(app, tx, id, (place, variants), &bibliography).await?;
+    let facts = content.background_facts.get(before.background_facts.len()..).unwrap_or_default();
+    let place = before.background_facts.last().map_or(1, |last| last.position + 1);
+    insert_background_facts(app, tx, id, (place, facts), &bibliography).await?;
+    Ok(variants)
+}
+
+/// Adds variants from a place on.
+async fn insert_variants(
+    app: &App,
+    tx: &Tx,
+    id: TopicId,
+    (place, new): (i16, &[NewVariant]),
+    bibliography: &Bibliography,
+) -> Result<HashMap<Key, VariantId>> {
     let mut variants = HashMap::new();
-    for (position, new) in (1..).zip(&content.variants) {
+    for (position, new) in (place..).zip(new) {
         let variant_id: VariantId = app.ids.next();
         variants.insert(new.key.clone(), variant_id);
         insert_row(
@@ -296,10 +338,21 @@ async fn insert_parts(
         insert_all(tx, steps(VariantStepKind::EnablingStep, &new.enabling_steps)).await?;
         insert_all(tx, steps(VariantStepKind::FurtherChange, &new.further_changes)).await?;
         let owner = CitationOwner::Variant(variant_id);
-        cite(tx, &app.ids, id, owner, &new.contemporary_evidence, &bibliography).await?;
+        cite(tx, &app.ids, id, owner, &new.contemporary_evidence, bibliography).await?;
     }
+    Ok(variants)
+}
+
+/// Adds facts from a place on.
+async fn insert_background_facts(
+    app: &App,
+    tx: &Tx,
+    id: TopicId,
+    (place, new): (i16, &[NewBackgroundFact]),
+    bibliography: &Bibliography,
+) -> Result<HashMap<Key, BackgroundFactId>> {
     let mut background_facts = HashMap::new();
-    for (position, new) in (1..).zip(&content.background_facts) {
+    for (position, new) in (place..).zip(new) {
         let fact_id: BackgroundFactId = app.ids.next();
         background_facts.insert(new.key.clone(), fact_id);
         insert_row(
@@ -314,10 +367,9 @@ async fn insert_parts(
             },
         )
         .await?;
-        cite(tx, &app.ids, id, CitationOwner::BackgroundFact(fact_id), &new.citations, &bibliography).await?;
+        cite(tx, &app.ids, id, CitationOwner::BackgroundFact(fact_id), &new.citations, bibliography).await?;
     }
-    let scenarios = scenarios::insert(tx, &app.ids, id, scenarios, &bibliography).await?;
-    Ok(Inserted { id, bibliography, variants, background_facts, scenarios })
+    Ok(background_facts)
 }
 
 async fn insert_tags_and_checkpoints(tx: &Tx, id: TopicId, content: &TopicContent) -> Result<()> {
@@ -350,7 +402,8 @@ async fn set_primary_variant(
 }
 
 /// Replaces what a topic consists of. The parts that arguments bear on are rewritten only in a draft, and
-/// only where they differ; `content` was checked, and for an open topic has the same parts as before.
+/// only where they differ; `content` was checked, and for an open topic has the same parts as before, and
+/// perhaps more behind them.
 ///
 /// # Errors
 /// 409 where another topic has the slug.
@@ -370,7 +423,8 @@ pub(super) async fn revise(
     set_event(app, tx, &mut row, content.event.as_ref()).await?;
     row.version += 1;
     row.updated_at = app.now();
-    let rewrite = !old.has_same_parts(content);
+    let differs = !old.has_same_parts(content);
+    let rewrite = differs && before.topic.status == TopicStatus::Draft;
     if rewrite {
         row.primary_variant_id = None;
     } else if let Some(antecedent) = &content.antecedent {
@@ -387,7 +441,12 @@ pub(super) async fn revise(
         tx.conn().execute_raw(sql(statement, [row.id.into()])).await?;
     }
     if !rewrite {
-        return insert_tags_and_checkpoints(tx, row.id, content).await;
+        insert_tags_and_checkpoints(tx, row.id, content).await?;
+        if differs {
+            let variants = grow(app, tx, before, content).await?;
+            set_primary_variant(tx, row, content, &variants).await?;
+        }
+        return Ok(());
     }
     for statement in [
         "DELETE FROM citation WHERE topic_id = $1",
@@ -402,6 +461,29 @@ pub(super) async fn revise(
     let scenarios = TopicToInsert::new(content, row.author_id, row.updated_at).scenarios;
     let inserted = insert_parts(app, tx, row.id, content, &scenarios).await?;
     set_primary_variant(tx, row, content, &inserted.variants).await
+}
+
+/// Gives the topic of a proposal, which was locked, the next version of its set of scenarios: one that vectors of
+/// the version before can be compared with, or one from which they are stated anew.
+///
+/// # Errors
+/// The database is away.
+pub async fn next_scenario_set(
+    app: &App,
+    tx: &Tx,
+    permit: &Permit<DecideProposal<'_>>,
+    comparable: bool,
+) -> Result<i32> {
+    let topic = permit.act().topic;
+    let version = topic.scenario_set_version + 1;
+    let comparable_since = if comparable { topic.comparable_since } else { version };
+    let statement =
+        "UPDATE topic SET scenario_set_version = $2, comparable_since = $3, version = version + 1,
+                            updated_at = $4
+                     WHERE id = $1";
+    let values = [topic.id.into(), version.into(), comparable_since.into(), app.now().into()];
+    tx.conn().execute_raw(sql(statement, values)).await?;
+    Ok(version)
 }
 
 /// Counts a new post in its topic, and moves the topic in the lists. Takes the lock on the topic's

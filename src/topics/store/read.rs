@@ -2,16 +2,17 @@
 
 use std::collections::HashMap;
 
-use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder};
+use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, FromQueryResult, QueryFilter, QueryOrder};
 
 use crate::accounts::{Author, authors};
+use crate::db::{all, sql};
 use crate::entity::{
-    antecedent_variant, background_fact, checkpoint, historical_event, topic, topic_activity, topic_tag,
-    variant_step,
+    antecedent_variant, background_fact, checkpoint, historical_event, scenario_set_version, topic,
+    topic_activity, topic_tag, variant_step,
 };
 use crate::error::{Error, Result};
 use crate::historic_date::HistoricDate;
-use crate::ids::{AccountId, PostId, ScenarioId, VariantId};
+use crate::ids::{AccountId, PostId, ScenarioId, TopicId, VariantId};
 use crate::scenarios::rules::{NewChainStep, NewScenario};
 use crate::scenarios::{self, StoredScenario};
 use crate::sources::rules::{CitationByKey, Key, NewQuotation, NewSource};
@@ -62,6 +63,8 @@ pub struct StoredTopic {
     pub background_facts: Vec<background_fact::Model>,
     /// Its scenarios, in order.
     pub scenarios: Vec<StoredScenario>,
+    /// What made each version of the set of them, in order.
+    pub set_versions: Vec<scenario_set_version::Model>,
     /// Its bibliography, and the citations by its parts.
     pub bibliography: StoredBibliography,
 }
@@ -112,6 +115,11 @@ pub async fn read(db: &impl ConnectionTrait, topic: topic::Model, with_posts: bo
         .all(db)
         .await?;
     let scenarios = scenarios::read(db, id).await?;
+    let set_versions = scenario_set_version::Entity::find()
+        .filter(scenario_set_version::Column::TopicId.eq(id))
+        .order_by_asc(scenario_set_version::Column::Version)
+        .all(db)
+        .await?;
     let mut people: Vec<AccountId> = scenarios.iter().map(|stored| stored.scenario.proposer_id).collect();
     people.push(topic.author_id);
     Ok(StoredTopic {
@@ -126,10 +134,41 @@ pub async fn read(db: &impl ConnectionTrait, topic: topic::Model, with_posts: bo
             .collect(),
         background_facts,
         scenarios,
+        set_versions,
         people: authors(db, people).await?,
         bibliography: read_bibliography(db, id, with_posts).await?,
         topic,
     })
+}
+
+/// A topic that asks about much the same.
+#[derive(Debug, Clone, FromQueryResult)]
+pub(in crate::topics) struct Similar {
+    /// The topic.
+    pub(in crate::topics) id: TopicId,
+    /// Its name in addresses.
+    pub(in crate::topics) slug: String,
+    /// Its title.
+    pub(in crate::topics) title: String,
+    /// How many of the trigrams of both they share, 0.3 to 1.
+    pub(in crate::topics) similarity: f64,
+}
+
+/// The topics that everybody sees and that resemble this one most, at most five.
+///
+/// # Errors
+/// The database is away.
+pub(in crate::topics) async fn similar(
+    db: &impl ConnectionTrait,
+    topic: &topic::Model,
+) -> Result<Vec<Similar>> {
+    match &topic.likeness {
+        Some(likeness) => {
+            let found = "SELECT id, slug, title, similarity FROM similar_topics($1)";
+            all(db, sql(found, [likeness.as_str().into()])).await
+        }
+        None => Ok(Vec::new()),
+    }
 }
 
 impl TopicContent {

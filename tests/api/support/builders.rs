@@ -84,6 +84,27 @@ impl Client {
         self.put(&format!("/topics/{topic}/meta-prediction/mine"), vector).await.is(200);
     }
 
+    /// Proposes that the first scenario of a topic have a part, and gives the proposal's identifier.
+    pub async fn proposes_part(&self, topic: &str) -> String {
+        let first = self.get(&format!("/topics/{topic}")).await.is(200).text("/scenarios/0/id");
+        let part = json!({
+            "label": "She flees", "statement": "The court is safe in Wales.", "outcome_vs_actual": "absent",
+            "parent_scenario_id": first,
+        });
+        let change = json!({ "kind": "add", "scenario": part });
+        let proposal = json!({ "change": change, "reason": "It happened to others before her." });
+        self.post(&format!("/topics/{topic}/scenario-proposals"), proposal).await.is(201).text("/id")
+    }
+
+    /// Proposes a change of the scenarios of a topic of one's own, and accepts it.
+    pub async fn changes_scenarios(&self, topic: &str, change: Value) {
+        let proposal = json!({ "change": change, "reason": "The question is better put so." });
+        let made = self.post(&format!("/topics/{topic}/scenario-proposals"), proposal).await.is(201);
+        let decision = json!({ "decision": "accept", "reason": "It was talked over at length." });
+        let path = format!("/scenario-proposals/{}/decision", made.text("/id"));
+        self.with("if-match", made.header("etag").unwrap()).put(&path, decision).await.is(200);
+    }
+
     /// Judges the quality of a post.
     pub async fn judges(&self, post: &str, quality: i8) {
         self.put(&format!("/posts/{post}/vote"), json!({ "quality": quality })).await.is(200);
