@@ -85,6 +85,10 @@ codes! {
     NotYourPost = 403 "not_your_post" "This post is not yours";
     /// Only its author may change a topic.
     NotYourTopic = 403 "not_your_topic" "This topic is not yours";
+    /// Only its author may change an implication.
+    NotYourImplication = 403 "not_your_implication" "This implication is not yours";
+    /// Nobody settles what they proposed themselves.
+    OwnImplication = 403 "own_implication" "Nobody settles their own implication";
     /// Nobody changes their own role.
     OwnRole = 403 "own_role" "Nobody changes their own role";
     /// Only who has all of a role, and no lower rank, gives it or takes it back.
@@ -127,6 +131,10 @@ codes! {
     ProposalClosed = 409 "proposal_closed" "This proposal is closed";
     /// The set of scenarios has changed since the proposal was made.
     ChangeDoesNotFit = 409 "change_does_not_fit" "The change does not fit the scenarios there are now";
+    /// What others have forecast stays what it was.
+    ImplicationHasForecasts = 409 "implication_has_forecasts" "Others have forecast this already";
+    /// The record has been consulted.
+    ImplicationResolved = 409 "implication_resolved" "This implication is resolved";
     /// The change would leave a topic that breaks its own rules.
     TopicIncomplete = 409 "topic_incomplete" "This topic lacks what an open topic needs";
     /// A reply to a post as deep as threads go.

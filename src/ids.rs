@@ -89,6 +89,10 @@ id! {
     CredenceId
     /// That a post moved somebody.
     MindChangeId
+    /// What the record should show if scenarios are right.
+    ImplicationId
+    /// How likely somebody takes it to be that the record shows it.
+    ForecastId
 }
 
 /// Where new identifiers come from: the system, or a counter that repeats itself in tests.

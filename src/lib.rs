@@ -37,6 +37,7 @@ pub mod credentials;
 pub mod events;
 pub mod exchange;
 pub mod identities;
+pub mod implications;
 pub mod mail;
 pub mod mind_changes;
 pub mod own_data;

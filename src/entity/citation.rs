@@ -3,7 +3,8 @@
 use sea_orm::entity::prelude::*;
 
 use crate::ids::{
-    BackgroundFactId, ChainStepId, CitationId, PostId, QuotationId, ScenarioId, SourceId, TopicId, VariantId,
+    BackgroundFactId, ChainStepId, CitationId, ImplicationId, PostId, QuotationId, ScenarioId, SourceId,
+    TopicId, VariantId,
 };
 
 /// A row of `citation`.
@@ -28,6 +29,8 @@ pub struct Model {
     pub background_fact_id: Option<BackgroundFactId>,
     /// The variant that cites, as evidence of its time.
     pub variant_id: Option<VariantId>,
+    /// The implication that it resolves.
+    pub implication_id: Option<ImplicationId>,
     /// The source cited.
     pub source_id: Option<SourceId>,
     /// The quotation cited.

@@ -8,6 +8,6 @@ pub mod rules;
 mod store;
 
 pub use store::{
-    Bibliography, CitationOwner, CitationView, OwnedCitation, StoredBibliography, cite, cite_in_post,
-    forget_deleted, insert_bibliography, note_brought, read_bibliography,
+    Bibliography, CitationOwner, CitationView, OwnedCitation, StoredBibliography, cite, cite_by_id,
+    cite_in_post, forget_deleted, insert_bibliography, note_brought, read_bibliography,
 };

@@ -260,6 +260,30 @@ pub struct NewCitation {
     pub locator: Option<Locator>,
 }
 
+/// A citation of what the topic's bibliography holds.
+#[derive(Debug, Clone, PartialEq, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct CitationById {
+    /// A source of the topic. Either this or `quotation_id`.
+    #[serde(default)]
+    pub source_id: Option<SourceId>,
+    /// A quotation of the topic. Either this or `source_id`.
+    #[serde(default)]
+    pub quotation_id: Option<QuotationId>,
+    /// Where in it.
+    #[serde(default)]
+    pub locator: Option<Locator>,
+}
+
+impl CitationById {
+    /// Checks that it names exactly one thing.
+    pub fn check(&self, field: &str) -> Option<Field> {
+        (self.source_id.is_some() == self.quotation_id.is_some()).then(|| {
+            Field::new(field, "ambiguous_citation", "Give exactly one of source_id and quotation_id.")
+        })
+    }
+}
+
 /// Words quoted from a source that is given with them.
 #[derive(Debug, Clone, PartialEq, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]

@@ -9,16 +9,16 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::rules::{
-    BibliographyKey, CitationByKey, Key, Language, MAX_BIBLIOGRAPHY, NewCitation, NewQuotation, NewSource,
-    SourceClass,
+    BibliographyKey, CitationById, CitationByKey, Key, Language, MAX_BIBLIOGRAPHY, NewCitation, NewQuotation,
+    NewSource, SourceClass,
 };
 use crate::db::{Tx, all, insert, insert_all, sql};
 use crate::entity::{citation, quotation, source};
 use crate::error::{Error, Result};
 use crate::historic_date::HistoricDate;
 use crate::ids::{
-    BackgroundFactId, ChainStepId, CitationId, Ids, PostId, QuotationId, ScenarioId, SourceId, TopicId,
-    VariantId,
+    BackgroundFactId, ChainStepId, CitationId, Ids, ImplicationId, PostId, QuotationId, ScenarioId, SourceId,
+    TopicId, VariantId,
 };
 
 /// What the keys of a document became in the database.
@@ -41,6 +41,8 @@ pub enum CitationOwner {
     BackgroundFact(BackgroundFactId),
     /// A variant, whose contemporary evidence it is.
     Variant(VariantId),
+    /// An implication, which it resolves.
+    Implication(ImplicationId),
 }
 
 /// What a citation points at.
@@ -71,6 +73,7 @@ fn row(
         chain_step_id: None,
         background_fact_id: None,
         variant_id: None,
+        implication_id: None,
         source_id,
         quotation_id,
         locator,
@@ -81,6 +84,7 @@ fn row(
         CitationOwner::ChainStep(id) => row.chain_step_id = Some(id),
         CitationOwner::BackgroundFact(id) => row.background_fact_id = Some(id),
         CitationOwner::Variant(id) => row.variant_id = Some(id),
+        CitationOwner::Implication(id) => row.implication_id = Some(id),
     }
     row
 }
@@ -207,66 +211,99 @@ pub async fn cite_in_post(
 ) -> Result<()> {
     let mut rows = Vec::with_capacity(citations.len());
     for (i, (position, new)) in (1..).zip(citations).enumerate() {
-        let unknown = |name: &str, what: &str| {
-            Error::field(
-                format!("citations[{i}].{name}"),
-                "unknown_id",
-                format!("This topic has no such {what}."),
-            )
-        };
-        let cited = if let Some(id) = new.source_id {
-            let found = source::Entity::find_by_id(id).filter(source::Column::TopicId.eq(topic_id));
-            found.one(tx.conn()).await?.ok_or_else(|| unknown("source_id", "source"))?;
-            Cited::Source(id)
-        } else if let Some(id) = new.quotation_id {
-            let found = quotation::Entity::find_by_id(id).filter(quotation::Column::TopicId.eq(topic_id));
-            found.one(tx.conn()).await?.ok_or_else(|| unknown("quotation_id", "quotation"))?;
-            Cited::Quotation(id)
-        } else if let Some(new_source) = &new.source {
-            let position = next_position::<source::Entity>(
-                tx,
-                source::Column::TopicId,
-                source::Column::Position,
-                topic_id,
-            );
-            let position = position.await?.ok_or_else(|| full(i))?;
-            let source = source_row(ids, topic_id, position, new_source, Some(post_id));
-            let source_id = source.id;
-            insert(tx, source).await?;
-            match &new.quotation {
-                None => Cited::Source(source_id),
-                Some(quote) => {
-                    let position = next_position::<quotation::Entity>(
-                        tx,
-                        quotation::Column::TopicId,
-                        quotation::Column::Position,
-                        topic_id,
-                    );
-                    let quotation = quotation::Model {
-                        id: ids.next(),
-                        topic_id,
-                        position: position.await?.ok_or_else(|| full(i))?,
-                        source_id,
-                        quoted_in_source_id: None,
-                        text: quote.text.to_string(),
-                        attribution: quote.attribution.to_string(),
-                        locator: None,
-                        language: quote.language.clone().into(),
-                        translation_of: None,
-                        brought_by_post_id: Some(post_id),
-                    };
-                    let id = quotation.id;
-                    insert(tx, quotation).await?;
-                    Cited::Quotation(id)
+        let field = format!("citations[{i}]");
+        let cited =
+            if let Some(cited) = find_cited(tx, topic_id, &field, new.source_id, new.quotation_id).await? {
+                cited
+            } else if let Some(new_source) = &new.source {
+                let position = next_position::<source::Entity>(
+                    tx,
+                    source::Column::TopicId,
+                    source::Column::Position,
+                    topic_id,
+                );
+                let position = position.await?.ok_or_else(|| full(i))?;
+                let source = source_row(ids, topic_id, position, new_source, Some(post_id));
+                let source_id = source.id;
+                insert(tx, source).await?;
+                match &new.quotation {
+                    None => Cited::Source(source_id),
+                    Some(quote) => {
+                        let position = next_position::<quotation::Entity>(
+                            tx,
+                            quotation::Column::TopicId,
+                            quotation::Column::Position,
+                            topic_id,
+                        );
+                        let quotation = quotation::Model {
+                            id: ids.next(),
+                            topic_id,
+                            position: position.await?.ok_or_else(|| full(i))?,
+                            source_id,
+                            quoted_in_source_id: None,
+                            text: quote.text.to_string(),
+                            attribution: quote.attribution.to_string(),
+                            locator: None,
+                            language: quote.language.clone().into(),
+                            translation_of: None,
+                            brought_by_post_id: Some(post_id),
+                        };
+                        let id = quotation.id;
+                        insert(tx, quotation).await?;
+                        Cited::Quotation(id)
+                    }
                 }
-            }
-        } else {
-            continue;
-        };
+            } else {
+                continue;
+            };
         let owner = CitationOwner::Post(post_id);
         rows.push(row(ids, topic_id, owner, position, cited, new.locator.as_ref().map(ToString::to_string)));
     }
     insert_all(tx, rows).await
+}
+
+/// What a citation names by its identifier, if it does.
+async fn find_cited(
+    tx: &Tx,
+    topic_id: TopicId,
+    field: &str,
+    source_id: Option<SourceId>,
+    quotation_id: Option<QuotationId>,
+) -> Result<Option<Cited>> {
+    let unknown = |name: &str, what: &str| {
+        Error::field(format!("{field}.{name}"), "unknown_id", format!("This topic has no such {what}."))
+    };
+    if let Some(id) = source_id {
+        let found = source::Entity::find_by_id(id).filter(source::Column::TopicId.eq(topic_id));
+        found.one(tx.conn()).await?.ok_or_else(|| unknown("source_id", "source"))?;
+        return Ok(Some(Cited::Source(id)));
+    }
+    let Some(id) = quotation_id else { return Ok(None) };
+    let found = quotation::Entity::find_by_id(id).filter(quotation::Column::TopicId.eq(topic_id));
+    found.one(tx.conn()).await?.ok_or_else(|| unknown("quotation_id", "quotation"))?;
+    Ok(Some(Cited::Quotation(id)))
+}
+
+/// Adds the only citation of a part of a topic, which was checked. The caller holds the lock on the topic's activity,
+/// so that no post takes away what it brought meanwhile.
+///
+/// # Errors
+/// 422 where its identifier names nothing in this topic.
+pub async fn cite_by_id(
+    tx: &Tx,
+    ids: &Ids,
+    topic_id: TopicId,
+    owner: CitationOwner,
+    field: &str,
+    new: &CitationById,
+) -> Result<CitationId> {
+    let cited = find_cited(tx, topic_id, field, new.source_id, new.quotation_id)
+        .await?
+        .ok_or_else(|| Error::internal(anyhow::anyhow!("a citation passed the checks and names nothing")))?;
+    let row = row(ids, topic_id, owner, 1, cited, new.locator.as_ref().map(ToString::to_string));
+    let id = row.id;
+    insert(tx, row).await?;
+    Ok(id)
 }
 
 fn full(citation: usize) -> Error {
@@ -430,6 +467,8 @@ pub struct OwnedCitation {
     pub background_fact_id: Option<BackgroundFactId>,
     /// The variant that cites.
     pub variant_id: Option<VariantId>,
+    /// The implication that it resolves.
+    pub implication_id: Option<ImplicationId>,
     /// The source cited, where it is not a quotation.
     pub source_id: Option<SourceId>,
     /// The quotation cited.
@@ -501,8 +540,8 @@ pub async fn read_bibliography(
     let citations = all(
         db,
         sql(
-            "SELECT post_id, scenario_id, chain_step_id, background_fact_id, variant_id, source_id, quotation_id,
-                    locator, document
+            "SELECT post_id, scenario_id, chain_step_id, background_fact_id, variant_id, implication_id, source_id,
+                    quotation_id, locator, document
              FROM citation_document
              WHERE topic_id = $1 AND (post_id IS NULL OR $2)
              ORDER BY position",

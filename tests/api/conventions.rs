@@ -428,6 +428,8 @@ pub async fn everything_readable() -> (TestApp, Client, Vec<String>) {
     let never = json!({ "inevitable_from": null });
     alice.put(&format!("/topics/{topic}/inevitability/mine"), never).await.is(200);
     let proposal = alice.proposes_part(&topic).await;
+    let implication = alice.proposes_in(&topic, "The muster rolls of Kent are short.").await;
+    alice.forecasts(&implication, 7000).await;
     let role = json!({ "permissions": ["report.read"], "scope": { "kind": "site" }, "reason": "Asked for." });
     let granted = app.administrator("carol").await.post("/accounts/alice/role-grants", role).await;
     let grant = granted.is(201).text("/id");
@@ -443,6 +445,7 @@ pub async fn everything_readable() -> (TestApp, Client, Vec<String>) {
         .map(|(path, _)| {
             let id = match path {
                 path if path.contains("/posts/") => &post,
+                path if path.contains("/implications/") => &implication,
                 path if path.contains("/role-grants/") => &grant,
                 path if path.contains("/scenario-proposals/") => &proposal,
                 _ => &topic,
@@ -589,6 +592,8 @@ async fn b7_queries_are_read_strictly() {
         format!("/topics/{topic}/thread"),
         format!("/posts/{post}/replies"),
         format!("/posts/{post}/revisions"),
+        format!("/topics/{topic}/implications"),
+        "/me/forecasts".to_owned(),
     ] {
         for (query, field, code) in [
             ("limit=0", "limit", "out_of_range"),

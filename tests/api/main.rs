@@ -44,6 +44,7 @@ mod factors;
 mod fuzz;
 mod identities;
 mod identity_proofs;
+mod implications;
 mod limits;
 mod mail;
 mod matrix;

@@ -74,7 +74,8 @@ fn tried_on(operation: &str) -> &'static [On] {
         | "create_account_by_identity"
         | "reauthenticate_by_identity"
         | "list_identities"
-        | "link_identity" => &[On::Itself],
+        | "link_identity"
+        | "list_own_forecasts" => &[On::Itself],
         "read_profile" | "list_role_grants" | "create_role_grant" | "read_role_grant"
         | "revoke_role_grant" | "end_session" | "revoke_token" | "remove_passkey" | "unlink_identity" => {
             &[On::Alices]
@@ -98,6 +99,14 @@ fn tried_on(operation: &str) -> &'static [On] {
         | "read_own_checkpoint_credences"
         | "read_own_coherence"
         | "list_topic_mind_changes"
+        | "create_implication"
+        | "list_implications"
+        | "read_implication"
+        | "revise_implication"
+        | "delete_implication"
+        | "resolve_implication"
+        | "state_forecast"
+        | "read_own_forecast"
         | "propose_scenarios"
         | "list_scenario_proposals" => &[On::Open, On::Draft],
         "read_scenario_proposal" | "decide_scenario_proposal" | "withdraw_scenario_proposal" => &[On::Open],
@@ -183,6 +192,15 @@ fn body(operation: &str, number: usize, who: &Role) -> Option<Value> {
         "state_step_credences" => json!({ "steps": [] }),
         "state_inevitability" => json!({ "inevitable_from": null }),
         "state_checkpoint_credences" => json!({ "checkpoints": [] }),
+        // Whoever may gets as far as being told that there is no such scenario.
+        "create_implication" => json!({
+            "statement": "The muster rolls of Kent are short.",
+            "bears_on": ["0198c5f0-0000-7000-8000-00000000dead"],
+            "test_kind": "hoop",
+        }),
+        "revise_implication" => json!({ "test_kind": "smoking_gun" }),
+        "resolve_implication" => json!({ "resolution": "unresolved" }),
+        "state_forecast" => json!({ "bp": 5000 }),
         _ => return None,
     })
 }
@@ -208,10 +226,14 @@ impl World {
         let is_post = operation.contains("post") && operation != "create_post"
             || operation.contains("vote")
             || ["list_replies", "list_revisions", "retract_mind_change"].contains(&operation);
+        let is_implication =
+            ["read_implication", "revise_implication", "delete_implication", "resolve_implication"]
+                .contains(&operation)
+                || ["state_forecast", "read_own_forecast"].contains(&operation);
         match on {
             On::Itself => String::new(),
             On::Open | On::Draft | On::Tombstone => {
-                if on == On::Draft {
+                if on == On::Draft && !is_implication {
                     topic["status"] = json!("draft");
                 }
                 // Some attempts end all sessions.
@@ -222,6 +244,14 @@ impl World {
                 }
                 if operation.ends_with("_scenario_proposal") {
                     return alice.proposes_part(&slug).await;
+                }
+                if is_implication {
+                    let made = alice.proposes_in(&slug, "The muster rolls of Kent are short.").await;
+                    if on == On::Draft {
+                        let hide = format!("UPDATE topic SET status = 'draft' WHERE slug = '{slug}'");
+                        self.app.sql(&hide).await.unwrap();
+                    }
+                    return made;
                 }
                 if !is_post {
                     return slug;
@@ -426,6 +456,66 @@ async fn a1_every_operation_by_everybody_on_everything() {
           400 invalid_email_token: everybody
         list_identity_providers
           200: everybody
+        delete_implication on Open
+          204: owner_token_all owner tag_moderator moderator administrator
+          401 unauthenticated: anonymous
+          403 not_allowed: suspended
+          403 not_your_implication: member unverified
+          403 scope_missing: owner_token_read
+        delete_implication on Draft
+          204: owner_token_all owner tag_moderator moderator administrator
+          401 unauthenticated: anonymous
+          403 scope_missing: owner_token_read
+          404 not_found: member unverified suspended
+        read_implication on Open
+          200: everybody
+        read_implication on Draft
+          200: owner_token_read owner_token_all owner tag_moderator moderator administrator
+          404 not_found: anonymous member unverified suspended
+        revise_implication on Open
+          200: owner_token_all owner
+          401 unauthenticated: anonymous
+          403 email_not_verified: unverified
+          403 not_allowed: suspended
+          403 not_your_implication: member tag_moderator moderator administrator
+          403 scope_missing: owner_token_read
+        revise_implication on Draft
+          401 unauthenticated: anonymous
+          403 not_your_implication: tag_moderator moderator administrator
+          403 scope_missing: owner_token_read
+          404 not_found: member unverified suspended
+          409 topic_not_open: owner_token_all owner
+        read_own_forecast on Open
+          401 unauthenticated: anonymous
+          404 not_found: owner_token_read owner_token_all member unverified suspended owner tag_moderator moderator administrator
+        read_own_forecast on Draft
+          401 unauthenticated: anonymous
+          404 not_found: owner_token_read owner_token_all member unverified suspended owner tag_moderator moderator administrator
+        state_forecast on Open
+          200: owner_token_all member owner tag_moderator moderator administrator
+          401 unauthenticated: anonymous
+          403 email_not_verified: unverified
+          403 not_allowed: suspended
+          403 scope_missing: owner_token_read
+        state_forecast on Draft
+          401 unauthenticated: anonymous
+          403 scope_missing: owner_token_read
+          404 not_found: member unverified suspended
+          409 topic_not_open: owner_token_all owner tag_moderator moderator administrator
+        resolve_implication on Open
+          200: tag_moderator moderator administrator
+          401 unauthenticated: anonymous
+          403 email_not_verified: unverified
+          403 not_allowed: suspended
+          403 not_your_topic: member
+          403 own_implication: owner_token_all owner
+          403 scope_missing: owner_token_read
+        resolve_implication on Draft
+          200: tag_moderator moderator administrator
+          401 unauthenticated: anonymous
+          403 own_implication: owner_token_all owner
+          403 scope_missing: owner_token_read
+          404 not_found: member unverified suspended
         read_own_account
           200: owner_token_read owner_token_all member unverified suspended owner tag_moderator moderator administrator
           401 unauthenticated: anonymous
@@ -468,6 +558,9 @@ async fn a1_every_operation_by_everybody_on_everything() {
           200: member unverified suspended owner tag_moderator moderator administrator
           401 unauthenticated: anonymous
           403 session_required: owner_token_read owner_token_all
+        list_own_forecasts
+          200: owner_token_read owner_token_all member unverified suspended owner tag_moderator moderator administrator
+          401 unauthenticated: anonymous
         list_identities
           200: member unverified suspended owner tag_moderator moderator administrator
           401 unauthenticated: anonymous
@@ -796,6 +889,22 @@ async fn a1_every_operation_by_everybody_on_everything() {
           200: owner_token_read owner_token_all owner tag_moderator moderator administrator
           401 unauthenticated: anonymous
           404 not_found: member unverified suspended
+        list_implications on Open
+          200: everybody
+        list_implications on Draft
+          200: owner_token_read owner_token_all owner tag_moderator moderator administrator
+          404 not_found: anonymous member unverified suspended
+        create_implication on Open
+          401 unauthenticated: anonymous
+          403 email_not_verified: unverified
+          403 not_allowed: suspended
+          403 scope_missing: owner_token_read
+          422 invalid: owner_token_all member owner tag_moderator moderator administrator
+        create_implication on Draft
+          401 unauthenticated: anonymous
+          403 scope_missing: owner_token_read
+          404 not_found: member unverified suspended
+          409 topic_not_open: owner_token_all owner tag_moderator moderator administrator
         retract_inevitability on Open
           204: owner_token_all member owner tag_moderator moderator administrator
           401 unauthenticated: anonymous

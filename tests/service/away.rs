@@ -46,6 +46,14 @@ fn body(method: &Method, path: &str) -> Option<Value> {
         ("PUT", "/scenario-proposals/{id}/decision") => {
             json!({ "decision": "reject", "reason": "There is no more to it." })
         }
+        ("POST", "/topics/{topic}/implications") => json!({
+            "statement": "The archives have a second draft.",
+            "bears_on": ["0198c5f0-0000-7000-8000-00000000dead"],
+            "test_kind": "hoop",
+        }),
+        ("PATCH", "/implications/{id}") => json!({ "test_kind": "hoop" }),
+        ("PUT", "/implications/{id}/resolution") => json!({ "resolution": "unresolved" }),
+        ("PUT", "/implications/{id}/forecast/mine") => json!({ "bp": 5000 }),
         ("PUT", "/me/username") => json!({ "username": "alicia" }),
         ("POST", "/accounts/{username}/role-grants") => {
             json!({ "role": "moderator", "scope": { "kind": "site" }, "reason": "Asked for." })

@@ -10,14 +10,14 @@ use crate::app::App;
 use crate::clock::Time;
 use crate::db::{Tx, sql};
 use crate::entity::{
-    account, audit_log, checkpoint_credence, citation, credence, credence_part, data_export, identity,
-    inevitability, mail, meta_prediction, meta_prediction_part, mind_change, passkey, personal_access_token,
-    post, post_revision, quotation, relation, role_grant, scenario, scenario_proposal, session, source,
-    step_credence, topic, username_history, vote,
+    account, audit_log, checkpoint_credence, citation, credence, credence_part, data_export, forecast,
+    identity, implication, implication_scenario, inevitability, mail, meta_prediction, meta_prediction_part,
+    mind_change, passkey, personal_access_token, post, post_revision, quotation, relation, role_grant,
+    scenario, scenario_proposal, session, source, step_credence, topic, username_history, vote,
 };
 use crate::error::{Code, Error, Result};
 use crate::events::{self, Event};
-use crate::ids::{AccountId, CredenceId, PostId};
+use crate::ids::{AccountId, CredenceId, ForecastId, ImplicationId, PostId};
 use crate::mail as mails;
 use crate::mail::rules::MailKind;
 use crate::own_data::rules::{ExportOutcome, FORMAT, FileWriter, TooLarge};
@@ -241,6 +241,8 @@ async fn write(
     fits!(write_judgements(db, id, file).await?);
     fits!(write_mind_changes(db, id, file).await?);
     fits!(write_scenario_proposals(db, id, file).await?);
+    fits!(write_implications(db, id, file).await?);
+    fits!(write_forecasts(db, id, file).await?);
     write_entries(db, id, file).await
 }
 
@@ -496,6 +498,67 @@ async fn write_scenario_proposals(
         })));
     }
     Ok(Ok(()))
+}
+
+async fn write_implications(
+    db: &impl ConnectionTrait,
+    id: AccountId,
+    file: &mut FileWriter,
+) -> Result<Result<(), TooLarge>> {
+    file.list("implications");
+    let mut after = ImplicationId(uuid::Uuid::nil());
+    loop {
+        let lot = implication::Entity::find()
+            .filter(implication::Column::AuthorId.eq(id))
+            .filter(implication::Column::Id.gt(after))
+            .order_by_asc(implication::Column::Id)
+            .limit(LOT)
+            .all(db)
+            .await?;
+        let Some(last) = lot.last() else { return Ok(Ok(())) };
+        after = last.id;
+        let ids = lot.iter().map(|row| row.id);
+        let scenarios = implication_scenario::Entity::find()
+            .filter(implication_scenario::Column::ImplicationId.is_in(ids))
+            .order_by_asc(implication_scenario::Column::ScenarioId)
+            .all(db)
+            .await?;
+        for row in &lot {
+            let bears_on = scenarios.iter().filter(|scenario| scenario.implication_id == row.id);
+            let bears_on = bears_on.map(|scenario| scenario.scenario_id);
+            fits!(file.item(&json!({
+                "id": row.id, "topic_id": row.topic_id, "statement": row.statement,
+                "bears_on": bears_on.collect::<Vec<_>>(), "test_kind": named(&row.test_kind),
+                "created_at": moment(row.created_at), "updated_at": moment(row.updated_at),
+            })));
+        }
+    }
+}
+
+async fn write_forecasts(
+    db: &impl ConnectionTrait,
+    id: AccountId,
+    file: &mut FileWriter,
+) -> Result<Result<(), TooLarge>> {
+    file.list("forecasts");
+    let mut after = ForecastId(uuid::Uuid::nil());
+    loop {
+        let lot = forecast::Entity::find()
+            .filter(forecast::Column::AccountId.eq(id))
+            .filter(forecast::Column::Id.gt(after))
+            .order_by_asc(forecast::Column::Id)
+            .limit(LOT)
+            .all(db)
+            .await?;
+        let Some(last) = lot.last() else { return Ok(Ok(())) };
+        after = last.id;
+        for row in &lot {
+            fits!(file.item(&json!({
+                "implication_id": row.implication_id, "number": row.number, "bp": row.bp,
+                "created_at": moment(row.created_at),
+            })));
+        }
+    }
 }
 
 /// What the audit log says that this person did, other than to others.

@@ -105,6 +105,19 @@ impl Client {
         self.with("if-match", made.header("etag").unwrap()).put(&path, decision).await.is(200);
     }
 
+    /// Proposes an implication that bears on the first scenario of a topic, and gives its identifier.
+    pub async fn proposes_in(&self, topic: &str, statement: &str) -> String {
+        let read = self.get(&format!("/topics/{topic}")).await.is(200);
+        let bears_on = [&read.body["scenarios"][0]["id"]];
+        let new = json!({ "statement": statement, "bears_on": bears_on, "test_kind": "hoop" });
+        self.post(&format!("/topics/{topic}/implications"), new).await.is(201).text("/id")
+    }
+
+    /// Forecasts an implication, in basis points.
+    pub async fn forecasts(&self, implication: &str, bp: i64) {
+        self.put(&format!("/implications/{implication}/forecast/mine"), json!({ "bp": bp })).await.is(200);
+    }
+
     /// Judges the quality of a post.
     pub async fn judges(&self, post: &str, quality: i8) {
         self.put(&format!("/posts/{post}/vote"), json!({ "quality": quality })).await.is(200);

@@ -1,0 +1,21 @@
+//! What the record should show if scenarios are right, and forecasts of it.
+
+use sea_orm_migration::prelude::*;
+
+#[derive(DeriveMigrationName)]
+pub(crate) struct Migration;
+
+#[async_trait::async_trait]
+impl MigrationTrait for Migration {
+    async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
+        let up = include_str!("m20261124_000015_implications/up.sql");
+        manager.get_connection().execute_unprepared(up).await?;
+        Ok(())
+    }
+
+    async fn down(&self, manager: &SchemaManager) -> Result<(), DbErr> {
+        let down = include_str!("m20261124_000015_implications/down.sql");
+        manager.get_connection().execute_unprepared(down).await?;
+        Ok(())
+    }
+}
