@@ -135,6 +135,8 @@ codes! {
     ImplicationHasForecasts = 409 "implication_has_forecasts" "Others have forecast this already";
     /// The record has been consulted.
     ImplicationResolved = 409 "implication_resolved" "This implication is resolved";
+    /// What was judged is no longer one of the rival answers.
+    ScenarioRetired = 409 "scenario_retired" "This scenario is no longer in force";
     /// The change would leave a topic that breaks its own rules.
     TopicIncomplete = 409 "topic_incomplete" "This topic lacks what an open topic needs";
     /// A reply to a post as deep as threads go.

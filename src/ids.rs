@@ -93,6 +93,8 @@ id! {
     ImplicationId
     /// How likely somebody takes it to be that the record shows it.
     ForecastId
+    /// Cases like a scenario, counted.
+    ReferenceClassId
 }
 
 /// Where new identifiers come from: the system, or a counter that repeats itself in tests.

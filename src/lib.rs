@@ -34,6 +34,7 @@ pub mod audit;
 pub mod auth;
 pub mod credences;
 pub mod credentials;
+pub mod criteria;
 pub mod events;
 pub mod exchange;
 pub mod identities;

@@ -5,7 +5,9 @@ use std::net::IpAddr;
 use crate::accounts::rules::{AccountKind, AccountState, Role};
 use crate::auth::rules::Scope;
 use crate::clock::Time;
-use crate::entity::{account, implication, post, role_grant, scenario_proposal, topic};
+use crate::entity::{
+    account, implication, post, reference_class, role_grant, scenario, scenario_proposal, topic,
+};
 use crate::error::{Code, Result};
 use crate::ids::{AccountId, SessionId, TokenId};
 use crate::implications::rules::Resolution;
@@ -612,6 +614,87 @@ impl Action for CreditPost<'_> {
             self.topic.status == TopicStatus::Open,
             Code::TopicNotOpen,
             "Posts are credited in open topics.",
+        )
+    }
+}
+
+/// Judge a part of a topic by the criteria for counterfactuals, or take that back.
+#[derive(Debug)]
+pub struct JudgeByCriteria<'a> {
+    /// In which topic.
+    pub topic: &'a topic::Model,
+    /// Which scenario, or that of which step.
+    pub scenario: Option<&'a scenario::Model>,
+}
+
+impl Action for JudgeByCriteria<'_> {
+    const SCOPE: Scope = Scope::Vote;
+
+    fn decide(&self, _: &Actor) -> Result<()> {
+        allow_if(
+            self.topic.status == TopicStatus::Open,
+            Code::TopicNotOpen,
+            "Scenarios, variants, steps and facts are judged in open topics.",
+        )?;
+        allow_if(
+            self.scenario.is_none_or(|scenario| scenario.retired_in_version.is_none()),
+            Code::ScenarioRetired,
+            "Judge one of those that are in force.",
+        )
+    }
+}
+
+/// State how likely the outcome of a topic was given the event, or take that back.
+#[derive(Debug)]
+pub struct StateOutcomeLikelihood<'a>(pub &'a topic::Model);
+
+impl Action for StateOutcomeLikelihood<'_> {
+    const SCOPE: Scope = Scope::Vote;
+
+    fn decide(&self, _: &Actor) -> Result<()> {
+        allow_if(
+            self.0.status == TopicStatus::Open,
+            Code::TopicNotOpen,
+            "Likelihoods are stated in open topics.",
+        )
+    }
+}
+
+/// Name a reference class in a topic.
+#[derive(Debug)]
+pub struct CreateReferenceClass<'a>(pub &'a topic::Model);
+
+impl Action for CreateReferenceClass<'_> {
+    const SCOPE: Scope = Scope::Post;
+
+    fn decide(&self, _: &Actor) -> Result<()> {
+        allow_if(
+            self.0.status == TopicStatus::Open,
+            Code::TopicNotOpen,
+            "Reference classes are named in open topics.",
+        )
+    }
+}
+
+/// Delete a reference class: its author may, and whoever may edit topics there.
+#[derive(Debug)]
+pub struct DeleteReferenceClass<'a> {
+    /// Which.
+    pub class: &'a reference_class::Model,
+    /// The tags of its topic.
+    pub tags: &'a [String],
+}
+
+impl Action for DeleteReferenceClass<'_> {
+    const SCOPE: Scope = Scope::Post;
+    const TAKES_PART: bool = false;
+
+    fn decide(&self, who: &Actor) -> Result<()> {
+        allow_if(
+            who.is(Some(self.class.author_id))
+                || who.has(Permission::TopicEdit, Place::Topic { id: self.class.topic_id, tags: self.tags }),
+            Code::NotAllowed,
+            "Its author deletes a reference class, and whoever may edit the topic.",
         )
     }
 }

@@ -24,8 +24,8 @@ use crate::error::{Code, Error, Result};
 use crate::http::limits::Guest;
 use crate::http::{Answer, AskedBy, Cache, Path, code_of, middleware, openapi};
 use crate::{
-    accounts, auth, credences, credentials, db, identities, implications, mind_changes, own_data, posts,
-    roles, scenario_sets, topics, votes,
+    accounts, auth, credences, credentials, criteria, db, identities, implications, mind_changes, own_data,
+    posts, roles, scenario_sets, topics, votes,
 };
 
 #[derive(utoipa::OpenApi)]
@@ -50,6 +50,7 @@ use crate::{
         (name = "mind changes", description = "Which posts moved whom, and how far"),
         (name = "scenarios", description = "Changing the scenarios of a topic"),
         (name = "implications", description = "What the record should show, and forecasts of it"),
+        (name = "criteria", description = "How scenarios and variants stand up to the criteria for counterfactuals"),
         (name = "service", description = "The server itself"),
     ),
 )]
@@ -69,6 +70,7 @@ fn api() -> (Router<App>, OpenApi) {
         .merge(mind_changes::router())
         .merge(scenario_sets::router())
         .merge(implications::router())
+        .merge(criteria::router())
         .merge(own_data::router())
         .routes(routes!(read_openapi));
     let (router, document) = OpenApiRouter::with_openapi(Document::openapi())

@@ -21,6 +21,7 @@ mod m20261124_000010_identities;
 mod m20261124_000011_credences;
 mod m20261124_000012_crowd;
 mod m20261124_000013_scenario_sets;
+mod m20261124_000014_criteria;
 mod m20261124_000015_implications;
 mod m20261124_000016_judgements;
 mod m20261124_000017_mind_changes;
@@ -48,6 +49,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261124_000011_credences::Migration),
             Box::new(m20261124_000012_crowd::Migration),
             Box::new(m20261124_000013_scenario_sets::Migration),
+            Box::new(m20261124_000014_criteria::Migration),
             Box::new(m20261124_000015_implications::Migration),
             Box::new(m20261124_000016_judgements::Migration),
             Box::new(m20261124_000017_mind_changes::Migration),

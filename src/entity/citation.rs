@@ -3,8 +3,8 @@
 use sea_orm::entity::prelude::*;
 
 use crate::ids::{
-    BackgroundFactId, ChainStepId, CitationId, ImplicationId, PostId, QuotationId, ScenarioId, SourceId,
-    TopicId, VariantId,
+    BackgroundFactId, ChainStepId, CitationId, ImplicationId, PostId, QuotationId, ReferenceClassId,
+    ScenarioId, SourceId, TopicId, VariantId,
 };
 
 /// A row of `citation`.
@@ -29,6 +29,8 @@ pub struct Model {
     pub background_fact_id: Option<BackgroundFactId>,
     /// The variant that cites, as evidence of its time.
     pub variant_id: Option<VariantId>,
+    /// The reference class whose numbers are from there.
+    pub reference_class_id: Option<ReferenceClassId>,
     /// The implication that it resolves.
     pub implication_id: Option<ImplicationId>,
     /// The source cited.

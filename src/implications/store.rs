@@ -398,8 +398,8 @@ async fn citations(
         return Ok(HashMap::new());
     }
     let statement =
-        "SELECT post_id, scenario_id, chain_step_id, background_fact_id, variant_id, implication_id, source_id,
-                quotation_id, locator, document
+        "SELECT post_id, scenario_id, chain_step_id, background_fact_id, variant_id, reference_class_id, implication_id,
+                source_id, quotation_id, locator, document
          FROM citation_document WHERE implication_id = ANY($1)";
     let rows: Vec<OwnedCitation> = all(db, sql(statement, [ids.into()])).await?;
     let owned = rows.iter().filter_map(|row| Some((row.implication_id?, row)));

@@ -9,5 +9,5 @@ mod store;
 
 pub use store::{
     Bibliography, CitationOwner, CitationView, OwnedCitation, StoredBibliography, cite, cite_by_id,
-    cite_in_post, forget_deleted, insert_bibliography, note_brought, read_bibliography,
+    cite_in_post, forget_deleted, forget_unused, insert_bibliography, note_brought, read_bibliography,
 };

@@ -17,8 +17,8 @@ use crate::entity::{citation, quotation, source};
 use crate::error::{Error, Result};
 use crate::historic_date::HistoricDate;
 use crate::ids::{
-    BackgroundFactId, ChainStepId, CitationId, Ids, ImplicationId, PostId, QuotationId, ScenarioId, SourceId,
-    TopicId, VariantId,
+    BackgroundFactId, ChainStepId, CitationId, Ids, ImplicationId, PostId, QuotationId, ReferenceClassId,
+    ScenarioId, SourceId, TopicId, VariantId,
 };
 
 /// What the keys of a document became in the database.
@@ -43,6 +43,8 @@ pub enum CitationOwner {
     Variant(VariantId),
     /// An implication, which it resolves.
     Implication(ImplicationId),
+    /// A reference class, whose numbers are from there.
+    ReferenceClass(ReferenceClassId),
 }
 
 /// What a citation points at.
@@ -74,6 +76,7 @@ fn row(
         background_fact_id: None,
         variant_id: None,
         implication_id: None,
+        reference_class_id: None,
         source_id,
         quotation_id,
         locator,
@@ -85,6 +88,7 @@ fn row(
         CitationOwner::BackgroundFact(id) => row.background_fact_id = Some(id),
         CitationOwner::Variant(id) => row.variant_id = Some(id),
         CitationOwner::Implication(id) => row.implication_id = Some(id),
+        CitationOwner::ReferenceClass(id) => row.reference_class_id = Some(id),
     }
     row
 }
@@ -211,9 +215,9 @@ pub async fn cite_in_post(
 ) -> Result<()> {
     let mut rows = Vec::with_capacity(citations.len());
     for (i, (position, new)) in (1..).zip(citations).enumerate() {
-        let field = format!("citations[{i}]");
+        let at = format!("citations[{i}]");
         let cited =
-            if let Some(cited) = find_cited(tx, topic_id, &field, new.source_id, new.quotation_id).await? {
+            if let Some(cited) = find_cited(tx, topic_id, &at, new.source_id, new.quotation_id).await? {
                 cited
             } else if let Some(new_source) = &new.source {
                 let position = next_position::<source::Entity>(
@@ -353,14 +357,22 @@ async fn next_position<E: EntityTrait>(
     Ok((!is_full).then(|| last.unwrap_or(0) + 1))
 }
 
-/// Takes the citations of a deleted post away, and from the bibliography what it or another deleted post
-/// brought and nobody leans on any more. What others lean on stays, without the note, which was the
-/// deleted author's own words. The caller holds the lock on the topic's activity.
+/// Takes the citations of a deleted post away, and what [`forget_unused`] takes.
 ///
 /// # Errors
 /// The database is away.
 pub async fn forget_deleted(tx: &Tx, topic_id: TopicId, post_id: PostId) -> Result<()> {
     tx.conn().execute_raw(sql("DELETE FROM citation WHERE post_id = $1", [post_id.into()])).await?;
+    forget_unused(tx, topic_id).await
+}
+
+/// Takes from the bibliography what a deleted post brought and nobody leans on any more. What others lean on
+/// stays, without the note, which was the deleted author's own words. The caller holds the lock on the topic's
+/// activity.
+///
+/// # Errors
+/// The database is away.
+pub async fn forget_unused(tx: &Tx, topic_id: TopicId) -> Result<()> {
     for statement in [
         "DELETE FROM quotation q USING post p
          WHERE q.topic_id = $1 AND p.id = q.brought_by_post_id AND p.status = 'deleted'
@@ -469,6 +481,8 @@ pub struct OwnedCitation {
     pub variant_id: Option<VariantId>,
     /// The implication that it resolves.
     pub implication_id: Option<ImplicationId>,
+    /// The reference class that cites.
+    pub reference_class_id: Option<ReferenceClassId>,
     /// The source cited, where it is not a quotation.
     pub source_id: Option<SourceId>,
     /// The quotation cited.
@@ -495,7 +509,7 @@ pub struct StoredBibliography {
     pub sources: Vec<source::Model>,
     /// The quotations.
     pub quotations: Vec<quotation::Model>,
-    /// The citations by parts of the topic, and by its posts where these were asked for.
+    /// The citations by parts of the topic, and by its posts and reference classes where these were asked for.
     pub citations: Vec<OwnedCitation>,
 }
 
@@ -511,7 +525,7 @@ impl StoredBibliography {
     }
 }
 
-/// Reads a topic's bibliography; with the citations of its posts or without.
+/// Reads a topic's bibliography; with the citations of its posts and reference classes or without.
 ///
 /// # Errors
 /// The database is away.
@@ -540,10 +554,10 @@ pub async fn read_bibliography(
     let citations = all(
         db,
         sql(
-            "SELECT post_id, scenario_id, chain_step_id, background_fact_id, variant_id, implication_id, source_id,
+            "SELECT post_id, scenario_id, chain_step_id, background_fact_id, variant_id, implication_id, reference_class_id, source_id,
                     quotation_id, locator, document
              FROM citation_document
-             WHERE topic_id = $1 AND (post_id IS NULL OR $2)
+             WHERE topic_id = $1 AND (post_id IS NULL AND reference_class_id IS NULL OR $2)
              ORDER BY position",
             [topic_id.into(), with_posts.into()],
         ),

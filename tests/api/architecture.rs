@@ -30,7 +30,7 @@ const KINDS: [&[&str]; 11] = [
 ];
 
 /// Features, from left to right.
-const FEATURES: [&str; 21] = [
+const FEATURES: [&str; 22] = [
     "events",
     "audit",
     "ranking",
@@ -47,6 +47,7 @@ const FEATURES: [&str; 21] = [
     "posts",
     "votes",
     "credences",
+    "criteria",
     "implications",
     "mind_changes",
     "scenario_sets",

@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 use tokio::task::JoinSet;
 use tower::ServiceExt;
 
-use crate::support::builders::open_topic;
+use crate::support::builders::{judged_topic, open_topic};
 use crate::support::{Client, PASSWORD, Reply, TestApp};
 
 fn registration(username: &str) -> Value {
@@ -411,16 +411,16 @@ pub async fn everything_readable() -> (TestApp, Client, Vec<String>) {
     )
     .await;
     let alice = app.member("alice").await;
-    let mut question = open_topic("Had the Armada landed in Kent");
+    let mut question = judged_topic("Had the Armada landed in Kent");
     question["crowd_shown_to_guests"] = json!(true);
     let made = alice.post("/topics", question).await.is(201);
     let (topic, scenario) = (made.text("/slug"), made.text("/scenarios/0/id"));
     let post = alice.posts_in(&topic, "It would have.").await;
     alice.replies_to(&topic, &post, "Or not.").await;
-    alice.states_credences(&topic, &[6000, 3000, 1000]).await;
-    alice.predicts(&topic, &[5000, 4000, 1000]).await;
+    alice.states_credences(&topic, &[6000, 2000, 1000, 1000]).await;
+    alice.predicts(&topic, &[5000, 3000, 1000, 1000]).await;
     let zoe = app.member("zoe").await;
-    for vector in [[6000, 3000, 1000], [5000, 4000, 1000]] {
+    for vector in [[6000, 2000, 1000, 1000], [5000, 3000, 1000, 1000]] {
         zoe.states_credences(&topic, &vector).await;
     }
     let moved = json!({ "explanation": "I had not thought of the tides, and without them nobody lands." });
@@ -430,6 +430,8 @@ pub async fn everything_readable() -> (TestApp, Client, Vec<String>) {
     let proposal = alice.proposes_part(&topic).await;
     let implication = alice.proposes_in(&topic, "The muster rolls of Kent are short.").await;
     alice.forecasts(&implication, 7000).await;
+    alice.put(&format!("/topics/{topic}/outcome-likelihood/mine"), json!({ "bp": 7000 })).await.is(200);
+    let class = alice.names_reference_class(&topic, 9, 3).await;
     let role = json!({ "permissions": ["report.read"], "scope": { "kind": "site" }, "reason": "Asked for." });
     let granted = app.administrator("carol").await.post("/accounts/alice/role-grants", role).await;
     let grant = granted.is(201).text("/id");
@@ -447,11 +449,12 @@ pub async fn everything_readable() -> (TestApp, Client, Vec<String>) {
                 path if path.contains("/posts/") => &post,
                 path if path.contains("/implications/") => &implication,
                 path if path.contains("/role-grants/") => &grant,
+                path if path.contains("/scenarios/") => &scenario,
                 path if path.contains("/scenario-proposals/") => &proposal,
+                path if path.contains("/reference-classes/") => &class,
                 _ => &topic,
             };
             let path = path.replace("{username}", "alice").replace("{topic}", &topic).replace("{id}", id);
-            let path = path.replace("{scenario}", &scenario);
             assert!(!path.contains('{'), "{path}: name what is to be read here");
             format!("/{path}")
         })

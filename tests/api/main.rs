@@ -35,6 +35,7 @@ mod audit;
 mod conventions;
 mod credences;
 mod credentials;
+mod criteria;
 mod crowd;
 mod documents;
 mod drafts;

@@ -7,7 +7,7 @@ use axum::http::Method;
 use expect_test::expect;
 use serde_json::{Value, json};
 
-use crate::support::builders::open_topic;
+use crate::support::builders::judged_topic;
 use crate::support::{Client, PASSWORD, Reply, TestApp};
 
 /// What an operation is tried on. Everything belongs to alice, unless it belongs to whoever asks.
@@ -107,9 +107,27 @@ fn tried_on(operation: &str) -> &'static [On] {
         | "resolve_implication"
         | "state_forecast"
         | "read_own_forecast"
+        | "rate_scenario"
+        | "rate_variant"
+        | "flag_chain_step"
+        | "unflag_chain_step"
+        | "flag_background_fact"
+        | "unflag_background_fact"
+        | "dispute_variant_kind"
+        | "retract_variant_kind_dispute"
+        | "create_reference_class"
+        | "state_outcome_likelihood"
+        | "read_outcome_likelihood"
+        | "retract_outcome_likelihood"
+        | "read_assessment"
         | "propose_scenarios"
         | "list_scenario_proposals" => &[On::Open, On::Draft],
-        "read_scenario_proposal" | "decide_scenario_proposal" | "withdraw_scenario_proposal" => &[On::Open],
+        // There are none in drafts.
+        "read_reference_class"
+        | "delete_reference_class"
+        | "read_scenario_proposal"
+        | "decide_scenario_proposal"
+        | "withdraw_scenario_proposal" => &[On::Open],
         "read_post"
         | "list_replies"
         | "list_revisions"
@@ -200,7 +218,14 @@ fn body(operation: &str, number: usize, who: &Role) -> Option<Value> {
         }),
         "revise_implication" => json!({ "test_kind": "smoking_gun" }),
         "resolve_implication" => json!({ "resolution": "unresolved" }),
-        "state_forecast" => json!({ "bp": 5000 }),
+        "rate_scenario" | "rate_variant" => json!({ "ratings": { "clarity": 3 } }),
+        "flag_chain_step" | "flag_background_fact" => json!({ "clashes": true }),
+        "dispute_variant_kind" => json!({ "disputes": true }),
+        "state_outcome_likelihood" | "state_forecast" => json!({ "bp": 5000 }),
+        "create_reference_class" => json!({
+            "scenario_id": uuid::Uuid::nil(), "description": "Landings.", "cases": 9, "with_outcome": 3,
+            "citation": { "source_id": uuid::Uuid::nil() },
+        }),
         _ => return None,
     })
 }
@@ -220,7 +245,7 @@ impl World {
     /// Makes what an operation is tried on, for this one attempt, and gives what stands in the path.
     async fn thing(&self, operation: &str, on: On, number: usize) -> String {
         let slug = format!("topic-{number}");
-        let mut topic = open_topic("Had the Armada landed in Kent");
+        let mut topic = judged_topic("Had the Armada landed in Kent");
         topic["slug"] = json!(slug);
         topic["tags"] = json!(["armada"]);
         let is_post = operation.contains("post") && operation != "create_post"
@@ -253,8 +278,22 @@ impl World {
                     }
                     return made;
                 }
-                if !is_post {
-                    return slug;
+                match operation {
+                    "rate_scenario" => return made.text("/scenarios/0/id"),
+                    "rate_variant" | "dispute_variant_kind" | "retract_variant_kind_dispute" => {
+                        return made.text("/variants/0/id");
+                    }
+                    "flag_chain_step" | "unflag_chain_step" => {
+                        return made.text("/scenarios/0/chain_steps/0/id");
+                    }
+                    "flag_background_fact" | "unflag_background_fact" => {
+                        return made.text("/background_facts/0/id");
+                    }
+                    "read_reference_class" | "delete_reference_class" => {
+                        return alice.names_reference_class(&slug, 9, 3).await;
+                    }
+                    _ if !is_post => return slug,
+                    _ => {}
                 }
                 let post = alice.posts_in(&slug, "London had no walls worth the name.").await;
                 if on == On::Tombstone {
@@ -443,6 +482,50 @@ async fn a1_every_operation_by_everybody_on_everything() {
           403 not_allowed: suspended
           403 session_required: owner_token_read owner_token_all
           422 invalid: member unverified owner tag_moderator moderator administrator
+        unflag_background_fact on Open
+          200: owner_token_all member owner tag_moderator moderator administrator
+          401 unauthenticated: anonymous
+          403 email_not_verified: unverified
+          403 not_allowed: suspended
+          403 scope_missing: owner_token_read
+        unflag_background_fact on Draft
+          401 unauthenticated: anonymous
+          403 scope_missing: owner_token_read
+          404 not_found: member unverified suspended
+          409 topic_not_open: owner_token_all owner tag_moderator moderator administrator
+        flag_background_fact on Open
+          200: owner_token_all member owner tag_moderator moderator administrator
+          401 unauthenticated: anonymous
+          403 email_not_verified: unverified
+          403 not_allowed: suspended
+          403 scope_missing: owner_token_read
+        flag_background_fact on Draft
+          401 unauthenticated: anonymous
+          403 scope_missing: owner_token_read
+          404 not_found: member unverified suspended
+          409 topic_not_open: owner_token_all owner tag_moderator moderator administrator
+        unflag_chain_step on Open
+          200: owner_token_all member owner tag_moderator moderator administrator
+          401 unauthenticated: anonymous
+          403 email_not_verified: unverified
+          403 not_allowed: suspended
+          403 scope_missing: owner_token_read
+        unflag_chain_step on Draft
+          401 unauthenticated: anonymous
+          403 scope_missing: owner_token_read
+          404 not_found: member unverified suspended
+          409 topic_not_open: owner_token_all owner tag_moderator moderator administrator
+        flag_chain_step on Open
+          200: owner_token_all member owner tag_moderator moderator administrator
+          401 unauthenticated: anonymous
+          403 email_not_verified: unverified
+          403 not_allowed: suspended
+          403 scope_missing: owner_token_read
+        flag_chain_step on Draft
+          401 unauthenticated: anonymous
+          403 scope_missing: owner_token_read
+          404 not_found: member unverified suspended
+          409 topic_not_open: owner_token_all owner tag_moderator moderator administrator
         confirm_email_change
           400 invalid_email_token: everybody
         revert_email_change
@@ -734,6 +817,13 @@ async fn a1_every_operation_by_everybody_on_everything() {
           403 own_post: owner_token_all owner
           403 scope_missing: owner_token_read
           409 post_deleted: member tag_moderator moderator administrator
+        delete_reference_class on Open
+          204: owner_token_all owner tag_moderator moderator administrator
+          401 unauthenticated: anonymous
+          403 not_allowed: member unverified suspended
+          403 scope_missing: owner_token_read
+        read_reference_class on Open
+          200: everybody
         revoke_role_grant on Alices
           204: administrator
           401 unauthenticated: anonymous
@@ -987,6 +1077,39 @@ async fn a1_every_operation_by_everybody_on_everything() {
         read_thread on Draft
           200: owner_token_read owner_token_all owner tag_moderator moderator administrator
           404 not_found: anonymous member unverified suspended
+        retract_variant_kind_dispute on Open
+          200: owner_token_all member owner tag_moderator moderator administrator
+          401 unauthenticated: anonymous
+          403 email_not_verified: unverified
+          403 not_allowed: suspended
+          403 scope_missing: owner_token_read
+        retract_variant_kind_dispute on Draft
+          401 unauthenticated: anonymous
+          403 scope_missing: owner_token_read
+          404 not_found: member unverified suspended
+          409 topic_not_open: owner_token_all owner tag_moderator moderator administrator
+        dispute_variant_kind on Open
+          200: owner_token_all member owner tag_moderator moderator administrator
+          401 unauthenticated: anonymous
+          403 email_not_verified: unverified
+          403 not_allowed: suspended
+          403 scope_missing: owner_token_read
+        dispute_variant_kind on Draft
+          401 unauthenticated: anonymous
+          403 scope_missing: owner_token_read
+          404 not_found: member unverified suspended
+          409 topic_not_open: owner_token_all owner tag_moderator moderator administrator
+        rate_variant on Open
+          200: owner_token_all member owner tag_moderator moderator administrator
+          401 unauthenticated: anonymous
+          403 email_not_verified: unverified
+          403 not_allowed: suspended
+          403 scope_missing: owner_token_read
+        rate_variant on Draft
+          401 unauthenticated: anonymous
+          403 scope_missing: owner_token_read
+          404 not_found: member unverified suspended
+          409 topic_not_open: owner_token_all owner tag_moderator moderator administrator
         read_health
           200: everybody
         read_readiness

@@ -16,6 +16,9 @@ const EMAIL_TOKEN: &str = "otw_et_AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
 /// A request to an identity provider, of which the same is true.
 const AUTHORIZATION_REQUEST: &str = "otw_ar_AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
 
+/// An identifier, of nothing.
+const AN_ID: &str = "0198c5f0-0000-7000-8000-00000000dead";
+
 /// Bodies that are fine as such, so that a refusal can only come from the database.
 fn body(method: &Method, path: &str) -> Option<Value> {
     Some(match (method.as_str(), path.trim_start_matches("/api/v1")) {
@@ -36,7 +39,7 @@ fn body(method: &Method, path: &str) -> Option<Value> {
         ("PUT", "/topics/{topic}/meta-prediction/mine") => {
             json!({ "scenario_set_version": 1, "vector": [] })
         }
-        ("PUT", "/scenarios/{scenario}/step-credences/mine") => json!({ "steps": [] }),
+        ("PUT", "/scenarios/{id}/step-credences/mine") => json!({ "steps": [] }),
         ("PUT", "/topics/{topic}/inevitability/mine") => json!({ "inevitable_from": null }),
         ("PUT", "/topics/{topic}/checkpoint-credences/mine") => json!({ "checkpoints": [] }),
         ("PUT", "/topics/{topic}/credences/mine") => json!({ "scenario_set_version": 1, "vector": [] }),
@@ -53,7 +56,20 @@ fn body(method: &Method, path: &str) -> Option<Value> {
         }),
         ("PATCH", "/implications/{id}") => json!({ "test_kind": "hoop" }),
         ("PUT", "/implications/{id}/resolution") => json!({ "resolution": "unresolved" }),
-        ("PUT", "/implications/{id}/forecast/mine") => json!({ "bp": 5000 }),
+        ("PUT", "/scenarios/{id}/ratings/mine" | "/variants/{id}/ratings/mine") => {
+            json!({ "ratings": { "clarity": 3 } })
+        }
+        ("PUT", "/chain-steps/{id}/cotenability/mine" | "/background-facts/{id}/cotenability/mine") => {
+            json!({ "clashes": true })
+        }
+        ("PUT", "/variants/{id}/kind-dispute/mine") => json!({ "disputes": true }),
+        ("PUT", "/topics/{topic}/outcome-likelihood/mine" | "/implications/{id}/forecast/mine") => {
+            json!({ "bp": 5000 })
+        }
+        ("POST", "/topics/{topic}/reference-classes") => json!({
+            "scenario_id": AN_ID, "description": "Landings.", "cases": 9, "with_outcome": 3,
+            "citation": { "source_id": AN_ID },
+        }),
         ("PUT", "/me/username") => json!({ "username": "alicia" }),
         ("POST", "/accounts/{username}/role-grants") => {
             json!({ "role": "moderator", "scope": { "kind": "site" }, "reason": "Asked for." })
@@ -152,11 +168,8 @@ async fn without_its_database_the_server_says_so_and_recovers_by_itself() {
                 body = Some(json!({ "refresh_token": session.text("/refresh_token") }));
             }
             // Sessions, grants and posts have an `id`; any will do, since nothing is found without a database.
-            let place = path
-                .replace("{topic}", FIRST_DEBATE)
-                .replace("{username}", "alice")
-                .replace("{id}", &post)
-                .replace("{scenario}", &post);
+            let place =
+                path.replace("{topic}", FIRST_DEBATE).replace("{username}", "alice").replace("{id}", &post);
             assert!(!place.contains('{'), "{path} is not known to this test");
             let anonymous_may = operation["security"]
                 .as_array()

@@ -4,8 +4,8 @@ DELETE FROM citation WHERE implication_id IS NOT NULL;
 ALTER TABLE citation
     DROP CONSTRAINT citation_one_owner,
     DROP COLUMN implication_id,
-    ADD CONSTRAINT citation_one_owner
-        CHECK (num_nonnulls(post_id, scenario_id, chain_step_id, background_fact_id, variant_id) = 1);
+    ADD CONSTRAINT citation_one_owner CHECK (num_nonnulls(
+        post_id, scenario_id, chain_step_id, background_fact_id, variant_id, reference_class_id) = 1);
 CREATE VIEW citation_document AS
 SELECT c.topic_id, c.position, c.post_id, c.scenario_id, c.chain_step_id, c.background_fact_id, c.variant_id,
        c.source_id, c.quotation_id, c.locator,
@@ -15,7 +15,8 @@ SELECT c.topic_id, c.position, c.post_id, c.scenario_id, c.chain_step_id, c.back
            'quotation', CASE WHEN q.id IS NOT NULL THEN jsonb_build_object(
                'id', q.id, 'text', q.text, 'attribution', q.attribution, 'locator', q.locator,
                'language', q.language, 'quoted_in', source_document(found)) END,
-           'locator', c.locator) AS document
+           'locator', c.locator) AS document,
+       c.reference_class_id
 FROM citation c
 LEFT JOIN quotation q ON q.id = c.quotation_id
 LEFT JOIN source s ON s.id = coalesce(c.source_id, q.source_id)

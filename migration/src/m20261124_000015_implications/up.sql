@@ -118,7 +118,7 @@ ALTER TABLE citation
     ADD COLUMN implication_id uuid,
     DROP CONSTRAINT citation_one_owner,
     ADD CONSTRAINT citation_one_owner CHECK (num_nonnulls(
-        post_id, scenario_id, chain_step_id, background_fact_id, variant_id, implication_id) = 1),
+        post_id, scenario_id, chain_step_id, background_fact_id, variant_id, reference_class_id, implication_id) = 1),
     ADD CONSTRAINT citation_implication_fkey FOREIGN KEY (topic_id, implication_id)
         REFERENCES implication (topic_id, id) ON DELETE CASCADE,
     ADD CONSTRAINT citation_of_implication_key UNIQUE (implication_id, id);
@@ -131,7 +131,7 @@ ALTER TABLE implication ADD CONSTRAINT implication_citation_fkey FOREIGN KEY (id
 DROP VIEW citation_document;
 CREATE VIEW citation_document AS
 SELECT c.topic_id, c.position, c.post_id, c.scenario_id, c.chain_step_id, c.background_fact_id, c.variant_id,
-       c.implication_id, c.source_id, c.quotation_id, c.locator,
+       c.reference_class_id, c.implication_id, c.source_id, c.quotation_id, c.locator,
        jsonb_build_object(
            'id', c.id,
            'source', source_document(s),

@@ -126,7 +126,7 @@ struct StepCredencesView {
 /// Say how likely the steps of a chain are
 ///
 /// Each given those before it. It takes the place of what you said of this chain before.
-#[utoipa::path(put, path = "/scenarios/{scenario}/step-credences/mine", tag = "credences", params(("scenario" = ScenarioId, Path, description = "Identifier")), request_body = NewStepCredences, responses((status = 200, body = StepCredencesView)), security(("bearer" = [])))]
+#[utoipa::path(put, path = "/scenarios/{id}/step-credences/mine", tag = "credences", params(("id" = ScenarioId, Path)), request_body = NewStepCredences, responses((status = 200, body = StepCredencesView)), security(("bearer" = [])))]
 async fn state_step_credences(
     State(app): State<App>,
     actor: Actor,
@@ -159,7 +159,7 @@ async fn state_step_credences(
 }
 
 /// Read what one says of a chain
-#[utoipa::path(get, path = "/scenarios/{scenario}/step-credences/mine", tag = "credences", params(("scenario" = ScenarioId, Path, description = "Identifier")), responses((status = 200, body = StepCredencesView)), security(("bearer" = [])))]
+#[utoipa::path(get, path = "/scenarios/{id}/step-credences/mine", tag = "credences", params(("id" = ScenarioId, Path)), responses((status = 200, body = StepCredencesView)), security(("bearer" = [])))]
 async fn read_own_step_credences(
     State(app): State<App>,
     actor: Actor,

@@ -10,10 +10,11 @@ use crate::app::App;
 use crate::clock::Time;
 use crate::db::{Tx, sql};
 use crate::entity::{
-    account, audit_log, checkpoint_credence, citation, credence, credence_part, data_export, forecast,
-    identity, implication, implication_scenario, inevitability, mail, meta_prediction, meta_prediction_part,
-    mind_change, passkey, personal_access_token, post, post_revision, quotation, relation, role_grant,
-    scenario, scenario_proposal, session, source, step_credence, topic, username_history, vote,
+    account, audit_log, checkpoint_credence, citation, cotenability_flag, credence, credence_part,
+    criterion_rating, data_export, forecast, identity, implication, implication_scenario, inevitability,
+    kind_dispute, mail, meta_prediction, meta_prediction_part, mind_change, outcome_likelihood, passkey,
+    personal_access_token, post, post_revision, quotation, reference_class, relation, role_grant, scenario,
+    scenario_proposal, session, source, step_credence, topic, username_history, vote,
 };
 use crate::error::{Code, Error, Result};
 use crate::events::{self, Event};
@@ -241,6 +242,7 @@ async fn write(
     fits!(write_judgements(db, id, file).await?);
     fits!(write_mind_changes(db, id, file).await?);
     fits!(write_scenario_proposals(db, id, file).await?);
+    fits!(write_criteria(db, id, file).await?);
     fits!(write_implications(db, id, file).await?);
     fits!(write_forecasts(db, id, file).await?);
     write_entries(db, id, file).await
@@ -559,6 +561,73 @@ async fn write_forecasts(
             })));
         }
     }
+}
+
+/// What they judged by the criteria, and the reference classes that they named.
+async fn write_criteria(
+    db: &impl ConnectionTrait,
+    id: AccountId,
+    file: &mut FileWriter,
+) -> Result<Result<(), TooLarge>> {
+    file.list("criterion_ratings");
+    let ratings = criterion_rating::Entity::find().filter(criterion_rating::Column::AccountId.eq(id));
+    for row in ratings.order_by_asc(criterion_rating::Column::TargetId).all(db).await? {
+        fits!(file.item(&json!({
+            "topic_id": row.topic_id, "scenario_id": row.scenario_id, "variant_id": row.variant_id,
+            "ratings": {
+                "clarity": row.clarity, "cotenability": row.cotenability,
+                "historical_consistency": row.historical_consistency,
+                "theoretical_consistency": row.theoretical_consistency,
+                "statistical_consistency": row.statistical_consistency, "projectability": row.projectability,
+            },
+            "updated_at": moment(row.updated_at),
+        })));
+    }
+    file.list("cotenability_flags");
+    let flags = cotenability_flag::Entity::find().filter(cotenability_flag::Column::AccountId.eq(id));
+    for row in flags.order_by_asc(cotenability_flag::Column::TargetId).all(db).await? {
+        fits!(file.item(&json!({
+            "topic_id": row.topic_id, "chain_step_id": row.chain_step_id,
+            "background_fact_id": row.background_fact_id, "clashes": row.clashes,
+            "updated_at": moment(row.updated_at),
+        })));
+    }
+    file.list("kind_disputes");
+    let disputes = kind_dispute::Entity::find().filter(kind_dispute::Column::AccountId.eq(id));
+    for row in disputes.order_by_asc(kind_dispute::Column::VariantId).all(db).await? {
+        fits!(file.item(&json!({
+            "topic_id": row.topic_id, "variant_id": row.variant_id, "disputes": row.disputes,
+            "updated_at": moment(row.updated_at),
+        })));
+    }
+    file.list("outcome_likelihoods");
+    let likelihoods = outcome_likelihood::Entity::find().filter(outcome_likelihood::Column::AccountId.eq(id));
+    for row in likelihoods.order_by_asc(outcome_likelihood::Column::TopicId).all(db).await? {
+        fits!(file.item(&json!({
+            "topic_id": row.topic_id, "bp": row.bp, "updated_at": moment(row.updated_at),
+        })));
+    }
+    file.list("reference_classes");
+    let classes = reference_class::Entity::find().filter(reference_class::Column::AuthorId.eq(id));
+    let classes = classes.order_by_asc(reference_class::Column::Id).all(db).await?;
+    let ids = classes.iter().map(|class| class.id);
+    let citations =
+        citation::Entity::find().filter(citation::Column::ReferenceClassId.is_in(ids)).all(db).await?;
+    for row in &classes {
+        let citation = citations.iter().find(|citation| citation.reference_class_id == Some(row.id));
+        let citation = citation.map(|citation| {
+            json!({
+                "source_id": citation.source_id, "quotation_id": citation.quotation_id,
+                "locator": citation.locator,
+            })
+        });
+        fits!(file.item(&json!({
+            "id": row.id, "topic_id": row.topic_id, "scenario_id": row.scenario_id,
+            "description": row.description, "cases": row.cases, "with_outcome": row.with_outcome,
+            "citation": citation, "created_at": moment(row.created_at),
+        })));
+    }
+    Ok(Ok(()))
 }
 
 /// What the audit log says that this person did, other than to others.

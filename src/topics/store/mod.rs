@@ -4,8 +4,8 @@ mod list;
 mod read;
 
 pub(super) use list::{SummaryRow, TopicOrder, list};
-pub(super) use read::{Similar, StoredVariant, event_content, similar};
-pub use read::{StoredTopic, numbered, read};
+pub(super) use read::{Similar, event_content, similar};
+pub use read::{StoredTopic, StoredVariant, numbered, read};
 
 use std::collections::HashMap;
 

@@ -74,7 +74,8 @@ pub fn numbered(kind: &str, position: i32) -> Key {
     Key::numbered(kind, usize::try_from(position).unwrap_or_default())
 }
 
-/// Reads everything that stands above a topic's thread; for an export, the citations of posts too.
+/// Reads everything that stands above a topic's thread; for an export, the citations of its posts and of its reference
+/// classes too.
 ///
 /// # Errors
 /// The database is away.

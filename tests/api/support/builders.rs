@@ -43,7 +43,54 @@ pub fn open_topic(title: &str) -> Value {
     })
 }
 
+/// The same with everything that people judge by the criteria: variants, facts, rules, and something to cite.
+pub fn judged_topic(title: &str) -> Value {
+    let mut topic = open_topic(title);
+    topic["sources"] = json!([
+        { "key": "history", "type": "book", "authors": ["Colin Martin", "Geoffrey Parker"],
+          "title": "The Spanish Armada", "source_class": "secondary" },
+        { "key": "letters", "type": "manuscript", "authors": ["Francis Drake"], "source_class": "primary" },
+    ]);
+    topic["quotations"] = json!([
+        { "key": "fear", "source": "letters", "text": "The Prince of Parma is ready.", "attribution": "Drake" },
+    ]);
+    topic["variants"] = json!([
+        { "key": "calm", "statement": "The wind drops for two days.", "antecedent_kind": "plausible",
+          "further_changes": [
+              { "date": day("1588-08-05"), "statement": "The fireships burn where they are." },
+              { "date": { "value": "1588", "precision": "year" }, "statement": "The barges are ready." },
+          ],
+          "contemporary_evidence": [{ "quotation": "fear" }] },
+        { "key": "fog", "statement": "Nobody sees the barges cross.", "antecedent_kind": "miracle" },
+    ]);
+    topic["background_facts"] = json!([
+        { "key": "army", "statement": "Parma has an army in Flanders.", "held": true, "date": day("1588-08-07") },
+        { "key": "storms", "statement": "Storms meet whatever goes home.", "held": true, "date": day("1588-09-12") },
+        { "key": "queen", "statement": "Elizabeth goes to Tilbury.", "held": false, "date": day("1588-08-18") },
+    ]);
+    topic["scenarios"][0]["chain_steps"] = json!([
+        { "statement": "The army reaches London.", "generalisation": "Veterans beat militia.",
+          "citations": [{ "source": "history", "locator": "p. 250" }] },
+        { "statement": "The court flees.", "generalisation": "Courts flee from armies." },
+        { "statement": "London opens its gates.", "citations": [{ "source": "history" }] },
+    ]);
+    let flees = json!({ "key": "flees", "label": "Elizabeth flees", "statement": "She is safe in the north.",
+                        "outcome_vs_actual": "later" });
+    topic["scenarios"].as_array_mut().unwrap().insert(2, flees);
+    topic
+}
+
 impl Client {
+    /// Names a reference class of the first scenario of a topic, by its first source, and gives its identifier.
+    pub async fn names_reference_class(&self, topic: &str, cases: i32, with_outcome: i32) -> String {
+        let read = self.get(&format!("/topics/{topic}")).await.is(200);
+        let class = json!({
+            "scenario_id": read.text("/scenarios/0/id"), "description": "Landings with a fleet beaten off.",
+            "cases": cases, "with_outcome": with_outcome, "citation": { "source_id": read.text("/sources/0/id") },
+        });
+        self.post(&format!("/topics/{topic}/reference-classes"), class).await.is(201).text("/id")
+    }
+
     /// Opens a topic and gives its slug.
     pub async fn opens_topic(&self, title: &str) -> String {
         self.post("/topics", open_topic(title)).await.is(201).text("/slug")
