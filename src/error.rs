@@ -99,6 +99,8 @@ codes! {
     NotYourProposal = 403 "not_your_proposal" "This proposal is not yours";
     /// Nobody votes on their own post.
     OwnPost = 403 "own_post" "Nobody votes on their own post";
+    /// Its owner does not show it.
+    TrackRecordPrivate = 403 "track_record_private" "This track record is private";
     /// Whoever has not said what they think is not told what the others think.
     CrowdWithheld = 403 "crowd_withheld" "Say what you think first";
     /// Nothing there, or nothing that this reader may know of.

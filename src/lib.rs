@@ -49,6 +49,7 @@ pub mod scenario_sets;
 pub mod scenarios;
 pub mod sources;
 pub mod topics;
+pub mod track_record;
 pub mod trust;
 pub mod votes;
 

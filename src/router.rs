@@ -25,7 +25,7 @@ use crate::http::limits::Guest;
 use crate::http::{Answer, AskedBy, Cache, Path, code_of, middleware, openapi};
 use crate::{
     accounts, auth, credences, credentials, criteria, db, identities, implications, mind_changes, own_data,
-    posts, roles, scenario_sets, topics, votes,
+    posts, roles, scenario_sets, topics, track_record, votes,
 };
 
 #[derive(utoipa::OpenApi)]
@@ -49,6 +49,7 @@ use crate::{
         (name = "credences", description = "How likely people take the scenarios to be"),
         (name = "mind changes", description = "Which posts moved whom, and how far"),
         (name = "scenarios", description = "Changing the scenarios of a topic"),
+        (name = "track records", description = "What people believe, whom they moved, and how their forecasts turned out"),
         (name = "implications", description = "What the record should show, and forecasts of it"),
         (name = "criteria", description = "How scenarios and variants stand up to the criteria for counterfactuals"),
         (name = "service", description = "The server itself"),
@@ -68,6 +69,7 @@ fn api() -> (Router<App>, OpenApi) {
         .merge(votes::router())
         .merge(credences::router())
         .merge(mind_changes::router())
+        .merge(track_record::router())
         .merge(scenario_sets::router())
         .merge(implications::router())
         .merge(criteria::router())

@@ -25,6 +25,7 @@ mod m20261124_000014_criteria;
 mod m20261124_000015_implications;
 mod m20261124_000016_judgements;
 mod m20261124_000017_mind_changes;
+mod m20261124_000018_track_record;
 
 /// Applies and reverts the changes in order.
 #[derive(Debug)]
@@ -53,6 +54,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261124_000015_implications::Migration),
             Box::new(m20261124_000016_judgements::Migration),
             Box::new(m20261124_000017_mind_changes::Migration),
+            Box::new(m20261124_000018_track_record::Migration),
         ]
     }
 }

@@ -60,6 +60,8 @@ pub struct OwnAccount {
     /// 0 to 3.
     trust_level: i16,
     state: AccountState,
+    /// Whether everybody sees what they believe and what moved them.
+    shows_track_record: bool,
 }
 
 impl From<&account::Model> for OwnAccount {
@@ -70,6 +72,7 @@ impl From<&account::Model> for OwnAccount {
             email_verified: account.email_verified_at.is_some(),
             trust_level: account.trust_level,
             state: account.state,
+            shows_track_record: account.shows_track_record,
         }
     }
 }
@@ -151,6 +154,9 @@ struct AccountEdit {
     #[serde(default, deserialize_with = "patch::nullable")]
     #[schema(value_type = Option<Bio>)]
     bio: Option<Option<Bio>>,
+    /// Whether everybody sees what they believe and what moved them (`/accounts/{username}/track-record`).
+    #[serde(default, deserialize_with = "patch::required")]
+    shows_track_record: Option<bool>,
 }
 
 /// Change one's own account
@@ -168,11 +174,15 @@ async fn edit_own_account(
     let account = store::find_for_update(&tx, id).await?;
     let permit = actor.may(EditAccount(&account))?;
     if_match.check(account.version)?;
-    let fields = [("display_name", edit.display_name.is_some()), ("bio", edit.bio.is_some())];
+    let fields = [
+        ("display_name", edit.display_name.is_some()),
+        ("bio", edit.bio.is_some()),
+        ("shows_track_record", edit.shows_track_record.is_some()),
+    ];
     let fields: Vec<_> = fields.into_iter().filter_map(|(name, there)| there.then_some(name)).collect();
     let display_name = edit.display_name.map(|name| name.map(String::from));
     let bio = edit.bio.map(|bio| bio.map(String::from));
-    let account = store::edit(&tx, &permit, display_name, bio, app.now()).await?;
+    let account = store::edit(&tx, &permit, display_name, bio, edit.shows_track_record, app.now()).await?;
     let event = Event { kind: "account_edited", subject_id: Some(id.0), ..actor.event() };
     events::record(&app, &tx, event).await?;
     let entry = Entry {

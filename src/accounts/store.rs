@@ -75,6 +75,7 @@ pub async fn insert(app: &App, tx: &Tx, new: NewAccount, now: Time) -> Result<()
         role: new.role,
         trust_level: 0,
         state: AccountState::Active,
+        shows_track_record: false,
         version: 1,
         created_at: now,
         updated_at: now,
@@ -179,6 +180,7 @@ pub async fn erase(app: &App, tx: &Tx, permit: &Permit<EraseAccount<'_>>) -> Res
             role: Role::Member,
             trust_level: 0,
             state: AccountState::Deleted,
+            shows_track_record: false,
             version,
             created_at: row.created_at,
             updated_at: now,
@@ -395,11 +397,13 @@ pub(super) async fn edit(
     permit: &Permit<EditAccount<'_>>,
     display_name: Option<Option<String>>,
     bio: Option<Option<String>>,
+    shows_track_record: Option<bool>,
     now: Time,
 ) -> Result<account::Model> {
     let mut row = permit.act().0.clone();
     row.display_name = display_name.unwrap_or(row.display_name);
     row.bio = bio.unwrap_or(row.bio);
+    row.shows_track_record = shows_track_record.unwrap_or(row.shows_track_record);
     row.version += 1;
     row.updated_at = now;
     update(tx, row.clone()).await?;

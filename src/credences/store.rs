@@ -4,7 +4,7 @@ mod crowd;
 mod further;
 mod predictions;
 
-pub use crowd::{CHANNEL, recount, summarise_next};
+pub use crowd::{CHANNEL, crowd_changed, recount, summarise_next};
 pub(super) use crowd::{Crowd, Shown, crowd, crowd_as_of, show_to};
 pub(super) use further::{
     Inevitability, chain, checkpoint_places, checkpoints, everything_said, forget_inevitability,
@@ -16,7 +16,7 @@ use std::collections::HashMap;
 
 use sea_orm::{
     ActiveEnum, ColumnTrait, ConnectionTrait, EntityTrait, FromQueryResult, QueryFilter, QueryOrder,
-    QuerySelect, QueryTrait,
+    QuerySelect,
 };
 
 use self::crowd::{Basis, Share};
@@ -260,21 +260,12 @@ pub(super) async fn changes_since(
 /// The database is away.
 pub async fn erase(app: &App, tx: &Tx, account_id: AccountId) -> Result<()> {
     let topics = topic::Entity::find()
-        .filter(
-            topic::Column::Id.in_subquery(
-                credence_in_force::Entity::find()
-                    .select_only()
-                    .column(credence_in_force::Column::TopicId)
-                    .filter(credence_in_force::Column::AccountId.eq(account_id))
-                    .into_query(),
-            ),
-        )
+        .filter(topic::Column::Id.is_in(spoken_of(tx, account_id).await?))
         .order_by_asc(topic::Column::Id)
         .lock_shared()
         .all(tx.conn())
         .await?;
     for topic in &topics {
-        lock(tx, topic.id, account_id).await?;
         take_out(app, tx, topic, account_id).await?;
     }
     for statement in [
@@ -289,13 +280,32 @@ pub async fn erase(app: &App, tx: &Tx, account_id: AccountId) -> Result<()> {
     }
     for topic in &topics {
         crowd::recount_former(app, tx, topic).await?;
+        crowd_changed(app, tx, topic).await?;
         tx.changes(Change::Topic(topic.id));
     }
     Ok(())
 }
 
+/// The topics that somebody said anything of.
+async fn spoken_of(tx: &Tx, account_id: AccountId) -> Result<Vec<TopicId>> {
+    let statement = "SELECT topic_id AS id FROM credence_in_force WHERE account_id = $1
+         UNION SELECT topic_id FROM meta_prediction WHERE account_id = $1
+         UNION SELECT topic_id FROM step_credence WHERE account_id = $1
+         UNION SELECT topic_id FROM inevitability WHERE account_id = $1
+         UNION SELECT topic_id FROM checkpoint_credence WHERE account_id = $1";
+    let found: Vec<TopicRow> = all(tx.conn(), sql(statement, [account_id.into()])).await?;
+    Ok(found.into_iter().map(|row| row.id).collect())
+}
+
+#[derive(FromQueryResult)]
+struct TopicRow {
+    id: TopicId,
+}
+
 /// Takes somebody out of the present crowd of a topic.
 async fn take_out(app: &App, tx: &Tx, topic: &topic::Model, account_id: AccountId) -> Result<()> {
+    // Their own statements wait.
+    credence_in_force::Entity::find_by_id((topic.id, account_id)).lock_exclusive().one(tx.conn()).await?;
     let live = live(tx.conn(), topic.id).await?;
     let last = own(tx.conn(), topic.id, account_id).await?;
     let Some(vector) = last.and_then(|last| last.present(topic, &live)) else { return Ok(()) };

@@ -11,4 +11,4 @@ pub mod rules;
 mod store;
 
 pub use api::router;
-pub use store::{erase, outcome_likelihoods};
+pub use store::erase;

@@ -231,16 +231,6 @@ pub struct Rival {
     pub merged_into: Option<ScenarioId>,
 }
 
-/// Whether the outcome occurs by the horizon where this scenario comes true. Where it did occur in reality, at
-/// whatever time; `different` is another outcome, and what the residual would bring nobody has said.
-fn occurs(outcome: OutcomeVsActual, occurred: bool) -> bool {
-    if occurred {
-        matches!(outcome, OutcomeVsActual::Earlier | OutcomeVsActual::Same | OutcomeVsActual::Later)
-    } else {
-        outcome == OutcomeVsActual::Present
-    }
-}
-
 /// How likely somebody takes the outcome without the event, by a vector of theirs: what they give the scenarios in
 /// which it occurs. A scenario that was merged stands for the one that took its place.
 pub fn likelihood_without(
@@ -259,7 +249,7 @@ pub fn likelihood_without(
         }
         Some(rival.outcome)
     };
-    let counts = |id: &ScenarioId| now(id).is_some_and(|outcome| occurs(outcome, occurred));
+    let counts = |id: &ScenarioId| now(id).and_then(|outcome| outcome.occurs(occurred)) == Some(true);
     vector.iter().filter(|(id, _)| counts(id)).map(|(_, bp)| i32::from(*bp)).sum()
 }
 
@@ -465,8 +455,12 @@ mod tests {
         // Each has a digit of its own.
         let bp = |value: i64| BasisPoints::try_from(value).unwrap();
         let vector: Vec<_> = (0..).zip([1, 2, 4, 8, 16, 32, 64]).map(|(n, part)| (id(n), bp(part))).collect();
-        assert_eq!(likelihood_without(&vector, &rivals, true), 2 + 4 + 8);
-        assert_eq!(likelihood_without(&vector, &rivals, false), 64);
+        assert_eq!(
+            likelihood_without(&vector, &rivals, true),
+            2 + 4 + 8 + 64,
+            "`present` may not stand there"
+        );
+        assert_eq!(likelihood_without(&vector, &rivals, false), 2 + 8 + 64, "only `present` may stand there");
 
         // What was merged says what the last one in the row says, though it said something else.
         let mut merged = rivals.clone();

@@ -40,6 +40,8 @@ pub struct Model {
     pub trust_level: i16,
     /// Whether it may do anything.
     pub state: AccountState,
+    /// Whether everybody sees what they believe and what moved them.
+    pub shows_track_record: bool,
     /// Counts the changes, from 1.
     pub version: i32,
     /// When it was made.

@@ -44,6 +44,18 @@ impl OutcomeVsActual {
         }
     }
 
+    /// Whether the outcome in question occurs by the horizon where this scenario comes true, given whether it really
+    /// did. None where another one does, and for the residual, since nobody has said what that would bring.
+    pub fn occurs(self, outcome_occurred: bool) -> Option<bool> {
+        match self {
+            Self::Earlier | Self::Later | Self::Present => Some(true),
+            // As it really was.
+            Self::Same => Some(outcome_occurred),
+            Self::Absent => Some(false),
+            Self::Different | Self::Unspecified => None,
+        }
+    }
+
     /// Whether a scenario may have this outcome, given whether the outcome really occurred.
     pub fn allowed_when(self, outcome_occurred: bool) -> bool {
         match self {
@@ -259,5 +271,11 @@ mod tests {
         };
         assert_eq!(allowed(true), [Absent, Later, Earlier, Same, Different, Unspecified]);
         assert_eq!(allowed(false), [Same, Different, Present, Unspecified]);
+        let occurs = |occurred| {
+            [Absent, Later, Earlier, Same, Different, Present, Unspecified].map(|o| o.occurs(occurred))
+        };
+        let [yes, no] = [Some(true), Some(false)];
+        assert_eq!(occurs(true), [no, yes, yes, yes, None, yes, None]);
+        assert_eq!(occurs(false), [no, yes, yes, no, None, yes, None]);
     }
 }

@@ -78,6 +78,7 @@ async fn registering_answers_with_the_whole_account() {
           "id": "00000000-0000-7000-8000-000000000001",
           "kind": "person",
           "role": "member",
+          "shows_track_record": false,
           "state": "active",
           "trust_level": 0,
           "username": "alice"
@@ -136,6 +137,7 @@ async fn one_s_own_account_has_what_others_do_not_see() {
           "id": "00000000-0000-7000-8000-000000000001",
           "kind": "person",
           "role": "member",
+          "shows_track_record": false,
           "state": "active",
           "trust_level": 0,
           "username": "alice"
@@ -171,6 +173,7 @@ async fn people_change_what_they_say_of_themselves() {
           "id": "00000000-0000-7000-8000-000000000001",
           "kind": "person",
           "role": "member",
+          "shows_track_record": false,
           "state": "active",
           "trust_level": 0,
           "username": "alice"

@@ -30,7 +30,7 @@ const KINDS: [&[&str]; 11] = [
 ];
 
 /// Features, from left to right.
-const FEATURES: [&str; 22] = [
+const FEATURES: [&str; 23] = [
     "events",
     "audit",
     "ranking",
@@ -51,6 +51,7 @@ const FEATURES: [&str; 22] = [
     "implications",
     "mind_changes",
     "scenario_sets",
+    "track_record",
     "own_data",
     "exchange",
 ];

@@ -3,7 +3,6 @@
 use axum::http::Method;
 use chrono::TimeDelta;
 use expect_test::expect;
-use otherwise::criteria::outcome_likelihoods;
 use otherwise::worker::own_data_next;
 use proptest::prelude::*;
 use proptest::strategy::ValueTree;
@@ -699,21 +698,31 @@ async fn what_never_happened_occurs_where_it_is_present() {
 }
 
 #[tokio::test]
-async fn what_many_take_the_likelihood_to_be_has_an_exact_median() {
+async fn what_many_take_the_likelihood_to_be_is_pooled_with_what_they_think_without() {
     let judged = Judged::new().await;
-    let id = judged.id("/id").parse().unwrap();
-    let likelihoods = async || {
-        let found = outcome_likelihoods(&judged.app.app.db, id).await.unwrap();
-        (found.median_bp, found.n)
-    };
-    assert_eq!(likelihoods().await, (None, 0));
-    for (name, bp, median) in
-        [("bob", 9999, 9999.0), ("dora", 0, 4999.5), ("emil", 1, 1.0), ("frida", 4, 2.5)]
-    {
-        judged.app.member(name).await.put(&judged.likelihood(), json!({ "bp": bp })).await.is(200);
-        assert_eq!(likelihoods().await.0, Some(median), "{name}");
+    let crowd = format!("/topics/{}/credences", judged.topic);
+    let names = ["bob", "dora", "emil", "frida", "george", "harry"];
+    for (name, bp) in names.into_iter().zip([9999, 0, 1, 4, 6001, 8000]) {
+        let person = judged.app.member(name).await;
+        person.states_credences(&judged.topic, &[6000, 2000, 1000, 1000]).await;
+        person.put(&judged.likelihood(), json!({ "bp": bp })).await.is(200);
     }
-    assert_eq!(likelihoods().await.1, 4);
+    let bob = judged.app.sign_in("bob").await;
+    let pool = bob.get(&crowd).await.is(200).body["pool"].clone();
+    // Halfway between 4 and 6001.
+    assert_eq!(pool["given_event"], json!({ "people": 6, "median": 0.30025 }));
+    let without: f64 =
+        judged.alice.put(&judged.likelihood(), json!({ "bp": 0 })).await.is(200).body["without_event_bp"]
+            .as_f64()
+            .unwrap_or_default();
+    assert!(without < 1.0, "alice has no vector");
+    let own = bob.get(&judged.likelihood()).await.is(200).body["without_event_bp"].as_f64().unwrap();
+    // All think the same of the scenarios, so that the pool is what each of them thinks.
+    assert!((pool["adequacy"].as_f64().unwrap() - (0.30025 - own / 10_000.0)).abs() < 1e-6, "{pool:#}");
+    // Taken back, it no longer counts, at once.
+    bob.delete(&judged.likelihood()).await.is(204);
+    let pool = bob.get(&crowd).await.is(200).body["pool"].clone();
+    assert_eq!(pool["given_event"], json!({ "people": 6, "median": 0.00025 }));
 }
 
 #[tokio::test]
@@ -1106,8 +1115,7 @@ async fn twenty_people_at_once_are_all_counted() {
     );
     assert_eq!(read["variants"][0]["kind_disputes"], json!({ "disputes": 10, "n": 20, "share": 0.5 }));
     assert_eq!(read["scenarios"][0]["reference_classes"].as_array().unwrap().len(), 20);
-    let found = outcome_likelihoods(&judged.app.app.db, judged.id("/id").parse().unwrap()).await.unwrap();
-    assert_eq!((found.median_bp, found.n), (Some(950.0), 20));
+    assert_eq!(judged.app.rows("SELECT sum(bp)::text FROM outcome_likelihood").await, ["19000"]);
     judged.alice.post(&judged.classes(), judged.class()).await.refuses(&[("scenario_id", "too_many")]);
 }
 

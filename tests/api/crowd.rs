@@ -75,6 +75,7 @@ async fn i14_a_crowd_is_shown_with_everything_that_it_is_a_function_of() {
             "stale": 0
           },
           "pool": {
+            "adequacy": null,
             "as_of": "2026-01-15T12:00:00Z",
             "by_outcome": [
               {
@@ -108,6 +109,7 @@ async fn i14_a_crowd_is_shown_with_everything_that_it_is_a_function_of() {
             "comparable_since": 1,
             "disagreement": 0.215569,
             "floor": 100,
+            "given_event": null,
             "inevitability": null,
             "method": "median",
             "people": 5,
@@ -608,7 +610,8 @@ async fn seen_by_somebody_else(vectors: &[[i64; 3]]) -> BTreeMap<String, (u16, V
 #[tokio::test]
 async fn i13_nothing_that_can_be_read_tells_what_others_think_to_who_said_nothing() {
     let nobody = seen_by_somebody_else(&[]).await;
-    let crowd = nobody.iter().find(|(path, _)| path.ends_with("/credences")).unwrap();
+    let crowd =
+        nobody.iter().find(|(path, _)| path.contains("/topics/") && path.ends_with("/credences")).unwrap();
     assert_eq!(crowd.1.0, 403, "{crowd:?}");
     assert!(nobody.values().filter(|(status, _)| *status == 200).count() > 20, "{nobody:#?}");
     let one_way = [[10_000, 0, 0]; 6];
@@ -841,14 +844,19 @@ async fn what_five_people_say_besides_is_pooled() {
         client.put(&format!("/topics/{topic}/inevitability/mine"), from).await.is(200);
         let at = json!({ "checkpoints": [{ "position": 0, "occurred_by": bp, "actual": 8000, "alternatives": bp }] });
         client.put(&format!("/topics/{topic}/checkpoint-credences/mine"), at).await.is(200);
+        let likelihood = json!({ "bp": 10_000 - bp });
+        client.put(&format!("/topics/{topic}/outcome-likelihood/mine"), likelihood).await.is(200);
         let pool = client.get(&crowd).await.is(200).body["pool"].clone();
         assert_eq!(pool.is_null(), person < 4);
     }
     let pool = people[0].get(&crowd).await.is(200).body["pool"].clone();
-    let further: BTreeMap<_, _> =
-        ["chains", "inevitability", "checkpoints"].into_iter().map(|name| (name, &pool[name])).collect();
+    let further: BTreeMap<_, _> = ["chains", "inevitability", "checkpoints", "given_event", "adequacy"]
+        .into_iter()
+        .map(|name| (name, &pool[name]))
+        .collect();
     expect![[r#"
         {
+          "adequacy": 0.0,
           "chains": [
             {
               "implied": 0.21,
@@ -886,6 +894,10 @@ async fn what_five_people_say_besides_is_pooled() {
               "position": 0
             }
           ],
+          "given_event": {
+            "median": 0.7,
+            "people": 5
+          },
           "inevitability": {
             "median": {
               "calendar": "gregorian",

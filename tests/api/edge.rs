@@ -276,6 +276,10 @@ async fn b5_reading_changes_nothing() {
     // Other settings over the same database: reading is counted, and not there.
     let mut alice = alice;
     alice.server = app.another("[rate_limits]\nenabled = true").await;
+    // That somebody was shown the crowd is noted once, since their next vector is told from one without.
+    for crowd in paths.iter().filter(|path| path.contains("/topics/") && path.ends_with("/credences")) {
+        alice.get(crowd).await.is(200);
+    }
     let before = digest(&app).await;
     let (guest, stranger) = (alice.server.guest(), alice.server.bearer("x"));
     app.app.clock.advance(chrono::TimeDelta::seconds(60));

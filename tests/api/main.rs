@@ -64,5 +64,6 @@ mod shared_answers;
 mod threads;
 mod tokens;
 mod topics;
+mod track_record;
 mod trust;
 mod votes;

@@ -76,10 +76,18 @@ fn tried_on(operation: &str) -> &'static [On] {
         | "list_identities"
         | "link_identity"
         | "list_own_forecasts" => &[On::Itself],
-        "read_profile" | "list_role_grants" | "create_role_grant" | "read_role_grant"
-        | "revoke_role_grant" | "end_session" | "revoke_token" | "remove_passkey" | "unlink_identity" => {
-            &[On::Alices]
-        }
+        "read_profile"
+        | "read_track_record"
+        | "list_recorded_credences"
+        | "list_recorded_mind_changes"
+        | "list_role_grants"
+        | "create_role_grant"
+        | "read_role_grant"
+        | "revoke_role_grant"
+        | "end_session"
+        | "revoke_token"
+        | "remove_passkey"
+        | "unlink_identity" => &[On::Alices],
         "read_topic"
         | "revise_topic"
         | "read_thread"
@@ -477,6 +485,15 @@ async fn a1_every_operation_by_everybody_on_everything() {
           401 unauthenticated: anonymous
           403 not_allowed: member unverified suspended owner tag_moderator moderator
           403 session_required: owner_token_read owner_token_all
+        read_track_record on Alices
+          200: owner_token_read owner_token_all owner
+          403 track_record_private: anonymous member unverified suspended tag_moderator moderator administrator
+        list_recorded_credences on Alices
+          200: owner_token_read owner_token_all owner
+          403 track_record_private: anonymous member unverified suspended tag_moderator moderator administrator
+        list_recorded_mind_changes on Alices
+          200: owner_token_read owner_token_all owner
+          403 track_record_private: anonymous member unverified suspended tag_moderator moderator administrator
         create_authorization_request
           401 unauthenticated: anonymous
           403 not_allowed: suspended
@@ -849,6 +866,17 @@ async fn a1_every_operation_by_everybody_on_everything() {
           403 not_allowed: suspended
           403 not_your_topic: member
           403 scope_missing: owner_token_read
+        rate_scenario on Open
+          200: owner_token_all member owner tag_moderator moderator administrator
+          401 unauthenticated: anonymous
+          403 email_not_verified: unverified
+          403 not_allowed: suspended
+          403 scope_missing: owner_token_read
+        rate_scenario on Draft
+          401 unauthenticated: anonymous
+          403 scope_missing: owner_token_read
+          404 not_found: member unverified suspended
+          409 topic_not_open: owner_token_all owner tag_moderator moderator administrator
         read_own_step_credences on Open
           200: owner_token_read owner_token_all member unverified suspended owner tag_moderator moderator administrator
           401 unauthenticated: anonymous
@@ -925,6 +953,11 @@ async fn a1_every_operation_by_everybody_on_everything() {
           401 unauthenticated: anonymous
           403 scope_missing: owner_token_read
           404 not_found: member unverified suspended
+        read_assessment on Open
+          200: everybody
+        read_assessment on Draft
+          200: owner_token_read owner_token_all owner tag_moderator moderator administrator
+          404 not_found: anonymous member unverified suspended
         read_own_checkpoint_credences on Open
           200: owner_token_read owner_token_all member unverified suspended owner tag_moderator moderator administrator
           401 unauthenticated: anonymous
@@ -1045,6 +1078,34 @@ async fn a1_every_operation_by_everybody_on_everything() {
         list_topic_mind_changes on Draft
           200: owner_token_read owner_token_all owner tag_moderator moderator administrator
           404 not_found: anonymous member unverified suspended
+        retract_outcome_likelihood on Open
+          204: owner_token_all member owner tag_moderator moderator administrator
+          401 unauthenticated: anonymous
+          403 email_not_verified: unverified
+          403 not_allowed: suspended
+          403 scope_missing: owner_token_read
+        retract_outcome_likelihood on Draft
+          401 unauthenticated: anonymous
+          403 scope_missing: owner_token_read
+          404 not_found: member unverified suspended
+          409 topic_not_open: owner_token_all owner tag_moderator moderator administrator
+        read_outcome_likelihood on Open
+          401 unauthenticated: anonymous
+          404 not_found: owner_token_read owner_token_all member unverified suspended owner tag_moderator moderator administrator
+        read_outcome_likelihood on Draft
+          401 unauthenticated: anonymous
+          404 not_found: owner_token_read owner_token_all member unverified suspended owner tag_moderator moderator administrator
+        state_outcome_likelihood on Open
+          200: owner_token_all member owner tag_moderator moderator administrator
+          401 unauthenticated: anonymous
+          403 email_not_verified: unverified
+          403 not_allowed: suspended
+          403 scope_missing: owner_token_read
+        state_outcome_likelihood on Draft
+          401 unauthenticated: anonymous
+          403 scope_missing: owner_token_read
+          404 not_found: member unverified suspended
+          409 topic_not_open: owner_token_all owner tag_moderator moderator administrator
         create_post on Open
           201: owner_token_all member owner tag_moderator moderator administrator
           401 unauthenticated: anonymous
@@ -1052,6 +1113,17 @@ async fn a1_every_operation_by_everybody_on_everything() {
           403 not_allowed: suspended
           403 scope_missing: owner_token_read
         create_post on Draft
+          401 unauthenticated: anonymous
+          403 scope_missing: owner_token_read
+          404 not_found: member unverified suspended
+          409 topic_not_open: owner_token_all owner tag_moderator moderator administrator
+        create_reference_class on Open
+          401 unauthenticated: anonymous
+          403 email_not_verified: unverified
+          403 not_allowed: suspended
+          403 scope_missing: owner_token_read
+          422 invalid: owner_token_all member owner tag_moderator moderator administrator
+        create_reference_class on Draft
           401 unauthenticated: anonymous
           403 scope_missing: owner_token_read
           404 not_found: member unverified suspended
@@ -1125,7 +1197,15 @@ async fn a2_what_is_hidden_is_answered_like_what_is_not_there() {
         let hidden: &[On] = match tried_on(&operation) {
             [On::Open, On::Draft] => &[On::Draft],
             [On::Alices]
-                if !["read_profile", "list_role_grants", "create_role_grant"].contains(&&*operation) =>
+                if ![
+                    "read_profile",
+                    "read_track_record",
+                    "list_recorded_credences",
+                    "list_recorded_mind_changes",
+                    "list_role_grants",
+                    "create_role_grant",
+                ]
+                .contains(&&*operation) =>
             {
                 &[On::Alices]
             }

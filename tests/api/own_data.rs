@@ -6,7 +6,7 @@ use otherwise::exchange;
 use otherwise::worker::{own_data_next, tidy};
 use serde_json::{Value, json};
 
-use crate::support::builders::open_topic;
+use crate::support::builders::judged_topic;
 use crate::support::mails::RESET;
 use crate::support::{Client, PASSWORD, Reply, TestApp};
 
@@ -90,7 +90,7 @@ async fn canary() -> (TestApp, Client, String, String) {
     let grant =
         json!({ "permissions": ["report.read"], "scope": { "kind": "site" }, "reason": "The canary asked." });
     carol.post("/accounts/canary.alice/role-grants", grant).await.is(201);
-    let mut draft = open_topic("Had a canary sung");
+    let mut draft = judged_topic("Had a canary sung");
     draft["status"] = json!("draft");
     draft["event"]["summary"] = json!("A canary summary.");
     alice.post("/topics", draft).await.is(201);

@@ -82,6 +82,7 @@ async fn signing_in_gives_tokens_and_the_account() {
             "id": "00000000-0000-7000-8000-000000000001",
             "kind": "person",
             "role": "member",
+            "shows_track_record": false,
             "state": "active",
             "trust_level": 0,
             "username": "alice"

@@ -16,6 +16,8 @@ pub struct Counted {
     pub scenario_id: ScenarioId,
     /// The outcome in it, set beside the actual one.
     pub outcome: OutcomeVsActual,
+    /// Whether the outcome in question occurs in it; none where another one does, or nobody has said.
+    pub occurs: Option<bool>,
     /// How many people gave it how much.
     pub tally: Tally,
     /// How many people hold it, and no other, likeliest.
@@ -43,6 +45,9 @@ pub struct Summary {
     /// How likely history returns to its course: the headline pool of the scenarios where the outcome comes at the
     /// actual time, or later (Lebow, 2010; Levy, 2008).
     pub reversion: f64,
+    /// What the event added (adequate causation; Weber, 1906, after von Kries): how likely the outcome was given the event,
+    /// less the headline pool of the scenarios in which it comes without. Null where too few said.
+    pub adequacy: Option<f64>,
     /// How many people predicted what the others hold likeliest.
     pub predicted_by: i64,
     /// What people say besides. Empty for a moment of the past, since of this only the last is kept.
@@ -59,6 +64,8 @@ pub struct Further {
     pub inevitability: Option<CrowdInevitability>,
     /// What people believe as of the checkpoints, and of the horizon.
     pub checkpoints: Vec<CrowdCheckpoint>,
+    /// How likely the outcome was given the event, judged as of the day before.
+    pub given_event: Option<MedianOf>,
 }
 
 /// What a crowd makes of the chain that leads to a scenario.
@@ -219,6 +226,8 @@ impl Summary {
                 outcomes.push(*outcome);
             }
         }
+        let comes = |(counted, _): &(&Counted, &f64)| counted.occurs == Some(true);
+        let without_event: f64 = counted.iter().zip(&median).filter(comes).map(|(_, share)| share).sum();
         let favourites: u64 = counted.iter().map(|counted| counted.favourite_of).sum();
         Some(Self {
             people,
@@ -235,6 +244,7 @@ impl Summary {
                 })
                 .collect(),
             reversion: share_of(&[OutcomeVsActual::Same, OutcomeVsActual::Later]),
+            adequacy: further.given_event.map(|given| rounded(given.median - without_event)),
             predicted_by,
             further,
         })
@@ -281,6 +291,7 @@ mod tests {
             .map(|((number, outcome), tally)| Counted {
                 scenario_id: ScenarioId(Uuid::from_u128(number)),
                 outcome,
+                occurs: outcome.occurs(true),
                 tally,
                 favourite_of: u64::from(number == 1),
                 predictions: Predictions::default(),

@@ -185,6 +185,8 @@ pub(super) struct Basis {
     since: i32,
     /// The last one: its scenarios are those that are pooled.
     version: i32,
+    /// Whether the outcome really occurred.
+    outcome_occurred: bool,
 }
 
 /// A line of the tallies.
@@ -327,7 +329,7 @@ async fn recount_on(app: &App, tx: &Tx, basis: Basis) -> Result<()> {
 ///
 /// # Errors
 /// The database is away.
-pub(super) async fn touch(app: &App, tx: &Tx, topic: &topic::Model) -> Result<()> {
+pub async fn crowd_changed(app: &App, tx: &Tx, topic: &topic::Model) -> Result<()> {
     let basis = Basis::present(topic);
     if bump(tx, basis).await? { see_to_summary(app, tx, basis).await } else { Ok(()) }
 }
@@ -342,7 +344,17 @@ async fn bump(tx: &Tx, basis: Basis) -> Result<bool> {
 impl Basis {
     /// The crowd of the present.
     pub(super) fn present(topic: &topic::Model) -> Self {
-        Self { topic_id: topic.id, since: topic.comparable_since, version: topic.scenario_set_version }
+        Self::of(topic, topic.comparable_since, topic.scenario_set_version)
+    }
+
+    /// A crowd of these versions.
+    fn of(topic: &topic::Model, since: i32, version: i32) -> Self {
+        Self {
+            topic_id: topic.id,
+            since,
+            version,
+            outcome_occurred: topic.outcome_occurred.unwrap_or_default(),
+        }
     }
 
     /// The parameters of `said!`.
@@ -415,6 +427,7 @@ impl Basis {
             .map(|scenario| Counted {
                 scenario_id: scenario.id,
                 outcome: scenario.outcome_vs_actual,
+                occurs: scenario.outcome_vs_actual.occurs(self.outcome_occurred),
                 tally: Tally::default(),
                 favourite_of: 0,
                 predictions: Predictions {
@@ -513,7 +526,7 @@ async fn basis_of(db: &impl ConnectionTrait, topic: &topic::Model, since: i32) -
         .one(db)
         .await?;
     let version = next.map_or(topic.scenario_set_version, |next| next.version - 1);
-    Ok(Basis { topic_id: topic.id, since, version })
+    Ok(Basis::of(topic, since, version))
 }
 
 /// What readers are shown of a crowd.
@@ -620,7 +633,7 @@ pub(in crate::credences) async fn crowd_as_of(
         .await?;
     // Where nothing is recorded, such as for what came with an import, the first version known is the first of all.
     let mut basis = match versions.first() {
-        Some(first) => Basis { topic_id: topic.id, since: 1, version: first.version - 1 },
+        Some(first) => Basis::of(topic, 1, first.version - 1),
         None => Basis::present(topic),
     };
     for known in versions.iter().filter(|version| version.created_at <= moment) {

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, FromQueryResult, QueryFilter, QueryOrder};
 
-use super::crowd::touch;
+use super::crowd::crowd_changed;
 use crate::app::App;
 use crate::basis_points::BasisPoints;
 use crate::credences::rules::Vector;
@@ -93,7 +93,7 @@ pub(in crate::credences) async fn set_steps(
         updated_at: app.now(),
     };
     insert_all(tx, steps.iter().map(row).collect()).await?;
-    touch(app, tx, topic).await
+    crowd_changed(app, tx, topic).await
 }
 
 /// Has requests of one person in one topic wait for each other, so that one replaces what the other wrote.
@@ -144,7 +144,7 @@ pub(in crate::credences) async fn set_inevitability(
         updated_at: app.now(),
     };
     crate::db::insert(tx, row).await?;
-    touch(app, tx, topic).await
+    crowd_changed(app, tx, topic).await
 }
 
 /// Forgets what somebody said of when the actual outcome became near certain.
@@ -157,7 +157,7 @@ pub(in crate::credences) async fn forget_inevitability(
     permit: &Permit<StateCredences<'_>>,
 ) -> Result<()> {
     delete_inevitability(tx, permit.act().0.id, permit.by()).await?;
-    touch(app, tx, permit.act().0).await
+    crowd_changed(app, tx, permit.act().0).await
 }
 
 async fn delete_inevitability(tx: &Tx, topic_id: TopicId, account_id: AccountId) -> Result<()> {
@@ -217,13 +217,19 @@ pub(in crate::credences) async fn set_checkpoints(
         updated_at: app.now(),
     };
     insert_all(tx, said.iter().map(row).collect()).await?;
-    touch(app, tx, topic).await
+    crowd_changed(app, tx, topic).await
 }
 
 #[derive(FromQueryResult)]
 struct StepLine {
     scenario_id: ScenarioId,
     step_no: i16,
+    people: i64,
+    median: Option<f64>,
+}
+
+#[derive(FromQueryResult)]
+struct MedianLine {
     people: i64,
     median: Option<f64>,
 }
@@ -271,6 +277,7 @@ pub(super) async fn of_crowd(db: &impl ConnectionTrait, topic_id: TopicId) -> Re
         chains: crowd_chains(db, topic_id).await?,
         inevitability: crowd_inevitability(db, topic_id).await?,
         checkpoints: crowd_checkpoints(db, topic_id).await?,
+        given_event: crowd_given_event(db, topic_id).await?,
     })
 }
 
@@ -298,6 +305,14 @@ async fn crowd_chains(db: &impl ConnectionTrait, topic_id: TopicId) -> Result<Ve
         })
     };
     Ok(lines.chunk_by(|one, other| one.scenario_id == other.scenario_id).filter_map(of_one).collect())
+}
+
+async fn crowd_given_event(db: &impl ConnectionTrait, topic_id: TopicId) -> Result<Option<MedianOf>> {
+    let statement = "SELECT count(*) AS people, percentile_cont(0.5) WITHIN GROUP (ORDER BY bp) AS median
+                     FROM outcome_likelihood WHERE topic_id = $1";
+    let line: Option<MedianLine> = one(db, sql(statement, [topic_id.into()])).await?;
+    let enough = line.filter(|line| enough(line.people));
+    Ok(enough.and_then(|line| Some(MedianOf { people: line.people, median: share(line.median?) })))
 }
 
 async fn crowd_inevitability(

@@ -8,13 +8,13 @@ pub(super) use reference_classes::{
 
 use std::collections::HashMap;
 
-use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, FromQueryResult, QueryFilter};
+use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, FromQueryResult, QueryFilter, QueryOrder};
 use uuid::Uuid;
 
 use super::rules::{ByCriterion, Count, Median, Rating, RatingCounts, Ratings, Rival, likelihood_without};
 use crate::app::App;
 use crate::basis_points::BasisPoints;
-use crate::db::{Tx, all, one, sql};
+use crate::db::{Tx, all, sql};
 use crate::entity::{
     antecedent_variant, background_fact, chain_step, cotenability_flag, criterion_rating, kind_dispute,
     outcome_likelihood, scenario, topic,
@@ -23,6 +23,7 @@ use crate::error::{Error, Result};
 use crate::ids::{AccountId, BackgroundFactId, ChainStepId, ScenarioId, TopicId, VariantId};
 use crate::policy::{JudgeByCriteria, Permit, StateOutcomeLikelihood};
 use crate::posts::rules::{Criterion, TargetKind};
+use crate::{credences, topics};
 
 /// A part of a topic that people judge.
 #[derive(Debug, Clone, Copy)]
@@ -388,7 +389,11 @@ pub(super) async fn state_likelihood(
             [topic_id.into(), account_id.into(), i32::from(bp).into(), app.now().into()],
         ),
     };
-    Ok(tx.conn().execute_raw(statement).await?.rows_affected() > 0)
+    let changed = tx.conn().execute_raw(statement).await?.rows_affected() > 0;
+    if changed {
+        credences::crowd_changed(app, tx, permit.act().0).await?;
+    }
+    Ok(changed)
 }
 
 /// How likely somebody takes the outcome to have been given the event.
@@ -448,31 +453,16 @@ pub(super) async fn own_likelihood_without(
     Ok(Some(likelihood_without(&vector, &rivals, occurred)))
 }
 
-/// What people take the likelihood of an outcome to have been given the event.
-#[derive(Debug, Clone, Copy, PartialEq, FromQueryResult)]
-pub struct OutcomeLikelihoods {
-    /// The exact median in basis points; none where nobody said.
-    pub median_bp: Option<f64>,
-    /// How many people said.
-    pub n: i64,
-}
-
-/// What people take the likelihood of a topic's outcome to have been given the event.
-///
-/// # Errors
-/// The database is away.
-pub async fn outcome_likelihoods(db: &impl ConnectionTrait, topic_id: TopicId) -> Result<OutcomeLikelihoods> {
-    let statement = "SELECT percentile_cont(0.5) WITHIN GROUP (ORDER BY bp) AS median_bp, count(*) AS n
-                     FROM outcome_likelihood WHERE topic_id = $1";
-    let found = one(db, sql(statement, [topic_id.into()])).await?;
-    Ok(found.unwrap_or(OutcomeLikelihoods { median_bp: None, n: 0 }))
-}
-
 /// Takes away what somebody judged, whose account is erased. Reference classes stay, as posts do.
 ///
 /// # Errors
 /// The database is away.
-pub async fn erase(tx: &Tx, account_id: AccountId) -> Result<()> {
+pub async fn erase(app: &App, tx: &Tx, account_id: AccountId) -> Result<()> {
+    let judged = outcome_likelihood::Entity::find()
+        .filter(outcome_likelihood::Column::AccountId.eq(account_id))
+        .order_by_asc(outcome_likelihood::Column::TopicId)
+        .all(tx.conn())
+        .await?;
     for statement in [
         "DELETE FROM criterion_rating WHERE account_id = $1",
         "DELETE FROM cotenability_flag WHERE account_id = $1",
@@ -480,6 +470,10 @@ pub async fn erase(tx: &Tx, account_id: AccountId) -> Result<()> {
         "DELETE FROM outcome_likelihood WHERE account_id = $1",
     ] {
         tx.conn().execute_raw(sql(statement, [account_id.into()])).await?;
+    }
+    for likelihood in judged {
+        let topic = topics::find_any(tx, likelihood.topic_id).await?;
+        credences::crowd_changed(app, tx, &topic).await?;
     }
     Ok(())
 }

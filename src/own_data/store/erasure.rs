@@ -111,7 +111,7 @@ async fn erase(app: &App, tx: &Tx, permit: &Permit<EraseAccount<'_>>) -> Result<
     auth::clear_failures(tx, id).await?;
     credentials::erase(tx, id).await?;
     implications::erase(tx, id).await?;
-    criteria::erase(tx, id).await?;
+    criteria::erase(app, tx, id).await?;
     scenario_sets::erase(app, tx, id).await?;
     mail::erase(tx, id).await?;
     idempotency::forget_of(tx, &id.to_string()).await?;

@@ -548,6 +548,14 @@ pub async fn erase_drafts(tx: &Tx, permit: &Permit<EraseAccount<'_>>) -> Result<
         .all(tx.conn())
         .await?;
     for draft in drafts {
+        // First what leans on others of its parts.
+        for statement in [
+            "DELETE FROM citation WHERE topic_id = $1",
+            "DELETE FROM quotation WHERE topic_id = $1",
+            "DELETE FROM source WHERE topic_id = $1",
+        ] {
+            tx.conn().execute_raw(sql(statement, [draft.id.into()])).await?;
+        }
         topic::Entity::delete_by_id(draft.id).exec(tx.conn()).await?;
         if let Some(event) = draft.event_id {
             let statement = "DELETE FROM historical_event e

@@ -1,0 +1,1 @@
+ALTER TABLE account DROP COLUMN shows_track_record;

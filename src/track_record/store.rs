@@ -1,0 +1,152 @@
+//! Reading track records.
+
+use std::collections::HashMap;
+
+use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, FromQueryResult, QueryFilter};
+
+use crate::clock::Time;
+use crate::db::{all, one, sql};
+use crate::entity::credence_part;
+use crate::error::Result;
+use crate::http::page::Limit;
+use crate::ids::{AccountId, CredenceId, MindChangeId, ScenarioId, TopicId};
+
+/// How much somebody did.
+#[derive(Debug, FromQueryResult)]
+pub(super) struct Counts {
+    pub(super) topics: i64,
+    pub(super) mind_changes_made: i64,
+    pub(super) people_moved: i64,
+    pub(super) posts_that_moved: i64,
+    pub(super) implications: i64,
+}
+
+/// Counts what somebody did.
+///
+/// # Errors
+/// The database is away.
+pub(super) async fn counts(db: &impl ConnectionTrait, id: AccountId) -> Result<Option<Counts>> {
+    let statement = "SELECT
+            (SELECT count(*) FROM credence_in_force WHERE account_id = $1) AS topics,
+            (SELECT count(*) FROM mind_change WHERE account_id = $1) AS mind_changes_made,
+            (SELECT count(DISTINCT m.account_id) FROM mind_change m JOIN post p ON p.id = m.post_id
+             WHERE p.author_id = $1 AND p.status = 'visible' AND m.counts) AS people_moved,
+            (SELECT count(DISTINCT m.post_id) FROM mind_change m JOIN post p ON p.id = m.post_id
+             WHERE p.author_id = $1 AND p.status = 'visible' AND m.counts) AS posts_that_moved,
+            (SELECT count(*) FROM implication WHERE author_id = $1) AS implications";
+    one(db, sql(statement, [id.into()])).await
+}
+
+/// What somebody believes in one topic.
+#[derive(Debug, FromQueryResult)]
+pub(super) struct Belief {
+    pub(super) credence_id: CredenceId,
+    pub(super) topic_id: TopicId,
+    pub(super) slug: String,
+    pub(super) title: String,
+    pub(super) number: i32,
+    pub(super) scenario_set_version: i32,
+    pub(super) stale: bool,
+    pub(super) created_at: Time,
+    /// Whether the reader stated credences there too.
+    pub(super) is_open_to_reader: bool,
+}
+
+/// What somebody believes, topic by topic, the one they spoke of last first: those before a vector, and one more than
+/// fits on the page.
+///
+/// # Errors
+/// The database is away.
+pub(super) async fn beliefs(
+    db: &impl ConnectionTrait,
+    of: AccountId,
+    reader: Option<AccountId>,
+    before: Option<CredenceId>,
+    limit: Limit,
+) -> Result<Vec<Belief>> {
+    let statement =
+        "SELECT c.id AS credence_id, t.id AS topic_id, t.slug, t.title, c.number, c.scenario_set_version,
+                c.scenario_set_version < t.comparable_since AS stale, c.created_at,
+                CASE WHEN $2::uuid IS NULL THEN t.crowd_shown_to_guests
+                     ELSE EXISTS (SELECT FROM credence_in_force own
+                                  WHERE own.topic_id = t.id AND own.account_id = $2) END AS is_open_to_reader
+         FROM credence_in_force f
+         JOIN credence c ON (c.topic_id, c.account_id, c.number) = (f.topic_id, f.account_id, f.number)
+         JOIN topic t ON t.id = f.topic_id
+         WHERE f.account_id = $1 AND ($3::uuid IS NULL OR c.id < $3)
+         ORDER BY c.id DESC LIMIT $4";
+    let values = [of.into(), reader.into(), before.into(), limit.and_one().into()];
+    all(db, sql(statement, values)).await
+}
+
+/// The parts of vectors.
+///
+/// # Errors
+/// The database is away.
+pub(super) async fn vectors(
+    db: &impl ConnectionTrait,
+    ids: Vec<CredenceId>,
+) -> Result<HashMap<CredenceId, Vec<(ScenarioId, i32)>>> {
+    let mut vectors: HashMap<CredenceId, Vec<(ScenarioId, i32)>> = HashMap::new();
+    let parts = credence_part::Entity::find().filter(credence_part::Column::CredenceId.is_in(ids));
+    for part in parts.all(db).await? {
+        vectors.entry(part.credence_id).or_default().push((part.scenario_id, part.bp));
+    }
+    for vector in vectors.values_mut() {
+        vector.sort_unstable();
+    }
+    Ok(vectors)
+}
+
+/// Which changes of mind of somebody.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Deserialize, utoipa::ToSchema)]
+#[serde(rename_all = "lowercase")]
+pub(super) enum Side {
+    /// Those of their own mind.
+    #[default]
+    Made,
+    /// Those that their posts caused.
+    Caused,
+}
+
+/// A change of mind that somebody made or caused.
+#[derive(Debug, FromQueryResult)]
+pub(super) struct MindChangeRow {
+    pub(super) id: MindChangeId,
+    pub(super) topic_id: TopicId,
+    pub(super) slug: String,
+    pub(super) post_id: crate::ids::PostId,
+    pub(super) account_id: AccountId,
+    pub(super) moved: i32,
+    pub(super) counts: bool,
+    pub(super) explanation: String,
+    pub(super) created_at: Time,
+}
+
+/// The changes of mind that somebody made or caused, the last first: those before one, and one more than fits on the
+/// page.
+///
+/// # Errors
+/// The database is away.
+pub(super) async fn mind_changes(
+    db: &impl ConnectionTrait,
+    of: AccountId,
+    side: Side,
+    before: Option<MindChangeId>,
+    limit: Limit,
+) -> Result<Vec<MindChangeRow>> {
+    let statement = match side {
+        Side::Made => {
+            "SELECT m.id, m.topic_id, t.slug, m.post_id, m.account_id, m.moved, m.counts, m.explanation, m.created_at
+             FROM mind_change m JOIN topic t ON t.id = m.topic_id
+             WHERE m.account_id = $1 AND ($2::uuid IS NULL OR m.id < $2) ORDER BY m.id DESC LIMIT $3"
+        }
+        Side::Caused => {
+            "SELECT m.id, m.topic_id, t.slug, m.post_id, m.account_id, m.moved, m.counts, m.explanation, m.created_at
+             FROM post p JOIN mind_change m ON m.post_id = p.id JOIN topic t ON t.id = m.topic_id
+             WHERE p.author_id = $1 AND p.status = 'visible' AND ($2::uuid IS NULL OR m.id < $2)
+             ORDER BY m.id DESC LIMIT $3"
+        }
+    };
+    all(db, sql(statement, [of.into(), before.into(), limit.and_one().into()])).await
+}
