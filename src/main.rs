@@ -10,6 +10,7 @@ use clap::{Args, Parser, Subcommand};
 use otherwise::app::App;
 use otherwise::clock::Clock;
 use otherwise::config::{Config, LogFormat};
+use otherwise::exchange::Extent;
 use otherwise::ids::Ids;
 use otherwise::keys::Keys;
 use otherwise::serve::{Database, Orders};
@@ -54,6 +55,12 @@ enum Command {
         /// Leave out who voted how
         #[arg(long)]
         without_votes: bool,
+        /// Write what people think is likely too, under pseudonyms
+        ///
+        /// Credences, predictions, ratings, forecasts and changes of mind. Nothing in the file ties a pseudonym to a
+        /// username.
+        #[arg(long)]
+        with_credences: bool,
     },
     /// Make administrators, and help people back in
     #[command(subcommand)]
@@ -185,9 +192,10 @@ async fn run(command: Command) -> anyhow::Result<()> {
             let text = read_input(&file)?;
             with_app(async |app, orders| orders.unless_stopped(Box::pin(import(app, &text))).await).await
         }
-        Command::Export { slug, without_votes } => {
+        Command::Export { slug, without_votes, with_credences } => {
+            let extent = Extent { votes: !without_votes, credences: with_credences };
             with_app(async |app, orders| {
-                let exported = async { Ok(exchange::export(app, &slug, !without_votes).await?) };
+                let exported = async { Ok(exchange::export(app, &slug, extent).await?) };
                 let text =
                     orders.unless_stopped(exported).await.with_context(|| format!("exporting {slug}"))?;
                 print!("{text}");

@@ -2,6 +2,7 @@
 
 mod crowd;
 mod further;
+mod import;
 mod predictions;
 
 pub use crowd::{CHANNEL, crowd_changed, recount, summarise_next};
@@ -10,6 +11,7 @@ pub(super) use further::{
     Inevitability, chain, checkpoint_places, checkpoints, everything_said, forget_inevitability,
     inevitability, scenario, set_checkpoints, set_inevitability, set_steps, steps,
 };
+pub use import::{Said, import};
 pub(super) use predictions::{StoredPrediction, own_prediction, predict};
 
 use std::collections::HashMap;

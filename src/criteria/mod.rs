@@ -11,4 +11,6 @@ pub mod rules;
 mod store;
 
 pub use api::router;
-pub use store::erase;
+pub use store::{
+    Judged, erase, import_class, import_disputes, import_flag, import_likelihoods, import_rating,
+};

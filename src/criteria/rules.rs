@@ -161,8 +161,8 @@ text! {
 }
 
 /// How many cases a reference class has, 1 to a million.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, ToSchema)]
-#[serde(try_from = "i64")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(try_from = "i64", into = "i32")]
 #[schema(value_type = i32, minimum = 1, maximum = 1_000_000)]
 pub struct Cases(i32);
 
@@ -184,8 +184,8 @@ impl From<Cases> for i32 {
 }
 
 /// How many cases of a reference class ended as the scenario does, 0 to a million.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, ToSchema)]
-#[serde(try_from = "i64")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(try_from = "i64", into = "i32")]
 #[schema(value_type = i32, minimum = 0, maximum = 1_000_000)]
 pub struct CasesWithOutcome(i32);
 

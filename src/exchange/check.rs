@@ -1,5 +1,10 @@
 //! What the parts of a debate file must be to each other, each refusal with its path.
 
+mod named;
+mod said;
+
+pub(super) use said::{around, by_person, moved};
+
 use std::collections::HashMap;
 
 use serde::Deserialize;
@@ -9,10 +14,14 @@ use super::format::{BroughtRecord, DebateFile, PostRecord, RelationRecord, Targe
 use crate::accounts::rules::{DisplayName, Username};
 use crate::basis_points::BasisPoints;
 use crate::clock::{Time, Timestamp};
+use crate::criteria::rules::{Cases, CasesWithOutcome, ClassDescription, Rating};
 use crate::error::Field;
 use crate::historic_date::HistoricDate;
+use crate::implications::rules::ImplicationStatement;
 use crate::invalid::Invalid;
+use crate::mind_changes::rules::Explanation;
 use crate::posts::rules::{MAX_RELATIONS, PostBody, TargetKind, check_relation};
+use crate::scenario_sets::rules::ProposalReason;
 use crate::scenarios::rules::{ScenarioLabel, ScenarioStatement, StepStatement, check_number};
 use crate::sources::rules::{
     Attribution, AuthorName, BibliographyKey, Key, Language, Locator, QuotationText, SourceNote, SourceTitle,
@@ -55,9 +64,10 @@ fn reader(name: &str) -> Option<Reader> {
         };
     }
     readers!(
-        Attribution AuthorName BasisPoints DisplayName EventName HistoricDate Key Language Locator PostBody
-        QuestionText QuotationText ScenarioLabel ScenarioStatement Slug SourceNote SourceTitle SourceType SourceUrl
-        Statement StepStatement Tag Timestamp ToleranceDays TopicTitle Username
+        Attribution AuthorName BasisPoints Cases CasesWithOutcome ClassDescription DisplayName EventName Explanation
+        HistoricDate ImplicationStatement Key Language Locator PostBody ProposalReason QuestionText QuotationText Rating
+        ScenarioLabel ScenarioStatement Slug SourceNote SourceTitle SourceType SourceUrl Statement StepStatement Tag
+        Timestamp ToleranceDays TopicTitle Username
     )
 }
 
@@ -130,6 +140,30 @@ pub(super) fn check_times(file: &DebateFile, latest: Time) -> Vec<Field> {
     for (i, vote) in file.votes.iter().enumerate() {
         past(format!("votes[{i}].cast_at"), vote.cast_at);
     }
+    for (i, record) in file.scenario_set.versions.iter().enumerate() {
+        past(format!("scenario_set.versions[{i}].created_at"), Some(record.created_at));
+    }
+    for (i, record) in file.scenario_proposals.iter().enumerate() {
+        past(format!("scenario_proposals[{i}].created_at"), Some(record.created_at));
+        past(format!("scenario_proposals[{i}].decided_at"), record.decided_at);
+    }
+    for (i, record) in file.implications.iter().enumerate() {
+        past(format!("implications[{i}].created_at"), Some(record.created_at));
+        past(format!("implications[{i}].resolved_at"), record.resolved_at);
+    }
+    macro_rules! past {
+        ($($field:ident.$time:ident)*) => {$(
+            for (i, record) in file.$field.iter().enumerate() {
+                past(format!(concat!(stringify!($field), "[{}].", stringify!($time)), i), Some(record.$time));
+            }
+        )*};
+    }
+    past! {
+        reference_classes.created_at credences.created_at meta_predictions.updated_at step_credences.updated_at
+        inevitability.updated_at checkpoint_credences.updated_at mind_changes.created_at forecasts.created_at
+        criterion_ratings.updated_at cotenability_flags.updated_at kind_disputes.updated_at
+        outcome_likelihoods.updated_at
+    }
     wrong
 }
 
@@ -153,6 +187,9 @@ pub(super) fn check_file(file: &DebateFile) -> Vec<Field> {
     for (i, vote) in file.votes.iter().enumerate() {
         unknown_person(format!("votes[{i}].voter"), &vote.voter);
     }
+    for (at, name) in named::people(file) {
+        unknown_person(at, name);
+    }
     for (i, person) in file.people.iter().enumerate() {
         if file.people[..i].iter().any(|other| other.username.skeleton() == person.username.skeleton()) {
             wrong.push(Field::new(
@@ -166,9 +203,12 @@ pub(super) fn check_file(file: &DebateFile) -> Vec<Field> {
         wrong.push(Field::new("topic.status", "draft_with_posts", "A draft has no posts."));
     }
     wrong.extend(check_scenario_set(file));
-    wrong.extend(check_posts(file));
+    let mut before = Before::default();
+    wrong.extend(check_posts(file, &mut before));
     wrong.extend(check_brought(file));
     wrong.extend(check_votes(file));
+    wrong.extend(named::check(file));
+    wrong.extend(said::check(file, &before));
     wrong
 }
 
@@ -245,9 +285,8 @@ struct Before<'a> {
     relations: HashMap<&'a Key, Option<Timestamp>>,
 }
 
-fn check_posts(file: &DebateFile) -> Vec<Field> {
+fn check_posts<'a>(file: &'a DebateFile, before: &mut Before<'a>) -> Vec<Field> {
     let mut wrong = Vec::new();
-    let mut before = Before::default();
     for (i, post) in file.posts.iter().enumerate() {
         let place = format!("posts[{i}]");
         let earlier = i.checked_sub(1).and_then(|i| file.posts[i].created_at);
@@ -259,7 +298,7 @@ fn check_posts(file: &DebateFile) -> Vec<Field> {
                 "Posts stand in the order of time, undated ones last.",
             ));
         }
-        wrong.extend(check_post(&place, file, post, &before));
+        wrong.extend(check_post(&place, file, post, before));
         before.posts.insert(&post.key, (i, post));
         let made = |relation: &RelationRecord| relation.created_at.or(post.created_at);
         before.relations.extend(post.relations.iter().map(|relation| (&relation.key, made(relation))));

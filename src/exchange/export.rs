@@ -1,13 +1,18 @@
 //! Writing debate files.
 
+mod named;
+mod said;
+
 use std::collections::{BTreeMap, HashMap};
 
 use sea_orm::{ColumnTrait, EntityTrait, ExprTrait, QueryFilter, QueryOrder};
 use uuid::Uuid;
 
+use self::named::Named;
+use self::said::Said;
 use super::format::{
     BroughtRecord, DebateFile, Format, Person, PostRecord, RecordedRelation, RelationRecord, RevisionRecord,
-    ScenarioRecord, ScenarioSet, StanceRecord, TargetRecord, VoteRecord,
+    ScenarioRecord, ScenarioSet, StanceRecord, TargetRecord, VersionRecord, VoteRecord,
 };
 use crate::accounts::rules::Username;
 use crate::app::App;
@@ -15,22 +20,31 @@ use crate::audit::{self, Entry, Object};
 use crate::basis_points::BasisPoints;
 use crate::entity::{account, post, post_revision, relation, stance_effect, topic, vote};
 use crate::error::{Error, Result};
-use crate::ids::{AccountId, PostId};
+use crate::ids::{AccountId, PostId, ScenarioId};
 use crate::posts::rules::{PostStatus, RelationType, Target, TargetKind};
 use crate::posts::target_of;
 use crate::sources::rules::{BibliographyKey, Key};
 use crate::topics::{self, StoredTopic, numbered};
 
+/// What an export writes of what is people's own.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Extent {
+    /// Who voted how.
+    pub votes: bool,
+    /// What people think is likely and what follows from that, under pseudonyms.
+    pub credences: bool,
+}
+
 /// Writes a debate as a file: the same debate gives the same bytes. That it was written is recorded.
 ///
 /// # Errors
 /// 404 where there is no such topic.
-pub async fn export(app: &App, slug: &str, with_votes: bool) -> Result<String> {
-    let document = document(app, slug, with_votes).await?;
+pub async fn export(app: &App, slug: &str, extent: Extent) -> Result<String> {
+    let document = document(app, slug, extent).await?;
     let topic = topic::Entity::find().filter(topic::Column::Slug.eq(slug)).one(&app.db).await?;
     let entry = Entry {
         object: topic.map(|topic| Object::topic(topic.id)),
-        data: serde_json::json!({ "with_votes": with_votes }),
+        data: serde_json::json!({ "with_votes": extent.votes, "with_credences": extent.credences }),
         ..Entry::of("export_debate")
     };
     audit::record_alone(app, entry).await?;
@@ -87,7 +101,7 @@ impl Keys {
 ///
 /// # Errors
 /// 404 where there is no such topic.
-pub(super) async fn document(app: &App, slug: &str, with_votes: bool) -> Result<DebateFile> {
+pub(super) async fn document(app: &App, slug: &str, extent: Extent) -> Result<DebateFile> {
     let db = app.snapshot().await?;
     let found = topic::Entity::find().filter(topic::Column::Slug.eq(slug)).one(&db).await?;
     let stored = topics::read(&db, found.ok_or_else(Error::not_found)?, true).await?;
@@ -121,7 +135,7 @@ pub(super) async fn document(app: &App, slug: &str, with_votes: bool) -> Result<
         .order_by_asc(post_revision::Column::Number)
         .all(&db)
         .await?;
-    let votes = if with_votes {
+    let votes = if extent.votes {
         vote::Entity::find()
             .filter(vote::Column::PostId.in_subquery(in_topic()))
             // What was taken back on both axes is no opinion, and an import would not keep it.
@@ -131,10 +145,13 @@ pub(super) async fn document(app: &App, slug: &str, with_votes: bool) -> Result<
     } else {
         Vec::new()
     };
+    let besides = Named::read(&db, id).await?;
+    let said = if extent.credences { Some(Said::read(&db, id).await?) } else { None };
     let mut named: Vec<AccountId> =
         posts.iter().filter(|post| is_there(post)).filter_map(|post| post.author_id).collect();
     named.extend(stored.scenarios.iter().map(|scenario| scenario.scenario.proposer_id));
     named.extend(votes.iter().map(|vote| vote.account_id));
+    named.extend(besides.people());
     named.push(stored.topic.author_id);
     let people = account::Entity::find()
         .filter(account::Column::Id.is_in(named))
@@ -150,7 +167,7 @@ pub(super) async fn document(app: &App, slug: &str, with_votes: bool) -> Result<
         records.push(Person { username: username.clone(), display_name });
         parts.people.insert(account.id, username);
     }
-    Ok(DebateFile {
+    let mut file = DebateFile {
         format: Format::One,
         people: records,
         author: parts.username(stored.topic.author_id)?,
@@ -160,7 +177,25 @@ pub(super) async fn document(app: &App, slug: &str, with_votes: bool) -> Result<
         posts: parts.posts(posts, relations, effects, revisions)?,
         brought: parts.brought()?,
         votes: parts.votes(votes)?,
-    })
+        scenario_proposals: parts.proposals(&besides)?,
+        implications: parts.implications(&besides)?,
+        reference_classes: parts.reference_classes(&besides)?,
+        credences: Vec::new(),
+        meta_predictions: Vec::new(),
+        step_credences: Vec::new(),
+        inevitability: Vec::new(),
+        checkpoint_credences: Vec::new(),
+        mind_changes: Vec::new(),
+        forecasts: Vec::new(),
+        criterion_ratings: Vec::new(),
+        cotenability_flags: Vec::new(),
+        kind_disputes: Vec::new(),
+        outcome_likelihoods: Vec::new(),
+    };
+    if let Some(said) = said {
+        parts.say(said, &besides.implication_keys(), &mut file)?;
+    }
+    Ok(file)
 }
 
 fn is_there(post: &post::Model) -> bool {
@@ -198,7 +233,31 @@ impl Parts<'_> {
         };
         let history =
             self.stored.scenarios.iter().map(|stored| record(&stored.scenario)).collect::<Result<_>>()?;
-        Ok(ScenarioSet { version: self.stored.topic.scenario_set_version, history })
+        let topic = &self.stored.topic;
+        let version = |row: &crate::entity::scenario_set_version::Model| VersionRecord {
+            version: row.version,
+            change: row.change,
+            comparable: row.comparable,
+            created_at: row.created_at.into(),
+        };
+        let differs = topic.comparable_since != topic.scenario_set_version;
+        Ok(ScenarioSet {
+            version: topic.scenario_set_version,
+            comparable_since: differs.then_some(topic.comparable_since),
+            versions: self.stored.set_versions.iter().map(version).collect(),
+            history,
+        })
+    }
+
+    fn scenario_key(&self, id: ScenarioId) -> Result<Key> {
+        let unknown = || Error::internal(anyhow::anyhow!("scenario {id} is named and not in its topic"));
+        self.stored.scenario_key(id).ok_or_else(unknown)
+    }
+
+    /// The place of a scenario among those of the topic.
+    fn place(&self, id: ScenarioId) -> Option<i16> {
+        let found = self.stored.scenarios.iter().find(|stored| stored.scenario.id == id);
+        found.map(|stored| stored.scenario.position)
     }
 
     fn posts(

@@ -1,6 +1,20 @@
 //! The format of debate files, and its JSON Schema.
 //!
-//! One document; its parts refer to each other by keys, and to people by usernames.
+//! One document; its parts refer to each other by keys, and to people by usernames. What is theirs alone to read
+//! stands under pseudonyms, which nothing in the file ties to usernames.
+
+mod named;
+mod said;
+
+pub(super) use named::{
+    ChangeRecord, ImplicationRecord, MergeRecord, ProposalRecord, ProposedRecord, ReferenceClassRecord,
+    VersionRecord,
+};
+pub(super) use said::{
+    CheckpointCredenceRecord, CotenabilityFlagRecord, CredenceRecord, CriterionRatingRecord, ForecastRecord,
+    InevitabilityRecord, KindDisputeRecord, MindChangeRecord, OutcomeLikelihoodRecord, PartRecord,
+    PredictionRecord, StepCredenceRecord,
+};
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -48,6 +62,66 @@ pub(super) struct DebateFile {
     /// Who judged which post how.
     #[serde(default)]
     pub votes: Vec<VoteRecord>,
+    /// What was proposed to change of the set of scenarios, oldest first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub scenario_proposals: Vec<ProposalRecord>,
+    /// What the record should show, oldest first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub implications: Vec<ImplicationRecord>,
+    /// Cases to compare scenarios with, oldest first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub reference_classes: Vec<ReferenceClassRecord>,
+    /// How likely people took the scenarios to be, in the order of time.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub credences: Vec<CredenceRecord>,
+    /// What they think the others hold likeliest.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub meta_predictions: Vec<PredictionRecord>,
+    /// How likely they take steps to be.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub step_credences: Vec<StepCredenceRecord>,
+    /// From when on they take the actual outcome to have been near certain.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub inevitability: Vec<InevitabilityRecord>,
+    /// What they believe as of the checkpoints.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub checkpoint_credences: Vec<CheckpointCredenceRecord>,
+    /// Which post moved whom, in the order of time.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub mind_changes: Vec<MindChangeRecord>,
+    /// How likely they take it to be that the record shows the implications, in the order of time.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub forecasts: Vec<ForecastRecord>,
+    /// How they rate scenarios and variants.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub criterion_ratings: Vec<CriterionRatingRecord>,
+    /// Which steps and facts they hold to clash with the antecedent.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub cotenability_flags: Vec<CotenabilityFlagRecord>,
+    /// Which variants they hold to be of another kind.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub kind_disputes: Vec<KindDisputeRecord>,
+    /// How likely they take the outcome to have been given the event.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub outcome_likelihoods: Vec<OutcomeLikelihoodRecord>,
+}
+
+impl DebateFile {
+    /// Every pseudonym in the file, as often as it stands there.
+    pub(super) fn pseudonyms(&self) -> impl Iterator<Item = &Key> {
+        let credences = self.credences.iter().map(|record| &record.person);
+        let further = self.meta_predictions.iter().map(|record| &record.person);
+        let further = further.chain(self.step_credences.iter().map(|record| &record.person));
+        let further = further.chain(self.inevitability.iter().map(|record| &record.person));
+        let further = further.chain(self.checkpoint_credences.iter().map(|record| &record.person));
+        let moved = self.mind_changes.iter().map(|record| &record.person);
+        let forecasts = self.forecasts.iter().map(|record| &record.person);
+        let judged = self.criterion_ratings.iter().map(|record| &record.person);
+        let judged = judged.chain(self.cotenability_flags.iter().map(|record| &record.person));
+        let judged = judged.chain(self.kind_disputes.iter().map(|record| &record.person));
+        let judged = judged.chain(self.outcome_likelihoods.iter().map(|record| &record.person));
+        credences.chain(further).chain(moved).chain(forecasts).chain(judged)
+    }
 }
 
 /// Somebody the file names.
@@ -68,6 +142,13 @@ pub(super) struct ScenarioSet {
     /// Counts the changes of the set, from 1.
     #[schema(minimum = 1)]
     pub version: i32,
+    /// Since which version credences can be compared with the present set; that one, where nothing is said.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(minimum = 1)]
+    pub comparable_since: Option<i32>,
+    /// What made the versions after the first, in their order, as far as it is known.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub versions: Vec<VersionRecord>,
     /// What is not as usual: scenarios that are left out were proposed by the topic's author in version 1.
     #[serde(default)]
     pub history: Vec<ScenarioRecord>,
@@ -75,7 +156,14 @@ pub(super) struct ScenarioSet {
 
 impl Default for ScenarioSet {
     fn default() -> Self {
-        Self { version: 1, history: Vec::new() }
+        Self { version: 1, comparable_since: None, versions: Vec::new(), history: Vec::new() }
+    }
+}
+
+impl ScenarioSet {
+    /// Since which version credences can be compared with the present set.
+    pub(super) fn comparable_since(&self) -> i32 {
+        self.comparable_since.unwrap_or(self.version)
     }
 }
 

@@ -1,5 +1,8 @@
 //! Reading debate files.
 
+mod named;
+mod said;
+
 use std::collections::HashMap;
 use std::io::IsTerminal;
 
@@ -9,6 +12,7 @@ use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter};
 use serde_json::Value;
 
 use super::check::{check_file, check_times, dotted, find_bad_values};
+use super::export::Extent;
 use super::format::{BroughtRecord, DebateFile, PostRecord, TargetRecord, schema};
 use crate::accounts::rules::{AccountKind, Role, Username};
 use crate::accounts::{self, NewAccount};
@@ -16,7 +20,7 @@ use crate::app::App;
 use crate::audit::{self, Entry, Object};
 use crate::clock::Time;
 use crate::db::{Tx, insert, one, sql};
-use crate::entity::{account, debate_import, post, topic};
+use crate::entity::{account, debate_import, implication, post, topic};
 use crate::error::{Code, Error, Field, Result};
 use crate::events::{self, Event};
 use crate::ids::{AccountId, PostId, RelationId, TopicId};
@@ -153,7 +157,8 @@ pub async fn import(app: &App, file: &[u8], progress: &Progress) -> Result<Impor
 
 /// Whether the file is what an export of the topic writes now.
 async fn is_as_exported(app: &App, file: &DebateFile, slug: &str) -> Result<bool> {
-    Ok(super::export::document(app, slug, !file.votes.is_empty()).await? == *file)
+    let extent = Extent { votes: !file.votes.is_empty(), credences: file.pseudonyms().next().is_some() };
+    Ok(super::export::document(app, slug, extent).await? == *file)
 }
 
 /// Reads a file: first the shape and the values, each that is wrong; then, of a file whose parts can be
@@ -197,6 +202,12 @@ struct Import<'a> {
     topic: Inserted,
     posts: HashMap<&'a Key, (PostId, PostId, i32)>,
     relations: HashMap<&'a Key, RelationId>,
+    implications: HashMap<&'a Key, implication::Model>,
+}
+
+/// What the checks let pass and names nothing: a defect.
+fn dangling(key: &Key) -> Error {
+    Error::internal(anyhow::anyhow!("the key {} passed the checks and names nothing", key.as_str()))
 }
 
 impl<'a> Import<'a> {
@@ -212,6 +223,7 @@ impl<'a> Import<'a> {
             author_id,
             created_at: file.created_at.map_or(now, Into::into),
             scenario_set_version: file.scenario_set.version,
+            comparable_since: file.scenario_set.comparable_since(),
             scenarios: scenarios(file, &people),
         };
         let inserted = topics::insert(app, tx, &permit, &new).await?;
@@ -225,6 +237,7 @@ impl<'a> Import<'a> {
             topic: inserted,
             posts: HashMap::new(),
             relations: HashMap::new(),
+            implications: HashMap::new(),
         };
         let topic = topics::find_any(tx, topic_id).await?;
         for post in &file.posts {
@@ -236,6 +249,12 @@ impl<'a> Import<'a> {
             note_brought(tx, &import.topic.bibliography, entry, post).await?;
         }
         import.insert_votes(&topic, bar).await?;
+        import.insert_set(&topic).await?;
+        import.insert_implications(&topic).await?;
+        import.insert_classes(&topic).await?;
+        import.insert_said(&topic).await?;
+        // What is resolved is forecast no more.
+        import.resolve_implications(&topic).await?;
         Ok(topic_id)
     }
 

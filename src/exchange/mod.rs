@@ -8,7 +8,7 @@ mod export;
 mod format;
 mod import;
 
-pub use export::export;
+pub use export::{Extent, export};
 pub use format::schema;
 pub use import::{Imported, Progress, has_no_topics, import};
 

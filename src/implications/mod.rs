@@ -10,4 +10,4 @@ pub mod rules;
 mod store;
 
 pub use api::router;
-pub use store::{erase, score_of};
+pub use store::{erase, import, import_forecasts, import_resolution, score_of};

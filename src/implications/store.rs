@@ -21,8 +21,8 @@ use crate::policy::{
     DeleteImplication, EditImplication, Permit, ProposeImplication, ResolveImplication, StateForecast,
 };
 use crate::posts::rules::TestKind;
-use crate::sources::rules::CitationById;
-use crate::sources::{CitationOwner, CitationView, OwnedCitation, cite_by_id};
+use crate::sources::rules::{CitationById, CitationByKey};
+use crate::sources::{Bibliography, CitationOwner, CitationView, OwnedCitation, cite, cite_by_id};
 
 /// What an implication says.
 #[derive(Debug, Clone, PartialEq)]
@@ -135,6 +135,69 @@ pub(super) async fn insert(
     insert_row(tx, row).await?;
     insert_bears_on(tx, topic_id, id, &new.bears_on).await?;
     Ok(id)
+}
+
+/// Takes over an implication that nobody has resolved yet.
+///
+/// # Errors
+/// The database is away.
+pub async fn import(
+    tx: &Tx,
+    permit: &Permit<ProposeImplication<'_>>,
+    row: implication::Model,
+    bears_on: &[ScenarioId],
+) -> Result<()> {
+    let id = row.id;
+    insert_row(tx, row).await?;
+    insert_bears_on(tx, permit.act().0.id, id, bears_on).await
+}
+
+/// Takes over what people forecast of implications that nobody has resolved yet, each person's of each numbered from 1
+/// without a gap.
+///
+/// # Errors
+/// The database is away.
+pub async fn import_forecasts(
+    tx: &Tx,
+    _: &Permit<ProposeImplication<'_>>,
+    forecasts: Vec<forecast::Model>,
+) -> Result<()> {
+    let mut in_force = BTreeMap::new();
+    for forecast in &forecasts {
+        let (implication_id, account_id, number) =
+            (forecast.implication_id, forecast.account_id, forecast.number);
+        let row = forecast_in_force::Model { implication_id, account_id, number };
+        in_force.insert((implication_id, account_id), row);
+    }
+    insert_all(tx, forecasts).await?;
+    insert_all(tx, in_force.into_values().collect()).await
+}
+
+/// Takes over what the record showed of an implication, and who said so when.
+///
+/// # Errors
+/// The database is away.
+pub async fn import_resolution(
+    app: &App,
+    tx: &Tx,
+    permit: &Permit<ResolveImplication<'_>>,
+    resolution: Resolution,
+    citation: &CitationByKey,
+    bibliography: &Bibliography,
+    at: Time,
+) -> Result<()> {
+    let mut row = permit.act().implication.clone();
+    let owner = CitationOwner::Implication(row.id);
+    cite(tx, &app.ids, row.topic_id, owner, std::slice::from_ref(citation), bibliography).await?;
+    let cited =
+        citation::Entity::find().filter(citation::Column::ImplicationId.eq(row.id)).one(tx.conn()).await?;
+    row.citation_id = cited.map(|cited| cited.id);
+    row.resolution = resolution;
+    row.resolved_by = Some(permit.by());
+    row.resolved_at = Some(at);
+    row.version += 1;
+    row.updated_at = at;
+    update(tx, row).await
 }
 
 async fn insert_bears_on(

@@ -1,5 +1,7 @@
 //! Reading and writing changes of mind.
 
+use std::collections::BTreeSet;
+
 use sea_orm::{
     ColumnTrait, Condition, ConnectionTrait, EntityTrait, FromQueryResult, QueryFilter, QueryOrder,
     QuerySelect,
@@ -8,7 +10,7 @@ use sea_orm::{
 use super::rules::Explanation;
 use crate::app::App;
 use crate::clock::Time;
-use crate::db::{OnConstraint, Tx, insert, one, sql};
+use crate::db::{OnConstraint, Tx, insert, insert_all, one, sql};
 use crate::entity::{account, mind_change};
 use crate::error::{Code, Error, Result};
 use crate::http::page::Limit;
@@ -87,6 +89,20 @@ pub(super) async fn credit(
     })?;
     count(tx, post.id).await?;
     Ok(row)
+}
+
+/// Takes over that posts moved people elsewhere, and counts it.
+///
+/// # Errors
+/// The database refuses what did not move, or is away.
+pub async fn import(tx: &Tx, _: &Permit<CreditPost<'_>>, rows: Vec<mind_change::Model>) -> Result<()> {
+    let posts: BTreeSet<PostId> = rows.iter().map(|row| row.post_id).collect();
+    insert_all(tx, rows).await?;
+    for post in posts {
+        posts::lock_tally(tx, post).await?;
+        count(tx, post).await?;
+    }
+    Ok(())
 }
 
 /// Takes back what somebody credited a post with, whose tally is locked.

@@ -10,4 +10,4 @@ pub mod rules;
 mod store;
 
 pub use api::router;
-pub use store::erase;
+pub use store::{erase, import};

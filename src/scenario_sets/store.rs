@@ -9,7 +9,7 @@ use sea_orm::{
 
 use super::rules::{Change, Decision, LiveScenario, Plan, ProposalStatus, Set, Successor, plan};
 use crate::app::App;
-use crate::db::{Tx, all, insert, sql, update};
+use crate::db::{Tx, all, insert, insert_all, sql, update};
 use crate::entity::{scenario, scenario_proposal, scenario_set_version, topic};
 use crate::error::{Code, Error, Result};
 use crate::events::{self, Event};
@@ -206,6 +206,20 @@ pub(super) async fn withdraw(
     row.version += 1;
     update(tx, row.clone()).await?;
     Ok(row)
+}
+
+/// Takes over what made the versions of the set of a topic, and what was proposed to it.
+///
+/// # Errors
+/// The database is away.
+pub async fn import(
+    tx: &Tx,
+    _: &Permit<ProposeScenarios<'_>>,
+    versions: Vec<scenario_set_version::Model>,
+    proposals: Vec<scenario_proposal::Model>,
+) -> Result<()> {
+    insert_all(tx, versions).await?;
+    insert_all(tx, proposals).await
 }
 
 #[derive(FromQueryResult)]

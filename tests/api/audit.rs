@@ -59,7 +59,7 @@ async fn g2_who_did_what_is_recorded() {
     app.app.clock.advance(TimeDelta::seconds(11));
     guest.post("/sessions/refresh", token).await.is_problem(401, "invalid_refresh_token");
     alice.delete("/sessions/current").await.is(204);
-    otherwise::exchange::export(&app.app, &slug, false).await.unwrap();
+    otherwise::exchange::export(&app.app, &slug, otherwise::exchange::Extent::default()).await.unwrap();
     app.load_first_debate().await;
 
     let rows = app
@@ -83,7 +83,7 @@ async fn g2_who_did_what_is_recorded() {
         9 done sign_in by alice from there to session  {}
         10 refused reuse_refresh_token by alice from there to session  {}
         11 done sign_out by alice from there to session  {}
-        12 done export_debate by - from - to topic  {"with_votes": false}
+        12 done export_debate by - from - to topic  {"with_votes": false, "with_credences": false}
         13 done import_debate by - from - to topic  {}
     "#]].assert_eq(&format!("{}\n", rows.join("\n")));
     let denied = app.rows("SELECT data ->> 'ids' FROM audit_log WHERE verb = 'request'").await;

@@ -583,7 +583,7 @@ async fn i13_the_crowd_is_shown_to_those_who_said_what_they_think() {
 }
 
 /// Everything that somebody who said nothing can read, in a world where others said this.
-async fn seen_by_somebody_else(vectors: &[[i64; 3]]) -> BTreeMap<String, (u16, Value)> {
+async fn seen_by_somebody_else(vectors: &[[i64; 4]]) -> BTreeMap<String, (u16, Value)> {
     let (app, _, paths) = everything_readable().await;
     let topic = app.rows("SELECT slug FROM topic").await.remove(0);
     let people = members(&app, ["bob", "dora", "erin", "frank", "george", "harry"]).await;
@@ -614,9 +614,15 @@ async fn i13_nothing_that_can_be_read_tells_what_others_think_to_who_said_nothin
         nobody.iter().find(|(path, _)| path.contains("/topics/") && path.ends_with("/credences")).unwrap();
     assert_eq!(crowd.1.0, 403, "{crowd:?}");
     assert!(nobody.values().filter(|(status, _)| *status == 200).count() > 20, "{nobody:#?}");
-    let one_way = [[10_000, 0, 0]; 6];
-    let another =
-        [[0, 5000, 5000], [100, 9000, 900], [0, 0, 10_000], [1, 1, 9998], [0, 9999, 1], [3, 3, 9994]];
+    let one_way = [[10_000, 0, 0, 0]; 6];
+    let another = [
+        [0, 5000, 5000, 0],
+        [100, 9000, 900, 0],
+        [0, 0, 10_000, 0],
+        [1, 1, 1, 9997],
+        [0, 9999, 1, 0],
+        [3, 3, 9994, 0],
+    ];
     for vectors in [one_way, another] {
         let seen = seen_by_somebody_else(&vectors).await;
         for (path, expected) in &nobody {

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use chrono::TimeDelta;
 use expect_test::expect;
 use otherwise::error::{Code, Error};
-use otherwise::exchange::{FIRST_DEBATE, Imported, Progress, export, import};
+use otherwise::exchange::{Extent, FIRST_DEBATE, Imported, Progress, export, import};
 use proptest::prelude::*;
 use proptest::strategy::ValueTree;
 use proptest::test_runner::TestRunner;
@@ -15,10 +15,12 @@ use serde_json::{Value, json};
 use crate::support::builders::{day, open_topic};
 use crate::support::{Client, TestApp};
 
+pub(crate) const WITH_VOTES: Extent = Extent { votes: true, credences: false };
+pub(crate) const WITH_ALL: Extent = Extent { votes: true, credences: true };
 const SLUG: &str = "khrushchev-no-secret-speech-1956";
 
 /// What every table holds: how many rows, and a hash of them.
-async fn contents(app: &TestApp) -> BTreeMap<String, (i64, String)> {
+pub(crate) async fn contents(app: &TestApp) -> BTreeMap<String, (i64, String)> {
     let mut connection = PgConnection::connect(app.database_url()).await.unwrap();
     let tables: Vec<String> = sqlx::query_scalar(
         "SELECT table_name::text FROM information_schema.tables
@@ -44,7 +46,7 @@ async fn count(app: &TestApp, query: &'static str) -> i64 {
     sqlx::query_scalar(query).fetch_one(&mut connection).await.unwrap()
 }
 
-async fn bring(app: &TestApp, file: &Value) -> Result<Imported, Error> {
+pub(crate) async fn bring(app: &TestApp, file: &Value) -> Result<Imported, Error> {
     import(&app.app, file.to_string().as_bytes(), &Progress::none()).await
 }
 
@@ -57,8 +59,8 @@ fn schema_file() -> String {
 }
 
 /// The export of a debate is read into an empty database, and exported from there the same to the byte.
-async fn comes_back(app: &TestApp, slug: &str) -> (TestApp, Value) {
-    let written = export(&app.app, slug, true).await.unwrap();
+pub(crate) async fn comes_back(app: &TestApp, slug: &str) -> (TestApp, Value) {
+    let written = export(&app.app, slug, WITH_ALL).await.unwrap();
     let document: Value = serde_json::from_str(&written).unwrap();
     let validator = jsonschema::validator_for(&serde_json::from_str(&schema_file()).unwrap()).unwrap();
     let unlike: Vec<String> = validator.iter_errors(&document).map(|error| error.to_string()).collect();
@@ -68,7 +70,7 @@ async fn comes_back(app: &TestApp, slug: &str) -> (TestApp, Value) {
     let imported = import(&other.app, written.as_bytes(), &Progress::none()).await.unwrap();
     let posts = document["posts"].as_array().unwrap().len();
     assert_eq!(imported, Imported::New { slug: slug.to_owned(), posts });
-    let again = export(&other.app, slug, true).await.unwrap();
+    let again = export(&other.app, slug, WITH_ALL).await.unwrap();
     if again != written {
         let unlike: Vec<String> = written
             .lines()
@@ -192,7 +194,7 @@ async fn the_first_debate_comes_back_the_same_to_the_byte() {
     }
 }
 
-fn time_passes(app: &TestApp) {
+pub(crate) fn time_passes(app: &TestApp) {
     // Not so far that access tokens run out.
     app.app.clock.advance(TimeDelta::seconds(10));
 }
@@ -362,7 +364,7 @@ async fn busy_debate(app: &TestApp) -> String {
 }
 
 /// What a reader sees of a thread, without identifiers and cursors, which differ between databases.
-fn without_identifiers(value: &mut Value) {
+pub(crate) fn without_identifiers(value: &mut Value) {
     match value {
         Value::Object(fields) => {
             for gone in ["id", "topic_id", "parent_id", "scenario_id", "next", "role"] {
@@ -493,12 +495,13 @@ async fn an_archived_debate_comes_back_archived() {
 async fn a_debate_can_be_written_without_its_votes() {
     let app = TestApp::new().await;
     let slug = busy_debate(&app).await;
-    let with: Value = serde_json::from_str(&export(&app.app, &slug, true).await.unwrap()).unwrap();
-    let mut without: Value = serde_json::from_str(&export(&app.app, &slug, false).await.unwrap()).unwrap();
+    let with: Value = serde_json::from_str(&export(&app.app, &slug, WITH_VOTES).await.unwrap()).unwrap();
+    let mut without: Value =
+        serde_json::from_str(&export(&app.app, &slug, Extent::default()).await.unwrap()).unwrap();
     assert_eq!(without["votes"], json!([]));
     without["votes"] = with["votes"].clone();
     assert_eq!(without, with);
-    assert_eq!(export(&app.app, "no-such-topic", true).await.unwrap_err().code, Code::NotFound);
+    assert_eq!(export(&app.app, "no-such-topic", WITH_VOTES).await.unwrap_err().code, Code::NotFound);
 }
 
 /// Imports the first debate with changes that spoil it: gives the fields that are named, and checks that
@@ -834,7 +837,10 @@ fn debates() -> impl Strategy<Value = Value> {
         prop::collection::vec(-1..=1_i8, 6),
         0..4_u8,
     );
-    prop::collection::vec(post, 1..12).prop_map(|posts| {
+    // Who says how likely the scenarios are, some of them in the same instant; and what they say besides.
+    let vector = (0..6_u8, 0..=5000_i64, 0..=5000_i64, 0..3_u8, any::<bool>(), any::<bool>());
+    let vectors = prop::collection::vec(vector, 0..12);
+    (prop::collection::vec(post, 1..12), vectors).prop_map(|(posts, mut vectors)| {
         let people = ["anna", "bert", "cleo"];
         let mut file = json!({
             "format": "otherwise-debate/1",
@@ -878,6 +884,26 @@ fn debates() -> impl Strategy<Value = Value> {
             file["posts"].as_array_mut().unwrap().push(post);
             relations.push(format!("{key}.r"));
         }
+        vectors.sort_by_key(|(_, _, _, minute, _, _)| *minute);
+        let (mut stated, mut predicted, mut likely) = (Vec::new(), BTreeMap::new(), BTreeMap::new());
+        for (who, falls, holds, minute, saw_crowd, is_stated) in vectors {
+            // Pseudonyms of a kind that an export does not make, and in an order that it does not keep.
+            let person = format!("p{}", 9 - who);
+            let time = format!("2026-01-02T00:0{minute}:00Z");
+            let vector = json!([{ "scenario": "holds", "bp": holds }, { "scenario": "falls", "bp": falls },
+                                { "scenario": "other", "bp": 10_000 - falls - holds }]);
+            if is_stated {
+                stated.push(json!({ "person": person, "scenario_set_version": 1, "vector": vector,
+                                    "saw_crowd": saw_crowd, "created_at": time }));
+            } else {
+                likely.insert(who, json!({ "person": person, "bp": falls, "updated_at": time }));
+                predicted.insert(who, json!({ "person": person, "scenario_set_version": 1, "vector": vector,
+                                              "updated_at": time }));
+            }
+        }
+        file["credences"] = json!(stated);
+        file["meta_predictions"] = json!(predicted.into_values().collect::<Vec<_>>());
+        file["outcome_likelihoods"] = json!(likely.into_values().collect::<Vec<_>>());
         file
     })
 }
@@ -891,15 +917,15 @@ async fn small_debates_of_any_shape_come_back_the_same() {
         let slug = format!("debate-{i}");
         file["topic"]["slug"] = json!(slug);
         bring(&app, &file).await.unwrap_or_else(|error| panic!("{error}: {file:#}"));
-        let written = export(&app.app, &slug, true).await.unwrap();
+        let written = export(&app.app, &slug, WITH_ALL).await.unwrap();
         import(&other.app, written.as_bytes(), &Progress::none())
             .await
             .unwrap_or_else(|error| panic!("{error}: {written}"));
-        assert_eq!(export(&other.app, &slug, true).await.unwrap(), written);
+        assert_eq!(export(&other.app, &slug, WITH_ALL).await.unwrap(), written);
         let document: Value = serde_json::from_str(&written).unwrap();
-        for part in ["posts", "votes"] {
+        for part in ["posts", "votes", "credences", "meta_predictions"] {
             assert_eq!(
-                document[part].as_array().unwrap().len(),
+                document[part].as_array().map_or(0, Vec::len),
                 file[part].as_array().unwrap().len(),
                 "{part}: {file:#}"
             );

@@ -41,6 +41,7 @@ mod documents;
 mod drafts;
 mod edge;
 mod exchange;
+mod exchange_said;
 mod factors;
 mod fuzz;
 mod identities;

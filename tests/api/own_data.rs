@@ -269,7 +269,10 @@ async fn d2_after_erasure_nothing_says_who_it_was() {
         app.guest().get(&format!("/accounts/{gone}")).await.is_problem(404, "not_found");
     }
     // The debate goes out and comes in again.
-    let file: Value = serde_json::from_str(&exchange::export(&app.app, &slug, true).await.unwrap()).unwrap();
+    let file: Value = serde_json::from_str(
+        &exchange::export(&app.app, &slug, exchange::Extent { votes: true, credences: false }).await.unwrap(),
+    )
+    .unwrap();
     assert!(file.to_string().contains(&name));
     let other = TestApp::new().await;
     exchange::import(&other.app, file.to_string().as_bytes(), &exchange::Progress::none()).await.unwrap();
@@ -413,7 +416,7 @@ async fn d2_posts_are_erased_on_demand_and_work_that_broke_off_goes_on() {
     assert_eq!(read.body["reply_count"], 1);
     let thread = app.guest().get(&format!("/topics/{slug}/thread")).await.is(200);
     assert_eq!(thread.body["posts"]["items"][0]["replies"]["items"][0]["body"], "It had a river.");
-    exchange::export(&app.app, &slug, true).await.unwrap();
+    exchange::export(&app.app, &slug, exchange::Extent { votes: true, credences: false }).await.unwrap();
     assert!(!own_data_next(&app.app).await.unwrap());
 }
 

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::TimeDelta;
 use expect_test::expect;
-use otherwise::exchange::{Progress, export, import};
+use otherwise::exchange::{Extent, Progress, export, import};
 use otherwise::worker::own_data_next;
 use proptest::prelude::*;
 use proptest::strategy::ValueTree;
@@ -455,10 +455,13 @@ async fn a_topic_has_forty_scenarios_at_a_time_and_may_have_had_more() {
     // The rest of the topic can still be put right, and the debate be taken elsewhere.
     let carol = set.app.administrator("carol").await;
     carol.patch(&format!("/topics/{}", set.topic), json!({ "horizon_reason": "Her death." })).await.is(200);
-    let written = export(&set.app.app, &set.topic, true).await.unwrap();
+    let written = export(&set.app.app, &set.topic, Extent { votes: true, credences: true }).await.unwrap();
     let other = TestApp::new().await;
     import(&other.app, written.as_bytes(), &Progress::none()).await.unwrap();
-    assert_eq!(export(&other.app, &set.topic, true).await.unwrap(), written);
+    assert_eq!(
+        export(&other.app, &set.topic, Extent { votes: true, credences: true }).await.unwrap(),
+        written
+    );
     let taken = other.guest().get(&format!("/topics/{}", set.topic)).await.is(200).body;
     assert_eq!((&taken["scenario_set_version"], &taken["comparable_since"]), (&json!(38), &json!(38)));
     let retired = taken["scenarios"].as_array().unwrap().iter().filter(|one| !one["merged_into"].is_null());

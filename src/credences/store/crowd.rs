@@ -221,7 +221,8 @@ struct Lines {
 }
 
 /// What each person said last up to a moment, in the scenarios of one version: what was merged since is added up. The
-/// parameters are the topic, the first and the last version, and the moment.
+/// parameters are the topic, the first and the last version, and the moment; up to now where there is none, also for
+/// what came from a server whose clock is ahead of ours.
 macro_rules! said {
     ($rest:literal) => {
         concat!(
@@ -234,7 +235,8 @@ macro_rules! said {
                  WHERE s.topic_id = $1 AND s.parent_scenario_id IS NULL AND s.retired_in_version <= $3
              ), last AS (
                  SELECT DISTINCT ON (account_id) id, account_id FROM credence
-                 WHERE topic_id = $1 AND scenario_set_version BETWEEN $2 AND $3 AND created_at <= $4
+                 WHERE topic_id = $1 AND scenario_set_version BETWEEN $2 AND $3
+                   AND created_at <= coalesce($4::timestamptz, 'infinity')
                  ORDER BY account_id, number DESC
              ), said AS MATERIALIZED (
                  SELECT last.id, last.account_id, b.scenario_id, sum(p.bp)::integer AS bp
@@ -276,7 +278,8 @@ pub(super) async fn recount_former(app: &App, tx: &Tx, topic: &topic::Model) -> 
     Ok(())
 }
 
-async fn recount_on(app: &App, tx: &Tx, basis: Basis) -> Result<()> {
+/// Counts a crowd anew, if there is one.
+pub(super) async fn recount_on(app: &App, tx: &Tx, basis: Basis) -> Result<()> {
     // Who counts waits until this is done.
     if !bump(tx, basis).await? {
         return Ok(());
@@ -320,7 +323,7 @@ async fn recount_on(app: &App, tx: &Tx, basis: Basis) -> Result<()> {
              FROM favourite f JOIN predicted p ON p.account_id = f.account_id GROUP BY f.scenario_id, p.scenario_id"
         ),
     ] {
-        tx.conn().execute_raw(sql(statement, basis.until(app.now()))).await?;
+        tx.conn().execute_raw(sql(statement, basis.until(None))).await?;
     }
     see_to_summary(app, tx, basis).await
 }
@@ -358,7 +361,7 @@ impl Basis {
     }
 
     /// The parameters of `said!`.
-    fn until(self, moment: Time) -> [sea_orm::Value; 4] {
+    fn until(self, moment: Option<Time>) -> [sea_orm::Value; 4] {
         [self.topic_id.into(), self.since.into(), self.version.into(), moment.into()]
     }
 
@@ -396,10 +399,10 @@ impl Basis {
             said!("SELECT scenario_id, bp, count(*) AS people FROM said GROUP BY scenario_id, bp");
         let favourites = said!("SELECT scenario_id, count(*) AS people FROM favourite GROUP BY scenario_id");
         let people = said!("SELECT count(*) AS people FROM last");
-        let people: Option<Count> = one(db, sql(people, self.until(moment))).await?;
+        let people: Option<Count> = one(db, sql(people, self.until(Some(moment)))).await?;
         Ok(Lines {
-            credences: all(db, sql(credences, self.until(moment))).await?,
-            favourites: all(db, sql(favourites, self.until(moment))).await?,
+            credences: all(db, sql(credences, self.until(Some(moment)))).await?,
+            favourites: all(db, sql(favourites, self.until(Some(moment)))).await?,
             // Of predictions only the last ones are kept.
             predictions: Vec::new(),
             people: people.map_or(0, |count| count.people.unsigned_abs()),
@@ -517,7 +520,7 @@ pub async fn summarise_next(app: &App) -> Result<bool> {
 }
 
 /// The crowd whose vectors can be compared since a version: up to the version before the next one that cannot.
-async fn basis_of(db: &impl ConnectionTrait, topic: &topic::Model, since: i32) -> Result<Basis> {
+pub(super) async fn basis_of(db: &impl ConnectionTrait, topic: &topic::Model, since: i32) -> Result<Basis> {
     let next = scenario_set_version::Entity::find()
         .filter(scenario_set_version::Column::TopicId.eq(topic.id))
         .filter(scenario_set_version::Column::Comparable.eq(false))

@@ -1,7 +1,9 @@
 //! Judging by criteria, and counting what people judged.
 
+mod import;
 mod reference_classes;
 
+pub use import::{import_class, import_disputes, import_flag, import_likelihoods, import_rating};
 pub(super) use reference_classes::{
     ClassToInsert, StoredClass, delete_class, find_class, insert_class, read_class, read_classes,
 };
@@ -27,7 +29,7 @@ use crate::{credences, topics};
 
 /// A part of a topic that people judge.
 #[derive(Debug, Clone, Copy)]
-pub(super) enum Judged {
+pub enum Judged {
     /// A scenario: rated.
     Scenario(ScenarioId),
     /// A variant: rated, and its kind disputed.

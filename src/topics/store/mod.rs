@@ -107,6 +107,8 @@ pub struct TopicToInsert<'a> {
     pub created_at: Time,
     /// The version of its set of scenarios.
     pub scenario_set_version: i32,
+    /// Since which version credences can be compared with the present set.
+    pub comparable_since: i32,
     /// Its scenarios, as many as the content has.
     pub scenarios: Vec<ScenarioToInsert<'a>>,
 }
@@ -141,6 +143,7 @@ impl<'a> TopicToInsert<'a> {
             author_id,
             created_at: now,
             scenario_set_version: 1,
+            comparable_since: 1,
             scenarios: content.scenarios.iter().map(proposed).collect(),
         }
     }
@@ -182,7 +185,7 @@ pub async fn insert(
         horizon_reason: None,
         status: content.status,
         scenario_set_version: new.scenario_set_version,
-        comparable_since: new.scenario_set_version,
+        comparable_since: new.comparable_since,
         crowd_shown_to_guests: false,
         likeness: None,
         author_id: new.author_id,

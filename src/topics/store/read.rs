@@ -12,7 +12,7 @@ use crate::entity::{
 };
 use crate::error::{Error, Result};
 use crate::historic_date::HistoricDate;
-use crate::ids::{AccountId, PostId, ScenarioId, TopicId, VariantId};
+use crate::ids::{AccountId, ImplicationId, PostId, ReferenceClassId, ScenarioId, TopicId, VariantId};
 use crate::scenarios::rules::{NewChainStep, NewScenario};
 use crate::scenarios::{self, StoredScenario};
 use crate::sources::rules::{CitationByKey, Key, NewQuotation, NewSource};
@@ -330,6 +330,22 @@ impl StoredTopic {
     /// The database holds what the rules refuse: a defect.
     pub fn post_citations(&self, id: PostId) -> Result<Vec<CitationByKey>> {
         self.keyed(|citation| citation.post_id == Some(id))
+    }
+
+    /// The citation that resolves an implication, as a document writes it.
+    ///
+    /// # Errors
+    /// The database holds what the rules refuse: a defect.
+    pub fn implication_citation(&self, id: ImplicationId) -> Result<Option<CitationByKey>> {
+        Ok(self.keyed(|citation| citation.implication_id == Some(id))?.pop())
+    }
+
+    /// Where the numbers of a reference class are from, as a document writes it.
+    ///
+    /// # Errors
+    /// The database holds what the rules refuse: a defect.
+    pub fn class_citation(&self, id: ReferenceClassId) -> Result<Option<CitationByKey>> {
+        Ok(self.keyed(|citation| citation.reference_class_id == Some(id))?.pop())
     }
 }
 
