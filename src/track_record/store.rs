@@ -2,11 +2,10 @@
 
 use std::collections::HashMap;
 
-use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, FromQueryResult, QueryFilter};
+use sea_orm::{ConnectionTrait, FromQueryResult};
 
 use crate::clock::Time;
 use crate::db::{all, one, sql};
-use crate::entity::credence_part;
 use crate::error::Result;
 use crate::http::page::Limit;
 use crate::ids::{AccountId, CredenceId, MindChangeId, ScenarioId, TopicId};
@@ -79,7 +78,7 @@ pub(super) async fn beliefs(
     all(db, sql(statement, values)).await
 }
 
-/// The parts of vectors.
+/// What vectors give the top-level scenarios.
 ///
 /// # Errors
 /// The database is away.
@@ -88,14 +87,22 @@ pub(super) async fn vectors(
     ids: Vec<CredenceId>,
 ) -> Result<HashMap<CredenceId, Vec<(ScenarioId, i32)>>> {
     let mut vectors: HashMap<CredenceId, Vec<(ScenarioId, i32)>> = HashMap::new();
-    let parts = credence_part::Entity::find().filter(credence_part::Column::CredenceId.is_in(ids));
-    for part in parts.all(db).await? {
+    let statement = "SELECT p.credence_id, p.scenario_id, p.bp FROM credence_part p
+                     JOIN scenario s ON s.id = p.scenario_id AND s.parent_scenario_id IS NULL
+                     WHERE p.credence_id = ANY ($1) ORDER BY p.scenario_id";
+    let ids: Vec<_> = ids.into_iter().map(|id| id.0).collect();
+    let parts: Vec<PartRow> = all(db, sql(statement, [ids.into()])).await?;
+    for part in parts {
         vectors.entry(part.credence_id).or_default().push((part.scenario_id, part.bp));
     }
-    for vector in vectors.values_mut() {
-        vector.sort_unstable();
-    }
     Ok(vectors)
+}
+
+#[derive(FromQueryResult)]
+struct PartRow {
+    credence_id: CredenceId,
+    scenario_id: ScenarioId,
+    bp: i32,
 }
 
 /// Which changes of mind of somebody.

@@ -986,8 +986,12 @@ async fn parts_of_a_scenario_share_out_what_it_has() {
                            "outcome_vs_actual": "absent", "parent": "falls" });
         question["scenarios"].as_array_mut().unwrap().push(part);
     }
+    let kent = json!({ "key": "kent", "label": "Holds in Kent", "statement": "The landing gets no further.",
+                       "outcome_vs_actual": "same", "parent": "holds" });
+    question["scenarios"].as_array_mut().unwrap().push(kent);
     let made = alice.post("/topics", question).await.is(201);
     let topic = made.text("/slug");
+    let kent = made.text("/scenarios/5/id");
     let (wales, tower) = (made.text("/scenarios/3/id"), made.text("/scenarios/4/id"));
     let mine = format!("/topics/{topic}/credences/mine");
     let mut vector = alice.vector(&topic, &[6000, 3000, 1000]).await;
@@ -1011,6 +1015,14 @@ async fn parts_of_a_scenario_share_out_what_it_has() {
     refuses(&made.text("/scenarios/0/id"), "top_level").await;
     refuses(&wales, "duplicate").await;
     refuses(&made.text("/id"), "unknown_scenario").await;
+    // Wherever vectors are read, the parts are in the whole already.
+    vector["sub_vector"].as_array_mut().unwrap().push(json!({ "scenario_id": kent, "bp": 3000 }));
+    alice.put(&mine, vector.clone()).await.is(200);
+    let likelihood =
+        alice.put(&format!("/topics/{topic}/outcome-likelihood/mine"), json!({ "bp": 5000 })).await;
+    assert_eq!(likelihood.is(200).body["without_event_bp"], 3000);
+    let record = alice.get("/accounts/alice/track-record/credences").await.is(200).body;
+    assert_eq!(record["items"][0]["vector"], vector["vector"]);
     // The whole is pooled, and its parts are not.
     assert_eq!(app.rows("SELECT count(*)::text FROM credence_tally").await, ["3"]);
 }

@@ -434,6 +434,7 @@ pub(super) async fn own_likelihood_without(
              FROM credence_in_force f
              JOIN credence c ON (c.topic_id, c.account_id, c.number) = (f.topic_id, f.account_id, f.number)
              JOIN credence_part p ON p.credence_id = c.id
+             JOIN scenario s ON s.id = p.scenario_id AND s.parent_scenario_id IS NULL
              WHERE f.topic_id = $1 AND f.account_id = $2 AND c.scenario_set_version >= $3",
             [topic.id.into(), account_id.into(), topic.comparable_since.into()],
         ),
