@@ -26,6 +26,7 @@ mod m20261124_000015_implications;
 mod m20261124_000016_judgements;
 mod m20261124_000017_mind_changes;
 mod m20261124_000018_track_record;
+mod m20261124_000019_claimed_test_kind;
 
 /// Applies and reverts the changes in order.
 #[derive(Debug)]
@@ -55,6 +56,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261124_000016_judgements::Migration),
             Box::new(m20261124_000017_mind_changes::Migration),
             Box::new(m20261124_000018_track_record::Migration),
+            Box::new(m20261124_000019_claimed_test_kind::Migration),
         ]
     }
 }

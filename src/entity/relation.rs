@@ -4,7 +4,7 @@ use sea_orm::entity::prelude::*;
 
 use crate::clock::Time;
 use crate::ids::{BackgroundFactId, ChainStepId, PostId, RelationId, ScenarioId, TopicId, VariantId};
-use crate::posts::rules::{RelationType, TargetKind};
+use crate::posts::rules::{RelationType, TargetKind, TestKind};
 
 /// A row of `relation`.
 #[sea_orm::model]
@@ -43,6 +43,8 @@ pub struct Model {
     pub p_if_true: Option<i32>,
     /// How likely it is if not.
     pub p_if_false: Option<i32>,
+    /// What kind of test the author of the evidence takes it to be.
+    pub claimed_test_kind: Option<TestKind>,
     /// When it was made.
     pub created_at: Time,
     /// When an edit took it back.

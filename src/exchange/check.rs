@@ -382,9 +382,9 @@ fn check_relation_record(
     relation: &RelationRecord,
     before: &Before<'_>,
 ) -> Vec<Field> {
-    let RelationRecord { relation_type, target, p_if_true, p_if_false, .. } = relation;
+    let RelationRecord { relation_type, target, .. } = relation;
     let mut wrong: Vec<Field> =
-        check_relation(at, *relation_type, target.kind, *p_if_true, *p_if_false).into_iter().collect();
+        check_relation(at, *relation_type, target.kind, relation.evidence()).into_iter().collect();
     wrong.extend(check_target(at, file, target, before));
     wrong
 }

@@ -308,6 +308,7 @@ impl Parts<'_> {
                 target: self.keys.target(target_of(&relation))?,
                 p_if_true: points(relation.p_if_true)?,
                 p_if_false: points(relation.p_if_false)?,
+                claimed_test_kind: relation.claimed_test_kind,
                 created_at: (relation.created_at != post.created_at).then(|| relation.created_at.into()),
                 withdrawn_at: relation.withdrawn_at.map(Into::into),
             });

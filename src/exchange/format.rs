@@ -23,7 +23,9 @@ use utoipa::{PartialSchema, ToSchema};
 use crate::accounts::rules::{DisplayName, Username};
 use crate::basis_points::BasisPoints;
 use crate::clock::Timestamp;
-use crate::posts::rules::{CitationStatus, Criterion, Direction, PostBody, RelationType, TargetKind};
+use crate::posts::rules::{
+    CitationStatus, Criterion, Direction, Evidence, PostBody, RelationType, TargetKind, TestKind,
+};
 use crate::sources::rules::{BibliographyKey, CitationByKey, Key};
 use crate::topics::rules::TopicContent;
 
@@ -240,12 +242,26 @@ pub(super) struct RelationRecord {
     /// For evidence: how likely it is if not.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub p_if_false: Option<BasisPoints>,
+    /// For evidence: what kind of test its author takes it to be.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub claimed_test_kind: Option<TestKind>,
     /// When it was made, if not with its post.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub created_at: Option<Timestamp>,
     /// When an edit took it back.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub withdrawn_at: Option<Timestamp>,
+}
+
+impl RelationRecord {
+    /// What is said of it as evidence.
+    pub(super) fn evidence(&self) -> Evidence {
+        Evidence {
+            p_if_true: self.p_if_true,
+            p_if_false: self.p_if_false,
+            claimed_test_kind: self.claimed_test_kind,
+        }
+    }
 }
 
 /// What a relation bears on.

@@ -286,8 +286,7 @@ impl<'a> Import<'a> {
                 id: relation_id,
                 relation_type: relation.relation_type,
                 target: self.target(&relation.target)?,
-                p_if_true: relation.p_if_true.map(Into::into),
-                p_if_false: relation.p_if_false.map(Into::into),
+                evidence: relation.evidence(),
                 created_at: relation.created_at.map(Into::into),
                 withdrawn_at: relation.withdrawn_at.map(Into::into),
             });

@@ -134,6 +134,31 @@ pub struct NewRelation {
     /// For evidence: how likely it is if the target does not hold.
     #[serde(default)]
     pub p_if_false: Option<BasisPoints>,
+    /// For evidence: what kind of test its author takes it to be, whatever the likelihoods make of it.
+    #[serde(default)]
+    pub claimed_test_kind: Option<TestKind>,
+}
+
+impl NewRelation {
+    /// What is said of it as evidence.
+    pub fn evidence(&self) -> Evidence {
+        Evidence {
+            p_if_true: self.p_if_true,
+            p_if_false: self.p_if_false,
+            claimed_test_kind: self.claimed_test_kind,
+        }
+    }
+}
+
+/// What the author of evidence says of it.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Evidence {
+    /// How likely it is if the target holds.
+    pub p_if_true: Option<BasisPoints>,
+    /// How likely it is if not.
+    pub p_if_false: Option<BasisPoints>,
+    /// What kind of test they take it to be.
+    pub claimed_test_kind: Option<TestKind>,
 }
 
 text_enum! {
@@ -161,6 +186,11 @@ impl TestKind {
             (false, true) => Self::SmokingGun,
             (false, false) => Self::StrawInTheWind,
         }
+    }
+
+    /// Whether finding it nearly confirms what it bears on, for it is hardly ever found otherwise.
+    pub fn confirms(self) -> bool {
+        matches!(self, Self::DoublyDecisive | Self::SmokingGun)
     }
 }
 
@@ -192,8 +222,7 @@ pub fn check_relation(
     field: &str,
     relation_type: RelationType,
     target: TargetKind,
-    p_if_true: Option<BasisPoints>,
-    p_if_false: Option<BasisPoints>,
+    evidence: Evidence,
 ) -> Option<Field> {
     let on_link = target == TargetKind::Relation;
     if relation_type == RelationType::Undercut && !on_link {
@@ -210,9 +239,15 @@ pub fn check_relation(
             "A relation can be undercut or questioned, nothing else.",
         ));
     }
-    match (p_if_true, p_if_false) {
+    let is_evidence = relation_type == RelationType::Evidence;
+    match (evidence.p_if_true, evidence.p_if_false) {
+        (None, None) if evidence.claimed_test_kind.is_some() && !is_evidence => Some(Field::new(
+            format!("{field}.claimed_test_kind"),
+            "only_evidence",
+            "Only evidence is a test of something.",
+        )),
         (None, None) => None,
-        _ if relation_type != RelationType::Evidence => {
+        _ if !is_evidence => {
             Some(Field::new(format!("{field}.p_if_true"), "only_evidence", "Only evidence has likelihoods."))
         }
         (Some(BasisPoints::NONE), Some(BasisPoints::NONE)) => Some(Field::new(
@@ -235,8 +270,8 @@ pub fn check_relations(relations: &[NewRelation]) -> Vec<Field> {
     }
     for (i, relation) in relations.iter().enumerate() {
         let place = format!("relations[{i}]");
-        let NewRelation { relation_type, target, p_if_true, p_if_false } = *relation;
-        wrong.extend(check_relation(&place, relation_type, target.kind, p_if_true, p_if_false));
+        let NewRelation { relation_type, target, .. } = *relation;
+        wrong.extend(check_relation(&place, relation_type, target.kind, relation.evidence()));
         let same = |other: &NewRelation| other.relation_type == relation_type && other.target == target;
         if relations[..i].iter().any(same) {
             wrong.push(Field::new(place, "duplicate", "The post says this already."));
@@ -269,9 +304,9 @@ mod tests {
 
     #[test]
     fn i8_undercuts_attack_links_and_only_they_and_questions_do() {
-        use RelationType::{Concede, Evidence, Question, Rebut, Support, Undercut};
-        let allowed = |relation, target| check_relation("r", relation, target, None, None).is_none();
-        for relation in [Support, Rebut, Evidence, Concede] {
+        use RelationType::{Concede, Question, Rebut, Support, Undercut};
+        let allowed = |relation, target| check_relation("r", relation, target, Evidence::default()).is_none();
+        for relation in [Support, Rebut, RelationType::Evidence, Concede] {
             assert!(allowed(relation, TargetKind::Post));
             assert!(!allowed(relation, TargetKind::Relation));
         }
@@ -300,6 +335,7 @@ mod tests {
         ] {
             let (p_if_true, p_if_false) = (points_of(p_if_true), points_of(p_if_false));
             assert_eq!(TestKind::of(p_if_true, p_if_false), kind, "{p_if_true:?} {p_if_false:?}");
+            assert_eq!(kind.confirms(), p_if_false <= points_of(500), "{p_if_true:?} {p_if_false:?}");
             assert_eq!(weight_in_decibans(p_if_true, p_if_false), weight, "{p_if_true:?} {p_if_false:?}");
         }
     }
@@ -307,8 +343,9 @@ mod tests {
     #[test]
     fn i16_likelihoods_come_in_pairs_on_evidence_and_not_both_zero() {
         let check = |relation, a: Option<i64>, b: Option<i64>| {
-            let [a, b] = [a, b].map(|points| points.map(points_of));
-            check_relation("r", relation, TargetKind::Post, a, b).map(|field| field.code.into_owned())
+            let [p_if_true, p_if_false] = [a, b].map(|points| points.map(points_of));
+            let evidence = Evidence { p_if_true, p_if_false, claimed_test_kind: None };
+            check_relation("r", relation, TargetKind::Post, evidence).map(|field| field.code.into_owned())
         };
         assert_eq!(check(RelationType::Evidence, Some(9500), Some(0)), None);
         assert_eq!(check(RelationType::Evidence, Some(0), Some(0)).as_deref(), Some("impossible_evidence"));

@@ -10,7 +10,8 @@ use sea_orm::{
 use uuid::Uuid;
 
 use super::rules::{
-    CitationStatus, Criterion, NewRelation, PostStatus, RelationType, StanceEffect, Target, TargetKind,
+    CitationStatus, Criterion, Evidence, NewRelation, PostStatus, RelationType, StanceEffect, Target,
+    TargetKind,
 };
 use crate::app::App;
 use crate::clock::Time;
@@ -63,10 +64,8 @@ pub struct RelationToInsert {
     pub relation_type: RelationType,
     /// To what.
     pub target: Target,
-    /// How likely the evidence is if the target holds, in basis points.
-    pub p_if_true: Option<i32>,
-    /// How likely it is if not.
-    pub p_if_false: Option<i32>,
+    /// What is said of it as evidence.
+    pub evidence: Evidence,
     /// When it was made, if not with its post.
     pub created_at: Option<Time>,
     /// When it was taken back.
@@ -80,8 +79,7 @@ impl RelationToInsert {
             id: app.ids.next(),
             relation_type: new.relation_type,
             target: new.target,
-            p_if_true: new.p_if_true.map(Into::into),
-            p_if_false: new.p_if_false.map(Into::into),
+            evidence: new.evidence(),
             created_at: None,
             withdrawn_at: None,
         }
@@ -104,8 +102,9 @@ impl RelationToInsert {
             target_chain_step_id: when(TargetKind::ChainStep).map(Into::into),
             target_background_fact_id: when(TargetKind::BackgroundFact).map(Into::into),
             target_variant_id: when(TargetKind::Variant).map(Into::into),
-            p_if_true: self.p_if_true,
-            p_if_false: self.p_if_false,
+            p_if_true: self.evidence.p_if_true.map(Into::into),
+            p_if_false: self.evidence.p_if_false.map(Into::into),
+            claimed_test_kind: self.evidence.claimed_test_kind,
             created_at: self.created_at.unwrap_or(created_at),
             withdrawn_at: self.withdrawn_at,
         }
@@ -333,6 +332,22 @@ pub(super) async fn relations_of(tx: &Tx, id: PostId) -> Result<Vec<relation::Mo
         .await?)
 }
 
+/// The evidence that somebody's posts in a topic bring, without what was taken back.
+///
+/// # Errors
+/// The database is away.
+pub async fn evidence_by(
+    db: &impl ConnectionTrait,
+    topic_id: TopicId,
+    author: AccountId,
+) -> Result<Vec<relation::Model>> {
+    let statement = "SELECT r.* FROM post p JOIN relation r ON r.post_id = p.id
+                     WHERE p.topic_id = $1 AND p.author_id = $2 AND p.status = 'visible'
+                       AND r.type = 'evidence' AND r.withdrawn_at IS NULL
+                     ORDER BY r.created_at, r.id";
+    all(db, sql(statement, [topic_id.into(), author.into()])).await
+}
+
 /// What a relation bears on.
 pub fn target_of(relation: &relation::Model) -> Target {
     let id = [
@@ -402,6 +417,7 @@ fn says(relation: &relation::Model, new: &NewRelation) -> bool {
         && target_of(relation) == new.target
         && relation.p_if_true == new.p_if_true.map(Into::into)
         && relation.p_if_false == new.p_if_false.map(Into::into)
+        && relation.claimed_test_kind == new.claimed_test_kind
 }
 
 /// I8: what a relation bears on is older than the post that makes it.

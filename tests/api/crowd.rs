@@ -773,6 +773,57 @@ async fn what_people_say_besides_is_theirs_and_their_numbers_are_compared() {
 }
 
 #[tokio::test]
+async fn whoever_calls_evidence_a_smoking_gun_is_asked_whether_it_is() {
+    let app = TestApp::new().await;
+    let (alice, bob) = (app.member("alice").await, app.member("bob").await);
+    let topic = bob.opens_topic("Had the Armada landed in Kent").await;
+    let scenario = bob.get(&format!("/topics/{topic}")).await.is(200).text("/scenarios/0/id");
+    let coherence = format!("/topics/{topic}/coherence/mine");
+    let brings = async |who: &Client, claimed: &str, p_if_false: i32| {
+        let target = json!({ "kind": "scenario", "id": scenario });
+        let evidence = json!({ "type": "evidence", "target": target, "p_if_true": 6000, "p_if_false": p_if_false,
+                               "claimed_test_kind": claimed });
+        let post = json!({ "body": "A letter of his.", "relations": [evidence] });
+        who.post(&format!("/topics/{topic}/posts"), post).await.is(201)
+    };
+    let post = brings(&alice, "smoking_gun", 2000).await;
+    brings(&alice, "smoking_gun", 500).await;
+    brings(&alice, "straw_in_the_wind", 2000).await;
+    brings(&bob, "doubly_decisive", 9000).await;
+    alice.get(&coherence).await.is(200).matches(expect![[r#"
+        {
+          "chains": [],
+          "topic_id": "00000000-0000-7000-8000-000000000005",
+          "warnings": [
+            {
+              "check": "no_smoking_gun",
+              "claimed_test_kind": "smoking_gun",
+              "detail": "What nearly confirms is found 5 times in 100 at most unless what it shows holds; you said 20%.",
+              "p_if_false": 2000,
+              "relation_id": "00000000-0000-7000-8000-00000000000d"
+            }
+          ]
+        }
+    "#]]);
+    assert_eq!(bob.get(&coherence).await.is(200).body["warnings"][0]["claimed_test_kind"], "doubly_decisive");
+
+    // Nothing is asked of what was said otherwise since, or taken back.
+    let path = format!("/posts/{}", post.text("/id"));
+    let mut relation = post.body["relations"][0].clone();
+    for gone in ["id", "test_kind", "weight_decibans"] {
+        relation.as_object_mut().unwrap().remove(gone);
+    }
+    relation["p_if_false"] = json!(400);
+    alice.patch(&path, json!({ "relations": [relation] })).await.is(200);
+    assert_eq!(alice.get(&coherence).await.is(200).body["warnings"], json!([]));
+    relation["p_if_false"] = json!(600);
+    alice.patch(&path, json!({ "relations": [relation] })).await.is(200);
+    assert_eq!(alice.get(&coherence).await.is(200).body["warnings"][0]["p_if_false"], 600);
+    alice.delete_as_read(&path).await.is(200);
+    assert_eq!(alice.get(&coherence).await.is(200).body["warnings"], json!([]));
+}
+
+#[tokio::test]
 async fn what_is_said_of_what_is_not_there_is_refused_and_changes_nothing() {
     let app = TestApp::new().await;
     let alice = app.member("alice").await;

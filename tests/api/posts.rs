@@ -327,6 +327,15 @@ async fn a_relation_is_said_once_and_i16_with_likelihoods_that_make_sense() {
             .await
             .refuses(&[("relations[0].p_if_true", code)]);
     }
+    let claimed =
+        |kind: &str, claimed: &str| json!([{ "type": kind, "target": this, "claimed_test_kind": claimed }]);
+    relate(claimed("support", "hoop")).await.refuses(&[("relations[0].claimed_test_kind", "only_evidence")]);
+    relate(claimed("evidence", "proof"))
+        .await
+        .refuses(&[("relations[0].claimed_test_kind", "unknown_value")]);
+    let made = relate(claimed("evidence", "hoop")).await.is(201);
+    assert_eq!(made.body["relations"][0]["claimed_test_kind"], "hoop");
+    assert_eq!(made.body["relations"][0]["test_kind"], Value::Null);
     let made = relate(likelihoods("evidence", json!(10_000), json!(0))).await.is(201);
     assert_eq!(made.body["relations"][0]["p_if_true"], 10_000);
     assert_eq!(made.body["relations"][0]["p_if_false"], 0);
@@ -817,6 +826,11 @@ async fn new_likelihoods_are_a_new_relation() {
     assert_eq!(other.body["relations"][0]["p_if_true"], 9500);
     assert_ne!(other.body["relations"][0]["id"], post.body["relations"][0]["id"]);
     assert_eq!(other.body["revision"], 2);
+    let mut called = evidence(9500);
+    called["relations"][0]["claimed_test_kind"] = json!("hoop");
+    let called = alice.patch(&url, called).await.is(200);
+    assert_ne!(called.body["relations"][0]["id"], other.body["relations"][0]["id"]);
+    assert_eq!(called.body["revision"], 3);
 }
 
 #[tokio::test]

@@ -8,6 +8,7 @@ use utoipa::ToSchema;
 use super::pool::rounded;
 use crate::basis_points::BasisPoints;
 use crate::ids::{RelationId, ScenarioId};
+use crate::posts::rules::TestKind;
 use crate::scenarios::rules::OutcomeVsActual;
 
 /// From so much on, in logits, a direct credence and the product of its chain are said to differ.
@@ -89,11 +90,13 @@ pub struct Said {
     pub steps: Vec<Option<BasisPoints>>,
 }
 
-/// Evidence that somebody takes to be a smoking gun.
+/// Evidence that somebody brings, with likelihoods and what kind of test they take it to be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct SmokingGun {
+pub struct ClaimedTest {
     /// The link.
     pub relation_id: RelationId,
+    /// What they take it to be.
+    pub kind: TestKind,
     /// How likely they say it is if what it bears on does not hold.
     pub p_if_false: BasisPoints,
 }
@@ -108,7 +111,7 @@ pub struct Own {
     /// Of checkpoints, in the order of their dates; the horizon last.
     pub checkpoints: Vec<CheckpointCredence>,
     /// Of evidence.
-    pub smoking_guns: Vec<SmokingGun>,
+    pub claimed_tests: Vec<ClaimedTest>,
 }
 
 /// Numbers that do not agree. Credences are in basis points, what is computed from them from 0 to 1.
@@ -158,10 +161,13 @@ pub enum Warning {
         /// That it would not.
         alternatives: BasisPoints,
     },
-    /// Evidence is called a smoking gun though it would be found often enough in any case.
+    /// Evidence is called a smoking gun, or doubly decisive, which is a smoking gun as well, though it would be found
+    /// often enough in any case.
     NoSmokingGun {
         /// The link.
         relation_id: RelationId,
+        /// What it is called.
+        claimed_test_kind: TestKind,
         /// How likely it is said to be found if what it bears on does not hold.
         p_if_false: BasisPoints,
     },
@@ -188,8 +194,9 @@ impl Warning {
     /// The same for people.
     pub fn detail(&self) -> String {
         let percent = |share: f64| format!("{:.0}%", share * 100.0);
-        let of = |bp: &BasisPoints| percent(bp.probability());
-        let sum = |bp: &i32| percent(f64::from(*bp) / 10_000.0);
+        // What people said is given back to the digit: two numbers that differ are not to look the same.
+        let sum = |bp: &i32| format!("{}%", f64::from(*bp) / 100.0);
+        let of = |bp: &BasisPoints| sum(&i32::from(*bp));
         match self {
             Self::PartsExceedWhole { whole, parts, .. } => {
                 format!(
@@ -228,7 +235,7 @@ impl Warning {
                 of(alternatives),
             ),
             Self::NoSmokingGun { p_if_false, .. } => format!(
-                "A smoking gun is hardly ever found unless what it shows holds, and you said {}.",
+                "What nearly confirms is found 5 times in 100 at most unless what it shows holds; you said {}.",
                 of(p_if_false),
             ),
         }
@@ -274,9 +281,10 @@ pub fn warnings(own: &Own) -> Vec<Warning> {
             found.push(Warning::TwoFrames { position: said.position, actual, alternatives });
         }
     }
-    for SmokingGun { relation_id, p_if_false } in &own.smoking_guns {
-        if i32::from(*p_if_false) > 500 {
-            found.push(Warning::NoSmokingGun { relation_id: *relation_id, p_if_false: *p_if_false });
+    for ClaimedTest { relation_id, kind, p_if_false } in own.claimed_tests.iter().copied() {
+        let made = TestKind::of(BasisPoints::NONE, p_if_false);
+        if kind.confirms() && !made.confirms() {
+            found.push(Warning::NoSmokingGun { relation_id, claimed_test_kind: kind, p_if_false });
         }
     }
     found
@@ -460,16 +468,30 @@ mod tests {
             actual: Some(bp(actual)),
             alternatives: Some(bp(alternatives)),
         };
-        let gun = |p| SmokingGun { relation_id: RelationId(uuid::Uuid::nil()), p_if_false: bp(p) };
+        let relation_id = RelationId(uuid::Uuid::nil());
+        let claimed = |kind, p_if_false| ClaimedTest { relation_id, kind, p_if_false: bp(p_if_false) };
         let own = Own {
             checkpoints: vec![frames(6000, 4100), frames(6000, 4101)],
-            smoking_guns: vec![gun(500), gun(501)],
+            claimed_tests: vec![
+                claimed(TestKind::SmokingGun, 500),
+                claimed(TestKind::SmokingGun, 501),
+                claimed(TestKind::Hoop, 9000),
+                claimed(TestKind::DoublyDecisive, 2000),
+            ],
             ..Own::default()
+        };
+        let not = |claimed_test_kind, p_if_false| Warning::NoSmokingGun {
+            relation_id,
+            claimed_test_kind,
+            p_if_false: bp(p_if_false),
         };
         let expected = [
             Warning::TwoFrames { position: 2, actual: bp(6000), alternatives: bp(4101) },
-            Warning::NoSmokingGun { relation_id: RelationId(uuid::Uuid::nil()), p_if_false: bp(501) },
+            not(TestKind::SmokingGun, 501),
+            not(TestKind::DoublyDecisive, 2000),
         ];
         assert_eq!(warnings(&own), expected);
+        let said: Vec<_> = expected.iter().map(Warning::detail).collect();
+        assert!(said[1].ends_with("you said 5.01%."), "{said:?}");
     }
 }

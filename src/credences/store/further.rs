@@ -8,7 +8,7 @@ use super::crowd::crowd_changed;
 use crate::app::App;
 use crate::basis_points::BasisPoints;
 use crate::credences::rules::Vector;
-use crate::credences::rules::coherence::{CheckpointCredence, Own, Said};
+use crate::credences::rules::coherence::{CheckpointCredence, ClaimedTest, Own, Said};
 use crate::credences::rules::crowd::{
     CrowdChain, CrowdCheckpoint, CrowdInevitability, CrowdStep, Further, MedianOf,
 };
@@ -21,6 +21,7 @@ use crate::error::{Error, Result};
 use crate::historic_date::HistoricDate;
 use crate::ids::{AccountId, ChainStepId, ScenarioId, TopicId};
 use crate::policy::{Permit, StateCredences};
+use crate::posts;
 use crate::scenarios;
 
 fn points(value: i32) -> Result<BasisPoints> {
@@ -394,8 +395,23 @@ pub(in crate::credences) async fn everything_said(
         outcome_occurred: topic.outcome_occurred.unwrap_or_default(),
         scenarios,
         checkpoints: in_time(db, topic.id, checkpoints(db, topic.id, account_id).await?).await?,
-        smoking_guns: Vec::new(),
+        claimed_tests: claimed_tests(db, topic.id, account_id).await?,
     })
+}
+
+/// The evidence of somebody's that they take to be a test of some kind, and gave likelihoods for.
+async fn claimed_tests(
+    db: &impl ConnectionTrait,
+    topic_id: TopicId,
+    account_id: AccountId,
+) -> Result<Vec<ClaimedTest>> {
+    let mut found = Vec::new();
+    for relation in posts::evidence_by(db, topic_id, account_id).await? {
+        if let (Some(kind), Some(p_if_false)) = (relation.claimed_test_kind, relation.p_if_false) {
+            found.push(ClaimedTest { relation_id: relation.id, kind, p_if_false: points(p_if_false)? });
+        }
+    }
+    Ok(found)
 }
 
 /// Puts what was said of checkpoints into the order of their dates; the horizon comes last.

@@ -320,6 +320,7 @@ async fn write_posts(
                     "id": relation.id, "type": named(&relation.relation_type),
                     "target": { "kind": named(&target.kind), "id": target.id },
                     "p_if_true": relation.p_if_true, "p_if_false": relation.p_if_false,
+                    "claimed_test_kind": relation.claimed_test_kind.as_ref().map(named),
                     "created_at": moment(relation.created_at), "withdrawn_at": perhaps(relation.withdrawn_at),
                 })
             });

@@ -87,7 +87,10 @@ pub(super) struct RelationView {
     /// For evidence: how likely it is if not.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     p_if_false: Option<BasisPoints>,
-    /// For evidence with likelihoods: what kind of test it is.
+    /// For evidence: what kind of test its author takes it to be.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    claimed_test_kind: Option<TestKind>,
+    /// For evidence with likelihoods: what kind of test these make.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     test_kind: Option<TestKind>,
     /// How much it weighs, in decibans; there with `test_kind`, unless a likelihood is 0: then no finite weight would do.
