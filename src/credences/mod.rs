@@ -10,4 +10,4 @@ pub mod rules;
 mod store;
 
 pub use api::router;
-pub use store::{CHANNEL, Said, crowd_changed, erase, import, recount, summarise_next};
+pub use store::{CHANNEL, Said, crowd_changed, erase, import, present_of, recount, summarise_next};

@@ -163,6 +163,19 @@ pub(super) async fn own(
     Ok(history(db, topic_id, account_id, None, 1).await?.pop())
 }
 
+/// What the vector of a person that counts says of the present scenarios; none where they stated none, or a stale one.
+///
+/// # Errors
+/// The database is away.
+pub async fn present_of(
+    db: &impl ConnectionTrait,
+    topic: &topic::Model,
+    account_id: AccountId,
+) -> Result<Option<Vector>> {
+    let Some(last) = own(db, topic.id, account_id).await? else { return Ok(None) };
+    Ok(last.present(topic, &live(db, topic.id).await?))
+}
+
 /// The vectors that a person stated, the last first: those before a number, and one more than fits on the page.
 ///
 /// # Errors
@@ -281,7 +294,8 @@ pub async fn erase(app: &App, tx: &Tx, account_id: AccountId) -> Result<()> {
         tx.conn().execute_raw(sql(statement, [account_id.into()])).await?;
     }
     for topic in &topics {
-        crowd::recount_former(app, tx, topic).await?;
+        // From the present one they were taken out already.
+        crowd::recount_before(app, tx, topic, topic.comparable_since).await?;
         crowd_changed(app, tx, topic).await?;
         tx.changes(Change::Topic(topic.id));
     }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use crate::basis_points::BasisPoints;
+use crate::credences::rules::Vector;
 use crate::error::Field;
 use crate::historic_date::HistoricDate;
 use crate::ids::ScenarioId;
@@ -222,35 +222,16 @@ pub fn base_rate(cases: i32, with_outcome: i32) -> f64 {
     rounded((f64::from(with_outcome) + 0.5) / (f64::from(cases) + 1.0), 10_000.0)
 }
 
-/// What a scenario says of the outcome, and which scenario took its place.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Rival {
-    /// The outcome there, set beside the actual one.
-    pub outcome: OutcomeVsActual,
-    /// The scenario that it was merged into.
-    pub merged_into: Option<ScenarioId>,
-}
-
-/// How likely somebody takes the outcome without the event, by a vector of theirs: what they give the scenarios in
-/// which it occurs. A scenario that was merged stands for the one that took its place.
+/// How likely somebody takes the outcome without the event, in basis points, by a vector of theirs: what they give the
+/// scenarios in which it occurs.
 pub fn likelihood_without(
-    vector: &[(ScenarioId, BasisPoints)],
-    rivals: &BTreeMap<ScenarioId, Rival>,
+    vector: &Vector,
+    outcomes: &BTreeMap<ScenarioId, OutcomeVsActual>,
     occurred: bool,
 ) -> i32 {
-    let now = |id: &ScenarioId| {
-        let mut rival = rivals.get(id)?;
-        // Each merge leads on to a later scenario; the count keeps a circle from going on for ever.
-        for _ in 0..rivals.len() {
-            match rival.merged_into.and_then(|id| rivals.get(&id)) {
-                Some(next) => rival = next,
-                None => break,
-            }
-        }
-        Some(rival.outcome)
-    };
-    let counts = |id: &ScenarioId| now(id).and_then(|outcome| outcome.occurs(occurred)) == Some(true);
-    vector.iter().filter(|(id, _)| counts(id)).map(|(_, bp)| i32::from(*bp)).sum()
+    let has_it =
+        |id: &ScenarioId| outcomes.get(id).and_then(|outcome| outcome.occurs(occurred)) == Some(true);
+    vector.iter().filter(|(id, _)| has_it(id)).map(|(_, bp)| i32::from(*bp)).sum()
 }
 
 /// How much more likely the event made the outcome, in basis points, perhaps negative: adequate causation (von
@@ -343,6 +324,7 @@ mod tests {
     use uuid::Uuid;
 
     use super::*;
+    use crate::basis_points::BasisPoints;
     use crate::historic_date::{Calendar, Precision};
 
     fn date(value: &str, precision: Precision) -> HistoricDate {
@@ -450,27 +432,21 @@ mod tests {
         use OutcomeVsActual::{Absent, Different, Earlier, Later, Present, Same, Unspecified};
         let id = |n: u128| ScenarioId(Uuid::from_u128(n));
         let outcomes = [Absent, Earlier, Same, Later, Different, Unspecified, Present];
-        let rivals: BTreeMap<_, _> =
-            (0..).zip(outcomes).map(|(n, outcome)| (id(n), Rival { outcome, merged_into: None })).collect();
+        let outcomes: BTreeMap<_, _> = (0..).map(id).zip(outcomes).collect();
         // Each has a digit of its own.
         let bp = |value: i64| BasisPoints::try_from(value).unwrap();
-        let vector: Vec<_> = (0..).zip([1, 2, 4, 8, 16, 32, 64]).map(|(n, part)| (id(n), bp(part))).collect();
+        let vector: Vector = (0..).map(id).zip([1, 2, 4, 8, 16, 32, 64].map(bp)).collect();
         assert_eq!(
-            likelihood_without(&vector, &rivals, true),
+            likelihood_without(&vector, &outcomes, true),
             2 + 4 + 8 + 64,
             "`present` may not stand there"
         );
-        assert_eq!(likelihood_without(&vector, &rivals, false), 2 + 8 + 64, "only `present` may stand there");
-
-        // What was merged says what the last one in the row says, though it said something else.
-        let mut merged = rivals.clone();
-        merged.insert(id(7), Rival { outcome: Absent, merged_into: Some(id(8)) });
-        merged.insert(id(8), Rival { outcome: Absent, merged_into: Some(id(2)) });
-        assert_eq!(likelihood_without(&[(id(7), bp(300)), (id(2), bp(50))], &merged, true), 350);
-        // A circle, which the database does not hold, ends as well.
-        merged.insert(id(9), Rival { outcome: Same, merged_into: Some(id(9)) });
-        assert_eq!(likelihood_without(&[(id(9), bp(1))], &merged, true), 1);
-        assert_eq!(likelihood_without(&[(id(99), bp(1))], &merged, true), 0);
+        assert_eq!(
+            likelihood_without(&vector, &outcomes, false),
+            2 + 8 + 64,
+            "only `present` may stand there"
+        );
+        assert_eq!(likelihood_without(&vector, &BTreeMap::new(), true), 0);
         assert_eq!((adequacy(7000, 2500), adequacy(1000, 2500)), (4500, -1500));
     }
 

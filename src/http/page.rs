@@ -34,7 +34,7 @@ impl<T> Page<T> {
 #[into_params(parameter_in = Query)]
 pub struct PageQuery {
     /// `next` of the page before.
-    after: Option<String>,
+    pub after: Option<String>,
     /// Items a page, 1 to 100.
     #[serde(default)]
     #[param(value_type = Option<u8>, minimum = 1, maximum = 100, default = 25)]

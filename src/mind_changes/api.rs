@@ -41,9 +41,11 @@ struct NewMindChange {
 
 /// That a post moved somebody, and how far.
 #[derive(Debug, Serialize, ToSchema)]
-struct MindChangeView {
+pub struct MindChangeView {
     id: MindChangeId,
-    topic_id: TopicId,
+    /// Where.
+    pub topic_id: TopicId,
+    /// By what.
     post_id: PostId,
     /// Who was moved.
     person: Option<Author>,
@@ -178,13 +180,26 @@ async fn list(
     of: Of,
     query: &PageQuery,
 ) -> Result<Answer> {
+    Answer::ok(&page(app, db, of, query).await?, Cache::for_reader(actor))
+}
+
+/// A page of changes of mind, the last first.
+///
+/// # Errors
+/// 400 where the cursor is of another list; the database is away.
+pub async fn page(
+    app: &App,
+    db: &impl ConnectionTrait,
+    of: Of,
+    query: &PageQuery,
+) -> Result<Page<MindChangeView>> {
     let name = format!("mind_changes/{of:?}");
     let before = query.place(app, &name)?;
     let rows = store::list(db, of, before, query.limit).await?;
     let people = authors(db, rows.iter().map(|row| row.account_id).collect()).await?;
     let page = Page::cut(rows, query.limit, |last| keyset::encode(app, &name, &last.id));
     let items = page.items.into_iter().map(|row| MindChangeView::of(row, &people)).collect();
-    Answer::ok(&Page { items, next: page.next }, Cache::for_reader(actor))
+    Ok(Page { items, next: page.next })
 }
 
 /// Every path about changes of mind.

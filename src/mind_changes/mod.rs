@@ -8,5 +8,5 @@ mod api;
 pub mod rules;
 mod store;
 
-pub use api::router;
-pub use store::{erase, import};
+pub use api::{MindChangeView, page, router};
+pub use store::{Of, erase, import};

@@ -4,19 +4,20 @@ use std::collections::BTreeSet;
 
 use sea_orm::{
     ColumnTrait, Condition, ConnectionTrait, EntityTrait, FromQueryResult, QueryFilter, QueryOrder,
-    QuerySelect,
+    QuerySelect, QueryTrait,
 };
 
 use super::rules::Explanation;
 use crate::app::App;
 use crate::clock::Time;
 use crate::db::{OnConstraint, Tx, insert, insert_all, one, sql};
-use crate::entity::{account, mind_change};
+use crate::entity::{account, mind_change, post};
 use crate::error::{Code, Error, Result};
 use crate::http::page::Limit;
 use crate::ids::{AccountId, CredenceId, MindChangeId, PostId, TopicId};
 use crate::policy::{CreditPost, Permit};
 use crate::posts;
+use crate::posts::rules::PostStatus;
 
 /// Two vectors of one person, one stated right after the other.
 #[derive(Debug, FromQueryResult)]
@@ -134,11 +135,15 @@ async fn count(tx: &Tx, post_id: PostId) -> Result<()> {
 
 /// By what minds were changed.
 #[derive(Debug, Clone, Copy)]
-pub(super) enum Of {
+pub enum Of {
     /// Those by one post.
     Post(PostId),
     /// Those in one topic.
     Topic(TopicId),
+    /// Those of one person's own mind.
+    MadeBy(AccountId),
+    /// Those that one person's posts caused, as long as the posts are there.
+    CausedBy(AccountId),
 }
 
 /// Reads changes of mind, the last first, those before one, and one more than fits on the page.
@@ -154,6 +159,15 @@ pub(super) async fn list(
     let mut wanted = Condition::all().add(match of {
         Of::Post(id) => mind_change::Column::PostId.eq(id),
         Of::Topic(id) => mind_change::Column::TopicId.eq(id),
+        Of::MadeBy(id) => mind_change::Column::AccountId.eq(id),
+        Of::CausedBy(id) => {
+            let theirs = post::Entity::find()
+                .select_only()
+                .column(post::Column::Id)
+                .filter(post::Column::AuthorId.eq(id))
+                .filter(post::Column::Status.eq(PostStatus::Visible));
+            mind_change::Column::PostId.in_subquery(theirs.into_query())
+        }
     });
     if let Some(before) = before {
         wanted = wanted.add(mind_change::Column::Id.lt(before));

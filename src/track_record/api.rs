@@ -6,11 +6,11 @@ use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use super::store::{self, Belief, MindChangeRow, Side};
+use super::store::{self, Belief};
+use crate::accounts;
 use crate::accounts::rules::{AccountKind, AccountState, Username};
-use crate::accounts::{self, Author, authors};
 use crate::app::App;
-use crate::basis_points::{BasisPoints, shift};
+use crate::basis_points::BasisPoints;
 use crate::clock::Timestamp;
 use crate::credences::rules::Part;
 use crate::db::keyset;
@@ -18,8 +18,9 @@ use crate::entity::account;
 use crate::error::{Code, Error, Result};
 use crate::http::page::{Limit, Page, PageQuery};
 use crate::http::{Answer, Cache, Path, Query};
-use crate::ids::{AccountId, MindChangeId, PostId, TopicId};
+use crate::ids::TopicId;
 use crate::implications;
+use crate::mind_changes::{self, MindChangeView, Of};
 use crate::policy::Actor;
 
 /// What somebody has to show for their thinking.
@@ -76,18 +77,20 @@ struct BeliefView {
 /// A change of mind that somebody made or caused.
 #[derive(Debug, Serialize, ToSchema)]
 struct RecordedMindChange {
-    id: MindChangeId,
-    topic_id: TopicId,
+    #[serde(flatten)]
+    mind_change: MindChangeView,
     topic_slug: String,
-    post_id: PostId,
-    /// Who was moved.
-    person: Option<Author>,
-    explanation: String,
-    /// Half of what their credences in all scenarios changed by, 0 to 1 (total variation distance).
-    shift: f64,
-    /// Whether it is counted for the post: accounts that are younger than it are not.
-    counts: bool,
-    created_at: Timestamp,
+}
+
+/// Which changes of mind of somebody.
+#[derive(Debug, Clone, Copy, Default, Deserialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
+enum Side {
+    /// Those of their own mind.
+    #[default]
+    Made,
+    /// Those that their posts caused.
+    Caused,
 }
 
 /// Finds an account whose track record this reader may see.
@@ -200,24 +203,19 @@ async fn list_recorded_mind_changes(
     Query(query): Query<MindChangeQuery>,
 ) -> Result<Answer> {
     let account = find(&app, &actor, username).await?;
-    let list = format!("track_record/{}/mind_changes/{:?}", account.id, query.side);
-    let before = query.after.as_deref().map(|after| keyset::decode(&app, &list, after)).transpose()?;
-    let rows = store::mind_changes(&app.db, account.id, query.side, before, query.limit).await?;
-    let people: Vec<AccountId> = rows.iter().map(|row| row.account_id).collect();
-    let people = authors(&app.db, people).await?;
-    let page = Page::cut(rows, query.limit, |last| keyset::encode(&app, &list, &last.id));
-    let view = |row: MindChangeRow| RecordedMindChange {
-        id: row.id,
-        topic_id: row.topic_id,
-        topic_slug: row.slug,
-        post_id: row.post_id,
-        person: people.get(&row.account_id).cloned(),
-        explanation: row.explanation,
-        shift: shift(row.moved.into()),
-        counts: row.counts,
-        created_at: row.created_at.into(),
+    let of = match query.side {
+        Side::Made => Of::MadeBy(account.id),
+        Side::Caused => Of::CausedBy(account.id),
     };
-    Answer::ok(&Page { items: page.items.into_iter().map(view).collect(), next: page.next }, CACHE)
+    let asked = PageQuery { after: query.after, limit: query.limit };
+    let page = mind_changes::page(&app, &app.db, of, &asked).await?;
+    let slugs = store::slugs(&app.db, page.items.iter().map(|change| change.topic_id)).await?;
+    let record = |mind_change: MindChangeView| RecordedMindChange {
+        topic_slug: slugs.get(&mind_change.topic_id).cloned().unwrap_or_default(),
+        mind_change,
+    };
+    let items = page.items.into_iter().map(record).collect();
+    Answer::ok(&Page { items, next: page.next }, CACHE)
 }
 
 /// Every path about track records.

@@ -2,13 +2,14 @@
 
 use std::collections::HashMap;
 
-use sea_orm::{ConnectionTrait, FromQueryResult};
+use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, FromQueryResult, QueryFilter, QuerySelect};
 
 use crate::clock::Time;
 use crate::db::{all, one, sql};
+use crate::entity::topic;
 use crate::error::Result;
 use crate::http::page::Limit;
-use crate::ids::{AccountId, CredenceId, MindChangeId, ScenarioId, TopicId};
+use crate::ids::{AccountId, CredenceId, ScenarioId, TopicId};
 
 /// How much somebody did.
 #[derive(Debug, FromQueryResult)]
@@ -105,55 +106,20 @@ struct PartRow {
     bp: i32,
 }
 
-/// Which changes of mind of somebody.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Deserialize, utoipa::ToSchema)]
-#[serde(rename_all = "lowercase")]
-pub(super) enum Side {
-    /// Those of their own mind.
-    #[default]
-    Made,
-    /// Those that their posts caused.
-    Caused,
-}
-
-/// A change of mind that somebody made or caused.
-#[derive(Debug, FromQueryResult)]
-pub(super) struct MindChangeRow {
-    pub(super) id: MindChangeId,
-    pub(super) topic_id: TopicId,
-    pub(super) slug: String,
-    pub(super) post_id: crate::ids::PostId,
-    pub(super) account_id: AccountId,
-    pub(super) moved: i32,
-    pub(super) counts: bool,
-    pub(super) explanation: String,
-    pub(super) created_at: Time,
-}
-
-/// The changes of mind that somebody made or caused, the last first: those before one, and one more than fits on the
-/// page.
+/// The slugs of topics.
 ///
 /// # Errors
 /// The database is away.
-pub(super) async fn mind_changes(
+pub(super) async fn slugs(
     db: &impl ConnectionTrait,
-    of: AccountId,
-    side: Side,
-    before: Option<MindChangeId>,
-    limit: Limit,
-) -> Result<Vec<MindChangeRow>> {
-    let statement = match side {
-        Side::Made => {
-            "SELECT m.id, m.topic_id, t.slug, m.post_id, m.account_id, m.moved, m.counts, m.explanation, m.created_at
-             FROM mind_change m JOIN topic t ON t.id = m.topic_id
-             WHERE m.account_id = $1 AND ($2::uuid IS NULL OR m.id < $2) ORDER BY m.id DESC LIMIT $3"
-        }
-        Side::Caused => {
-            "SELECT m.id, m.topic_id, t.slug, m.post_id, m.account_id, m.moved, m.counts, m.explanation, m.created_at
-             FROM post p JOIN mind_change m ON m.post_id = p.id JOIN topic t ON t.id = m.topic_id
-             WHERE p.author_id = $1 AND p.status = 'visible' AND ($2::uuid IS NULL OR m.id < $2)
-             ORDER BY m.id DESC LIMIT $3"
-        }
-    };
-    all(db, sql(statement, [of.into(), before.into(), limit.and_one().into()])).await
+    ids: impl Iterator<Item = TopicId>,
+) -> Result<HashMap<TopicId, String>> {
+    let rows = topic::Entity::find()
+        .select_only()
+        .columns([topic::Column::Id, topic::Column::Slug])
+        .filter(topic::Column::Id.is_in(ids))
+        .into_tuple()
+        .all(db)
+        .await?;
+    Ok(rows.into_iter().collect())
 }

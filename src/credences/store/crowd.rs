@@ -261,25 +261,25 @@ pub async fn recount(app: &App, tx: &Tx, topic_id: TopicId) -> Result<()> {
     recount_on(app, tx, Basis::present(&topic)).await
 }
 
-/// Counts the former crowds of a topic anew, after somebody was taken out.
+/// Counts the crowds of a topic anew that begin before a version of the set of scenarios.
 ///
 /// # Errors
 /// The database is away.
-pub(super) async fn recount_former(app: &App, tx: &Tx, topic: &topic::Model) -> Result<()> {
-    let former = crowd::Entity::find()
+pub(super) async fn recount_before(app: &App, tx: &Tx, topic: &topic::Model, version: i32) -> Result<()> {
+    let crowds = crowd::Entity::find()
         .filter(crowd::Column::TopicId.eq(topic.id))
-        .filter(crowd::Column::ComparableSince.lt(topic.comparable_since))
+        .filter(crowd::Column::ComparableSince.lt(version))
         .order_by_desc(crowd::Column::ComparableSince)
         .all(tx.conn())
         .await?;
-    for crowd in former {
+    for crowd in crowds {
         recount_on(app, tx, basis_of(tx.conn(), topic, crowd.comparable_since).await?).await?;
     }
     Ok(())
 }
 
 /// Counts a crowd anew, if there is one.
-pub(super) async fn recount_on(app: &App, tx: &Tx, basis: Basis) -> Result<()> {
+async fn recount_on(app: &App, tx: &Tx, basis: Basis) -> Result<()> {
     // Who counts waits until this is done.
     if !bump(tx, basis).await? {
         return Ok(());
@@ -520,7 +520,7 @@ pub async fn summarise_next(app: &App) -> Result<bool> {
 }
 
 /// The crowd whose vectors can be compared since a version: up to the version before the next one that cannot.
-pub(super) async fn basis_of(db: &impl ConnectionTrait, topic: &topic::Model, since: i32) -> Result<Basis> {
+async fn basis_of(db: &impl ConnectionTrait, topic: &topic::Model, since: i32) -> Result<Basis> {
     let next = scenario_set_version::Entity::find()
         .filter(scenario_set_version::Column::TopicId.eq(topic.id))
         .filter(scenario_set_version::Column::Comparable.eq(false))

@@ -2,13 +2,13 @@
 
 use std::collections::BTreeMap;
 
-use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder};
+use sea_orm::ConnectionTrait;
 
-use super::crowd::{basis_of, recount_on};
+use super::crowd::recount_before;
 use crate::app::App;
 use crate::db::{Tx, insert_all, sql};
 use crate::entity::{
-    checkpoint_credence, credence, credence_in_force, credence_part, crowd, inevitability, meta_prediction,
+    checkpoint_credence, credence, credence_in_force, credence_part, inevitability, meta_prediction,
     meta_prediction_part, step_credence, topic,
 };
 use crate::error::Result;
@@ -75,13 +75,5 @@ async fn recount_all(app: &App, tx: &Tx, topic: &topic::Model) -> Result<()> {
          WHERE c.topic_id = $1
          ON CONFLICT ON CONSTRAINT crowd_pkey DO NOTHING";
     tx.conn().execute_raw(sql(statement, [topic.id.into()])).await?;
-    let crowds = crowd::Entity::find()
-        .filter(crowd::Column::TopicId.eq(topic.id))
-        .order_by_desc(crowd::Column::ComparableSince)
-        .all(tx.conn())
-        .await?;
-    for crowd in crowds {
-        recount_on(app, tx, basis_of(tx.conn(), topic, crowd.comparable_since).await?).await?;
-    }
-    Ok(())
+    recount_before(app, tx, topic, i32::MAX).await
 }

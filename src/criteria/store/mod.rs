@@ -13,7 +13,7 @@ use std::collections::HashMap;
 use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, FromQueryResult, QueryFilter, QueryOrder};
 use uuid::Uuid;
 
-use super::rules::{ByCriterion, Count, Median, Rating, RatingCounts, Ratings, Rival, likelihood_without};
+use super::rules::{ByCriterion, Count, Median, Rating, RatingCounts, Ratings, likelihood_without};
 use crate::app::App;
 use crate::basis_points::BasisPoints;
 use crate::db::{Tx, all, sql};
@@ -411,12 +411,6 @@ pub(super) async fn own_likelihood(
     found.ok_or_else(Error::not_found)
 }
 
-#[derive(FromQueryResult)]
-struct PartLine {
-    scenario_id: ScenarioId,
-    bp: i32,
-}
-
 /// How likely somebody takes the outcome without the event, in basis points, by the vector of theirs that counts;
 /// none where they have none that can be compared with the scenarios of today.
 ///
@@ -427,33 +421,14 @@ pub(super) async fn own_likelihood_without(
     topic: &topic::Model,
     account_id: AccountId,
 ) -> Result<Option<i32>> {
-    let parts: Vec<PartLine> = all(
-        db,
-        sql(
-            "SELECT p.scenario_id, p.bp
-             FROM credence_in_force f
-             JOIN credence c ON (c.topic_id, c.account_id, c.number) = (f.topic_id, f.account_id, f.number)
-             JOIN credence_part p ON p.credence_id = c.id
-             JOIN scenario s ON s.id = p.scenario_id AND s.parent_scenario_id IS NULL
-             WHERE f.topic_id = $1 AND f.account_id = $2 AND c.scenario_set_version >= $3",
-            [topic.id.into(), account_id.into(), topic.comparable_since.into()],
-        ),
-    )
-    .await?;
-    let Some(occurred) = topic.outcome_occurred.filter(|_| !parts.is_empty()) else {
+    let (Some(occurred), Some(vector)) =
+        (topic.outcome_occurred, credences::present_of(db, topic, account_id).await?)
+    else {
         return Ok(None);
     };
     let scenarios = scenario::Entity::find().filter(scenario::Column::TopicId.eq(topic.id)).all(db).await?;
-    let rival = |scenario: scenario::Model| {
-        (scenario.id, Rival { outcome: scenario.outcome_vs_actual, merged_into: scenario.merged_into })
-    };
-    let rivals = scenarios.into_iter().map(rival).collect();
-    let part = |part: PartLine| {
-        let bp = BasisPoints::try_from(i64::from(part.bp)).map_err(Error::internal)?;
-        Ok((part.scenario_id, bp))
-    };
-    let vector: Vec<_> = parts.into_iter().map(part).collect::<Result<_>>()?;
-    Ok(Some(likelihood_without(&vector, &rivals, occurred)))
+    let outcomes = scenarios.into_iter().map(|scenario| (scenario.id, scenario.outcome_vs_actual)).collect();
+    Ok(Some(likelihood_without(&vector, &outcomes, occurred)))
 }
 
 /// Takes away what somebody judged, whose account is erased. Reference classes stay, as posts do.
