@@ -10,6 +10,7 @@ use otherwise::worker::own_data_next;
 use proptest::prelude::*;
 use proptest::strategy::ValueTree;
 use proptest::test_runner::TestRunner;
+use sea_orm::sqlx::{Connection, PgConnection, raw_sql};
 use serde_json::{Value, json};
 
 use crate::conventions::everything_readable;
@@ -486,6 +487,8 @@ async fn i6_what_is_merged_adds_up_and_after_a_split_the_former_pool_is_shown_as
     assert_eq!(former["pool"], spoken["pool"], "of the former set, and nothing filled in");
     is_as_it_was(alice.get(&at(1)).await.is(200).body, spoken.clone(), 1);
     is_as_it_was(alice.get(&at(2)).await.is(200).body, first.clone(), 2);
+    former["pool"]["stale"] = json!(true);
+    is_as_it_was(alice.get(&at(0)).await.is(200).body, former.clone(), 0);
 
     for (number, person) in (1..).zip(&people) {
         person.states_credences(&topic, &[2000, 2000, 4000, 2000]).await;
@@ -507,6 +510,30 @@ async fn i6_what_is_merged_adds_up_and_after_a_split_the_former_pool_is_shown_as
     );
     let counted = "SELECT sum(people)::text FROM credence_tally GROUP BY comparable_since, scenario_id";
     assert!(app.rows(counted).await.iter().all(|people| people == "4"));
+}
+
+#[tokio::test]
+async fn whoever_waits_to_change_a_topic_is_not_overtaken_by_those_who_think_of_it() {
+    let app = TestApp::with("[database]\nlock_timeout_ms = 60000\nstatement_timeout_ms = 60000").await;
+    let (alice, bob) = (app.member("alice").await, app.member("bob").await);
+    let carol = app.administrator("carol").await;
+    let topic = alice.opens_topic("Had the Armada landed in Kent").await;
+    // Somebody thinks of it for long.
+    let mut thinking = PgConnection::connect(app.database_url()).await.unwrap();
+    raw_sql("BEGIN; SELECT FROM topic FOR SHARE").execute(&mut thinking).await.unwrap();
+    let waiting = "SELECT pid::text FROM pg_locks WHERE NOT granted AND pid IN
+                   (SELECT pid FROM pg_stat_activity WHERE datname = current_database())";
+    let path = format!("/topics/{topic}");
+    let archives = tokio::spawn(async move { carol.patch(&path, json!({ "status": "archived" })).await });
+    while app.rows(waiting).await.is_empty() {}
+    // Bob comes after carol, and has to see what she did.
+    let path = format!("/topics/{topic}/credences/mine");
+    let vector = bob.vector(&topic, &[6000, 3000, 1000]).await;
+    let states = tokio::spawn(async move { bob.put(&path, vector).await });
+    while app.rows(waiting).await.len() < 2 && !states.is_finished() {}
+    raw_sql("ROLLBACK").execute(&mut thinking).await.unwrap();
+    archives.await.unwrap().is(200);
+    states.await.unwrap().is_problem(409, "topic_not_open");
 }
 
 #[tokio::test]
@@ -870,8 +897,15 @@ async fn what_is_said_of_what_is_not_there_is_refused_and_changes_nothing() {
     ] {
         assert_eq!(app.rows(&format!("SELECT count(*)::text FROM {table}")).await, ["0"], "{table}");
     }
-    // Nor when the topic is over.
+    // Nor when the scenario is, or the topic.
     let carol = app.administrator("carol").await;
+    let another = json!({ "label": "She shares it", "statement": "A council rules with her.",
+                          "outcome_vs_actual": "different" });
+    alice.changes_scenarios(&topic, json!({ "kind": "add", "scenario": another })).await;
+    alice.changes_scenarios(&topic, json!({ "kind": "retire", "scenario_id": scenario })).await;
+    put(&chain, json!({ "steps": [{ "chain_step_id": steps[0], "bp": 1 }] }))
+        .await
+        .is_problem(409, "scenario_retired");
     carol.patch(&format!("/topics/{topic}"), json!({ "status": "archived" })).await.is(200);
     put(&chain, json!({ "steps": [] })).await.is_problem(409, "topic_not_open");
     put(&at, json!({ "checkpoints": [] })).await.is_problem(409, "topic_not_open");

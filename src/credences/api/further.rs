@@ -16,7 +16,7 @@ use crate::credences::rules::coherence::{ChainWarning, CheckpointCredence, Warni
 use crate::credences::rules::{Part, check_vector};
 use crate::credences::store::{self, Inevitability, StoredPrediction};
 use crate::entity::topic;
-use crate::error::{Error, Field, Result};
+use crate::error::{Code, Error, Field, Result};
 use crate::historic_date::HistoricDate;
 use crate::http::{Answer, Body, Cache, Path};
 use crate::ids::{ChainStepId, ScenarioId, TopicId};
@@ -138,6 +138,9 @@ async fn state_step_credences(
     let scenario = store::scenario(tx.conn(), id).await?;
     let topic = topics::hold(&tx, &actor, &scenario.topic_id.to_string()).await?;
     let permit = actor.may(StateCredences(&topic))?;
+    if scenario.retired_in_version.is_some() {
+        return Err(Code::ScenarioRetired.error("Speak of the steps of one that is in force."));
+    }
     let chain = store::chain(tx.conn(), id).await?;
     let (mut steps, mut wrong) = (BTreeMap::new(), Vec::new());
     for (i, StepPart { chain_step_id, bp }) in new.steps.iter().enumerate() {

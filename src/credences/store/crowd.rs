@@ -409,6 +409,14 @@ impl Basis {
         })
     }
 
+    /// What was counted at a moment of the past comes to this, where there were enough people.
+    async fn past(self, db: &impl ConnectionTrait, lines: &Lines, moment: Time) -> Result<Option<Shown>> {
+        // Of what people say besides their vectors, only the last is kept.
+        let summary = Summary::of(&self.counted(db, lines).await?, lines.people, Further::default());
+        let Self { since, version, .. } = self;
+        Ok(summary.map(|summary| Shown { version, since, summary, at: moment, is_former: false }))
+    }
+
     /// The scenarios of its version, with what was counted of each.
     async fn counted(self, db: &impl ConnectionTrait, lines: &Lines) -> Result<Vec<Counted>> {
         let scenarios: Vec<_> = scenario::Entity::find()
@@ -639,11 +647,13 @@ pub(in crate::credences) async fn crowd_as_of(
         Some(first) => Basis::of(topic, 1, first.version - 1),
         None => Basis::present(topic),
     };
+    let mut former = Vec::new();
     for known in versions.iter().filter(|version| version.created_at <= moment) {
-        basis.version = known.version;
         if !known.comparable {
+            former.push(basis);
             basis.since = known.version;
         }
+        basis.version = known.version;
     }
     let lines = basis.past_lines(db, moment).await?;
     let everybody: Option<Count> = one(
@@ -661,16 +671,19 @@ pub(in crate::credences) async fn crowd_as_of(
         shown: None,
         dots: Vec::new(),
     };
-    let counted = basis.counted(db, &lines).await?;
-    // Of what people say besides their vectors, only the last is kept.
-    let further = Further::default();
-    let (since, version) = (basis.since, basis.version);
-    if let Some(summary) = Summary::of(&counted, lines.people, further) {
-        crowd.shown = Some(Shown { version, since, summary, at: moment, is_former: false });
-    } else if lines.people > 0 {
-        crowd.dots = dots(counted);
+    crowd.shown = basis.past(db, &lines, moment).await?;
+    if crowd.shown.is_none() && lines.people > 0 {
+        crowd.dots = dots(basis.counted(db, &lines).await?);
     }
-    Ok((crowd, version))
+    for basis in former.into_iter().rev() {
+        if crowd.shown.is_some() {
+            break;
+        }
+        let lines = basis.past_lines(db, moment).await?;
+        let shown = basis.past(db, &lines, moment).await?;
+        crowd.shown = shown.map(|shown| Shown { is_former: true, ..shown });
+    }
+    Ok((crowd, basis.version))
 }
 
 /// Whether somebody stated credences in a topic, now or before; notes that they are shown the crowd.
