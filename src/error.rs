@@ -121,6 +121,8 @@ codes! {
     SlugTaken = 409 "slug_taken" "This slug is taken";
     /// Nothing more happens to a tombstone.
     PostDeleted = 409 "post_deleted" "This post was deleted";
+    /// Its author makes changes as long as it is a draft.
+    TopicNotDraft = 409 "topic_not_draft" "This topic is no draft any more";
     /// A draft has no thread, and an archived one takes nothing more.
     TopicNotOpen = 409 "topic_not_open" "This topic is not open";
     /// Credences are asked about other scenarios by now.

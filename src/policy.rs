@@ -441,11 +441,18 @@ impl Action for EditTopic<'_> {
     const SCOPE: Scope = Scope::Post;
 
     fn decide(&self, who: &Actor) -> Result<()> {
+        if who.has(Permission::TopicEdit, Place::Topic { id: self.topic.id, tags: self.tags }) {
+            return Ok(());
+        }
         allow_if(
-            who.has(Permission::TopicEdit, Place::Topic { id: self.topic.id, tags: self.tags })
-                || who.is(Some(self.topic.author_id)) && self.topic.status == TopicStatus::Draft,
+            who.is(Some(self.topic.author_id)),
             Code::NotYourTopic,
-            "Its author changes a topic while it is a draft, moderators at any time.",
+            "Its author changes a topic, and moderators do.",
+        )?;
+        allow_if(
+            self.topic.status == TopicStatus::Draft,
+            Code::TopicNotDraft,
+            "Its author changes a topic while it is a draft, moderators at any time. Propose a change of its scenarios.",
         )
     }
 }
@@ -790,8 +797,8 @@ impl Action for DeleteImplication<'_> {
     }
 }
 
-/// Say whether the record shows an implication, or that this is open again: the author of the topic may, unless they
-/// proposed it themselves, and whoever may edit the topic.
+/// Say whether the record shows an implication, or that this is open again: the author of the topic may, and whoever may
+/// edit it, unless they proposed it themselves.
 #[derive(Debug)]
 pub struct ResolveImplication<'a> {
     /// Which.
@@ -807,18 +814,15 @@ impl Action for ResolveImplication<'_> {
 
     fn decide(&self, who: &Actor) -> Result<()> {
         let place = Place::Topic { id: self.topic.id, tags: self.tags };
-        if who.has(Permission::TopicEdit, place) {
-            return Ok(());
-        }
         allow_if(
-            who.is(Some(self.topic.author_id)),
+            who.is(Some(self.topic.author_id)) || who.has(Permission::TopicEdit, place),
             Code::NotYourTopic,
             "The author of the topic resolves its implications, or whoever may edit the topic.",
         )?;
         allow_if(
             !who.is(Some(self.implication.author_id)),
             Code::OwnImplication,
-            "Whoever else may edit the topic resolves what its author proposed.",
+            "Somebody else resolves what you proposed: the author of the topic, or whoever may edit it.",
         )
     }
 }

@@ -53,6 +53,7 @@ pub fn check_bears_on(bears_on: &[ScenarioId], scenarios: &BTreeMap<ScenarioId, 
     }
     if bears_on.len() > MAX_BEARS_ON {
         wrong.push(Field::new("bears_on", "too_many", format!("At most {MAX_BEARS_ON}.")));
+        return wrong;
     }
     for (i, id) in bears_on.iter().enumerate() {
         let mut refuse = |code, detail| wrong.push(Field::new(format!("bears_on[{i}]"), code, detail));

@@ -8,7 +8,7 @@ use utoipa::ToSchema;
 use crate::error::Field;
 use crate::ids::ScenarioId;
 use crate::scenarios::rules::{
-    MAX_SCENARIOS, MAX_SCENARIOS_EVER, MAX_STEPS, OutcomeVsActual, ProposedScenario, SetChange,
+    MAX_SCENARIOS, MAX_SCENARIOS_EVER, MAX_STEPS, OutcomeVsActual, ProposedScenario, SetChange, same_label,
 };
 use crate::text::{text, text_enum};
 
@@ -98,6 +98,8 @@ impl Change {
 pub struct LiveScenario {
     /// The scenario.
     pub id: ScenarioId,
+    /// Its short name.
+    pub label: String,
     /// The scenario it is a part of.
     pub parent: Option<ScenarioId>,
     /// Whether it stands for everything not named.
@@ -259,6 +261,7 @@ pub fn plan<'a>(change: &'a Change, set: &Set) -> Result<Plan<'a>, Vec<Field>> {
         }
     }
     retire_parts(set, &mut retired);
+    check_labels(&mut finding, change, &retired, parent);
     check_what_is_left(&mut finding, &retired, added.len(), parent);
     if !finding.wrong.is_empty() {
         return Err(finding.wrong);
@@ -340,6 +343,33 @@ fn retire_parts(set: &Set, retired: &mut Vec<(ScenarioId, Successor)>) {
     }
 }
 
+/// No two siblings in force have one label.
+fn check_labels(
+    finding: &mut Finding<'_>,
+    change: &Change,
+    retired: &[(ScenarioId, Successor)],
+    parent: Option<ScenarioId>,
+) {
+    let stays = |scenario: &&LiveScenario| !retired.iter().any(|(id, _)| *id == scenario.id);
+    let siblings = finding.set.live.iter().filter(|scenario| scenario.parent == parent).filter(stays);
+    let mut labels: Vec<&str> = siblings.map(|scenario| scenario.label.as_str()).collect();
+    let added: Vec<(String, &ProposedScenario)> = match change {
+        Change::Add { scenario } => vec![("scenario".to_owned(), scenario)],
+        Change::Merge { into: MergeInto::Scenario(new), .. } => vec![("into.scenario".to_owned(), new)],
+        Change::Split { into, .. } => {
+            into.iter().enumerate().map(|(i, new)| (format!("into[{i}]"), new)).collect()
+        }
+        Change::Retire { .. } | Change::Merge { .. } => Vec::new(),
+    };
+    for (at, new) in added {
+        let label = new.label.as_str();
+        if labels.iter().any(|other| same_label(other, label)) {
+            finding.refuse(&format!("{at}.label"), "duplicate", "Another scenario has this label.");
+        }
+        labels.push(label);
+    }
+}
+
 /// I2 after the change, and how many there may be.
 fn check_what_is_left(
     finding: &mut Finding<'_>,
@@ -391,16 +421,19 @@ mod tests {
         new(OutcomeVsActual::Later, None)
     }
 
+    fn named(label: &str) -> ProposedScenario {
+        ProposedScenario { label: label.try_into().unwrap(), ..later() }
+    }
+
+    fn live(scenario: ScenarioId, parent: Option<ScenarioId>) -> LiveScenario {
+        LiveScenario { id: scenario, label: scenario.to_string(), parent, is_residual: scenario == id(9) }
+    }
+
     /// Rivals 1, 2 and 3, the residual 9, parts 11 and 12 of 1, and 21 of 2; 7 was retired.
     fn set() -> Set {
-        let live = |(n, parent): (u128, Option<u128>)| LiveScenario {
-            id: id(n),
-            parent: parent.map(id),
-            is_residual: n == 9,
-        };
         let all = [(1, None), (2, None), (3, None), (9, None), (11, Some(1)), (12, Some(1)), (21, Some(2))];
         Set {
-            live: all.into_iter().map(live).collect(),
+            live: all.into_iter().map(|(n, parent)| live(id(n), parent.map(id))).collect(),
             retired: [id(7)].into(),
             outcome_occurred: Some(true),
         }
@@ -437,9 +470,9 @@ mod tests {
         assert_eq!(comes_to(&part), (vec![], 1, Some(id(2)), true));
         let retire = Change::Retire { scenario_id: id(3) };
         assert_eq!(comes_to(&retire), (vec![(id(3), Known(id(9)))], 0, None, true));
-        let split = Change::Split { scenario_id: id(3), into: vec![later(), later()] };
+        let split = Change::Split { scenario_id: id(3), into: vec![later(), named("She stays")] };
         assert_eq!(comes_to(&split), (vec![(id(3), Several)], 2, None, false));
-        let split = Change::Split { scenario_id: id(11), into: vec![later(), later()] };
+        let split = Change::Split { scenario_id: id(11), into: vec![later(), named("She stays")] };
         assert_eq!(comes_to(&split), (vec![(id(11), Several)], 2, Some(id(1)), true));
         let into = MergeInto::ScenarioId(id(2));
         assert_eq!(comes_to(&merge(&[3], into)), (vec![(id(3), Known(id(2)))], 0, None, true));
@@ -448,7 +481,7 @@ mod tests {
         assert_eq!(comes_to(&merge(&[11, 12], into)), (both, 1, Some(id(1)), true));
         // Several at once may become part of the residual.
         let mut four = set();
-        four.live.push(LiveScenario { id: id(4), parent: None, is_residual: false });
+        four.live.push(live(id(4), None));
         let into = merge(&[3, 4], MergeInto::ScenarioId(id(9)));
         assert!(plan(&into, &four).unwrap().comparable);
     }
@@ -462,14 +495,14 @@ mod tests {
         let part = Change::Retire { scenario_id: id(11) };
         assert_eq!(comes_to(&part), (vec![(id(11), Known(id(1)))], 0, Some(id(1)), true));
         let mut deep = set();
-        deep.live.push(LiveScenario { id: id(111), parent: Some(id(11)), is_residual: false });
+        deep.live.push(live(id(111), Some(id(11))));
         assert_eq!(plan(&whole, &deep).unwrap().retired.len(), 4);
     }
 
     #[test]
     fn the_residual_stays_and_what_is_gone_is_gone() {
         refused(&Change::Retire { scenario_id: id(9) }, &[("change.scenario_id", "residual_stays")]);
-        let split = Change::Split { scenario_id: id(9), into: vec![later(), later()] };
+        let split = Change::Split { scenario_id: id(9), into: vec![later(), named("She stays")] };
         refused(&split, &[("change.scenario_id", "residual_stays")]);
         let into = MergeInto::ScenarioId(id(1));
         refused(&merge(&[9], into.clone()), &[("change.scenario_ids[0]", "residual_stays")]);
@@ -522,12 +555,13 @@ mod tests {
     fn there_are_so_many_scenarios_and_no_more() {
         let mut many = set();
         for n in 100..133 {
-            many.live.push(LiveScenario { id: id(n), parent: None, is_residual: false });
+            many.live.push(live(id(n), None));
         }
         assert_eq!(many.live.len(), MAX_SCENARIOS);
         let add = Change::Add { scenario: later() };
         assert_eq!(refusals(&add, &many), [("change".to_owned(), "too_many".to_owned())]);
-        let split = Change::Split { scenario_id: id(1), into: vec![later(), later(), later()] };
+        let split =
+            Change::Split { scenario_id: id(1), into: vec![later(), named("She stays"), named("She sails")] };
         assert_eq!(plan(&split, &many).unwrap().retired.len(), 3, "its parts make room");
         many.live.truncate(10);
         many.retired = (1000..1990).map(id).collect();
@@ -541,7 +575,7 @@ mod tests {
             Change::Retire { scenario_id: id(1) },
             merge(&[1, 2], MergeInto::ScenarioId(id(3))),
             merge(&[1, 2], MergeInto::Scenario(later())),
-            Change::Split { scenario_id: id(1), into: vec![later(), later()] },
+            Change::Split { scenario_id: id(1), into: vec![later(), named("She stays")] },
         ] {
             let kept = serde_json::to_value(&change).unwrap();
             assert_eq!(kept["kind"], serde_json::to_value(change.kind()).unwrap());

@@ -40,6 +40,7 @@ async fn set_of(db: &impl ConnectionTrait, topic: &topic::Model) -> Result<Set> 
         rows.into_iter().partition(|row| row.retired_in_version.is_none());
     let scenario = |row: scenario::Model| LiveScenario {
         id: row.id,
+        label: row.label,
         parent: row.parent_scenario_id,
         is_residual: row.is_residual,
     };

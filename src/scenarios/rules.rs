@@ -185,6 +185,25 @@ pub fn check_number(at: &str, live: usize) -> Option<Field> {
     (live > MAX_SCENARIOS).then(too_many)
 }
 
+/// Whether readers could not tell two scenarios apart by these labels.
+pub fn same_label(one: &str, other: &str) -> bool {
+    one.to_lowercase() == other.to_lowercase()
+}
+
+/// Refuses labels that two scenarios in force would have which are parts of the same, or of nothing.
+pub fn check_labels(at: &str, scenarios: &[NewScenario], is_live: impl Fn(&Key) -> bool) -> Vec<Field> {
+    let live = || scenarios.iter().enumerate().filter(|(_, scenario)| is_live(&scenario.key));
+    let is_taken = |(i, scenario): &(usize, &NewScenario)| {
+        live().take_while(|(k, _)| k < i).any(|(_, other)| {
+            other.parent == scenario.parent && same_label(other.label.as_str(), scenario.label.as_str())
+        })
+    };
+    let field = |(i, _): (usize, &NewScenario)| {
+        Field::new(format!("{at}scenarios[{i}].label"), "duplicate", "Another scenario has this label.")
+    };
+    live().filter(is_taken).map(field).collect()
+}
+
 /// Checks what a set of scenarios must be whether the topic is open or not.
 pub fn check_scenarios(
     at: &str,

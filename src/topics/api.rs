@@ -28,7 +28,7 @@ use crate::http::{
 use crate::ids::{BackgroundFactId, ChainStepId, QuotationId, ScenarioId, SourceId, TopicId, VariantId};
 use crate::policy::{Actor, CreateTopic, EditTopic};
 use crate::scenarios::StoredScenario;
-use crate::scenarios::rules::{OutcomeVsActual, SetChange, check_number};
+use crate::scenarios::rules::{OutcomeVsActual, SetChange, check_labels, check_number};
 use crate::sources::rules::{Key, SourceClass};
 use crate::sources::{CitationView, OwnedCitation};
 
@@ -478,6 +478,7 @@ async fn create_topic(State(app): State<App>, actor: Actor, create: Create<Topic
         Claimed::Now(once) => once,
     };
     let mut wrong = check("", &content);
+    wrong.extend(check_labels("", &content.scenarios, |_| true));
     wrong.extend(check_number("", content.scenarios.len()));
     if content.status == TopicStatus::Archived {
         wrong.push(crate::error::Field::new("status", "not_a_start", "A topic starts as a draft or open."));
@@ -566,6 +567,7 @@ fn merged(before: &StoredTopic, patch: Value) -> Result<TopicContent> {
     }
     if before.topic.status == TopicStatus::Draft {
         wrong.extend(check_number("", content.scenarios.len()));
+        wrong.extend(check_labels("", &content.scenarios, |_| true));
         if content.status == TopicStatus::Archived {
             wrong.push(crate::error::Field::new("status", "not_open", "Only an open topic is archived."));
         }

@@ -416,7 +416,7 @@ fn check_variants(at: &str, topic: &TopicContent) -> Vec<Field> {
                 wrong.push(Field::new(
                     format!("{place}.enabling_steps[{k}].date"),
                     "after_divergence",
-                    "An enabling step does not come after the divergence.",
+                    "An enabling step does not come after the divergence: the last day that its date may mean counts.",
                 ));
             }
         }
@@ -467,6 +467,13 @@ fn check_dates(at: &str, topic: &TopicContent) -> Vec<Field> {
         ));
     }
     for (i, checkpoint) in topic.checkpoints.iter().enumerate() {
+        if topic.checkpoints[..i].contains(checkpoint) {
+            wrong.push(Field::new(
+                format!("{at}checkpoints[{i}]"),
+                "duplicate",
+                "This checkpoint is there already.",
+            ));
+        }
         let early = divergence.is_some_and(|divergence| !divergence.not_after(checkpoint));
         let late = topic.horizon.as_ref().is_some_and(|horizon| !checkpoint.not_after(horizon));
         if early || late {

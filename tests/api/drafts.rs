@@ -298,5 +298,5 @@ async fn an_open_topic_grows_in_no_other_way() {
     carol.patch(&path, grown.clone()).await.refuses(&[("background_facts", "fixed_once_open")]);
     // Its author is not the staff.
     let alice = app.sign_in("alice").await;
-    alice.patch(&path, grown).await.is_problem(403, "not_your_topic");
+    alice.patch(&path, grown).await.is_problem(409, "topic_not_draft");
 }

@@ -670,9 +670,10 @@ async fn nobody_settles_what_they_proposed_themselves() {
     }
     asked.settles(&carol, &own, "found").await.is(200);
     asked.settles(&asked.alice, &own, "unresolved").await.is_problem(403, "own_implication");
-    // Whoever may edit the topic answers for more than their own.
+    // Whoever may edit the topic is no exception.
     let carols = carol.proposes_in(&asked.topic, "The tide tables were wrong.").await;
-    asked.settles(&carol, &carols, "not_found").await.is(200);
+    asked.settles(&carol, &carols, "not_found").await.is_problem(403, "own_implication");
+    asked.settles(&asked.alice, &carols, "not_found").await.is(200);
     let dora = asked.app.member("dora").await;
     let grant = json!({ "role": "moderator", "scope": { "kind": "topic", "topic_id": asked.id("/id") }, "reason": "Asked for." });
     carol.post("/accounts/dora/role-grants", grant).await.is(201);

@@ -946,8 +946,9 @@ async fn a1_every_operation_by_everybody_on_everything() {
           401 unauthenticated: anonymous
           403 email_not_verified: unverified
           403 not_allowed: suspended
-          403 not_your_topic: owner_token_all member owner
+          403 not_your_topic: member
           403 scope_missing: owner_token_read
+          409 topic_not_draft: owner_token_all owner
         revise_topic on Draft
           200: owner_token_all owner tag_moderator moderator administrator
           401 unauthenticated: anonymous

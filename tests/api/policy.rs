@@ -136,8 +136,8 @@ async fn who_may_do_what() {
         CreateTopic     401 unauthenticated  201                  201                  201                  201                  201                  201                  403 not_allowed
         ReadDraft       404 not_found        404 not_found        200                  200                  200                  404 not_found        200                  200
         EditDraft       401 unauthenticated  404 not_found        200                  200                  200                  404 not_found        200                  403 not_allowed
-        EditOpenTopic   401 unauthenticated  403 not_your_topic   403 not_your_topic   200                  200                  403 not_your_topic   200                  403 not_allowed
-        ArchiveTopic    401 unauthenticated  403 not_your_topic   403 not_your_topic   200                  200                  403 not_your_topic   200                  403 not_allowed
+        EditOpenTopic   401 unauthenticated  403 not_your_topic   409 topic_not_draft  200                  200                  403 not_your_topic   200                  403 not_allowed
+        ArchiveTopic    401 unauthenticated  403 not_your_topic   409 topic_not_draft  200                  200                  403 not_your_topic   200                  403 not_allowed
         ReadOpenTopic   200                  200                  200                  200                  200                  200                  200                  200
         Post            401 unauthenticated  201                  201                  201                  201                  201                  201                  403 not_allowed
         Reply           401 unauthenticated  201                  201                  201                  201                  201                  201                  403 not_allowed

@@ -409,6 +409,13 @@ async fn i2_changes_that_do_not_fit_are_not_proposed() {
     let elsewhere = opens(&set.alice).await;
     let foreign = set.alice.get(&format!("/topics/{elsewhere}")).await.text("/scenarios/0/id");
     refuses(retire(&foreign), &[("change.scenario_id", "unknown_scenario")]).await;
+    // Readers tell scenarios apart by their labels.
+    let taken = &[("change.scenario.label", "duplicate")];
+    refuses(add(new("elizabeth HOLDS")), taken).await;
+    refuses(add(part_of(&falls, "Flees to Wales")), taken).await;
+    refuses(split(&falls, &[new("Sooner"), new("Sooner")]), &[("change.into[1].label", "duplicate")]).await;
+    let again = json!({ "scenario": new("Elizabeth shares") });
+    refuses(merge(&[&falls, &holds], again.clone()), &[("change.into.scenario.label", "duplicate")]).await;
     // Each kind has what it has.
     for change in [
         json!({ "kind": "add" }),
@@ -439,6 +446,9 @@ async fn i2_changes_that_do_not_fit_are_not_proposed() {
     let hasty = json!({ "change": retire(&falls), "reason": "Because." });
     set.bob.post(&path, hasty).await.refuses(&[("reason", "too_short")]);
     assert!(set.app.rows("SELECT id::text FROM scenario_proposal").await.is_empty());
+    // A label is free elsewhere, and where what has it goes.
+    set.tries(&set.bob, add(part_of(&holds, "Flees to Wales"))).await.is(201);
+    set.tries(&set.bob, merge(&[&falls, &shares], again)).await.is(201);
 }
 
 #[tokio::test]
