@@ -22,7 +22,7 @@ use crate::invalid::Invalid;
 use crate::mind_changes::rules::Explanation;
 use crate::posts::rules::{MAX_RELATIONS, PostBody, TargetKind, check_relation};
 use crate::scenario_sets::rules::ProposalReason;
-use crate::scenarios::rules::{ScenarioLabel, ScenarioStatement, StepStatement, check_number};
+use crate::scenarios::rules::{ScenarioLabel, ScenarioStatement, StepStatement, check_labels, check_number};
 use crate::sources::rules::{
     Attribution, AuthorName, BibliographyKey, Key, Language, Locator, QuotationText, SourceNote, SourceTitle,
     SourceType, SourceUrl, check_keyed_citations,
@@ -231,6 +231,7 @@ fn check_scenario_set(file: &DebateFile) -> Vec<Field> {
     }
     let live = file.topic.scenarios.iter().filter(|scenario| !is_retired(&scenario.key)).count();
     wrong.extend(check_number("topic.", live));
+    wrong.extend(check_labels("topic.", &file.topic.scenarios, |key| !is_retired(key)));
     let is_known = |key: &Key| file.topic.scenarios.iter().any(|scenario| scenario.key == *key);
     for (i, record) in file.scenario_set.history.iter().enumerate() {
         let place = format!("scenario_set.history[{i}]");

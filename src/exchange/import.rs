@@ -9,7 +9,6 @@ use std::io::IsTerminal;
 use chrono::TimeDelta;
 use indicatif::{ProgressBar, ProgressStyle};
 use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter};
-use serde_json::Value;
 
 use super::check::{check_file, check_times, dotted, find_bad_values};
 use super::export::Extent;
@@ -23,6 +22,7 @@ use crate::db::{Tx, insert, one, sql};
 use crate::entity::{account, debate_import, implication, post, topic};
 use crate::error::{Code, Error, Field, Result};
 use crate::events::{self, Event};
+use crate::http::StrictValue;
 use crate::ids::{AccountId, PostId, RelationId, TopicId};
 use crate::keys::sha256;
 use crate::policy::{CreatePost, CreateTopic, Permit, Vote};
@@ -164,8 +164,13 @@ async fn is_as_exported(app: &App, file: &DebateFile, slug: &str) -> Result<bool
 /// Reads a file: first the shape and the values, each that is wrong; then, of a file whose parts can be
 /// read, what they say of each other.
 fn read(bytes: &[u8]) -> Result<DebateFile> {
-    let value: Value =
-        serde_json::from_slice(bytes).map_err(|error| Code::MalformedJson.error(format!("{error}.")))?;
+    if bytes.starts_with(b"\xEF\xBB\xBF") {
+        return Err(Code::MalformedJson.error("JSON has no byte order mark (RFC 8259): save it without one."));
+    }
+    let text = std::str::from_utf8(bytes)
+        .map_err(|error| Code::MalformedJson.error(format!("JSON is UTF-8 (RFC 8259): {error}.")))?;
+    let StrictValue(value) =
+        serde_json::from_str(text).map_err(|error| Code::MalformedJson.error(format!("{error}.")))?;
     let schema = schema().map_err(Error::internal)?;
     let validator =
         jsonschema::validator_for(&schema).map_err(|error| Error::internal(anyhow::anyhow!("{error}")))?;

@@ -308,7 +308,7 @@ async fn what_people_cannot_have_said_is_refused() {
     let file: Value = serde_json::from_str(&export(&app.app, &slug, WITH_ALL).await.unwrap()).unwrap();
     let app = TestApp::new().await;
     app.app.clock.advance(TimeDelta::hours(1));
-    let cases: [(&str, &str, Spoil); 41] = [
+    let cases: [(&str, &str, Spoil); 47] = [
         ("scenario_set.comparable_since", "not_yet", |file| {
             file["scenario_set"]["comparable_since"] = json!(5)
         }),
@@ -421,6 +421,23 @@ async fn what_people_cannot_have_said_is_refused() {
         }),
         ("scenario_proposals[0].accepted_in_version", "other_change", |file| {
             file["scenario_proposals"][0]["accepted_in_version"] = json!(3);
+        }),
+        ("scenario_proposals[0].decided_at", "out_of_order", |file| {
+            file["scenario_proposals"][0]["decided_at"] = json!("1956-02-25T00:00:00Z");
+        }),
+        ("scenario_set.version", "gap", |file| file["scenario_set"]["version"] = json!(9)),
+        ("scenario_set.versions[1].version", "gap", |file| {
+            file["scenario_set"]["versions"].as_array_mut().unwrap().remove(1);
+        }),
+        ("credences[1]", "unmoved", |file| {
+            let first = file["credences"][0].clone();
+            file["credences"].as_array_mut().unwrap().insert(1, first);
+        }),
+        ("mind_changes[0].after_number", "not_yet", |file| {
+            file["mind_changes"][0]["created_at"] = json!("2026-01-15T12:00:00Z");
+        }),
+        ("implications[0].resolved_by", "own_implication", |file| {
+            file["implications"][0]["resolved_by"] = file["implications"][0]["author"].clone();
         }),
     ];
     let mut missed = Vec::new();

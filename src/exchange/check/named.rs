@@ -48,6 +48,10 @@ fn check_versions(file: &DebateFile) -> Vec<Field> {
     let set = &file.scenario_set;
     let since = set.comparable_since();
     let mut wrong = Vec::new();
+    if set.versions.last().is_some_and(|last| last.version < set.version) {
+        let detail = "The last of `scenario_set.versions` is the present one.";
+        wrong.push(Field::new("scenario_set.version", "gap", detail));
+    }
     if since < 1 || since > set.version {
         let detail = "The set has no such version.";
         wrong.push(Field::new("scenario_set.comparable_since", "not_yet", detail));
@@ -62,6 +66,8 @@ fn check_versions(file: &DebateFile) -> Vec<Field> {
         if let Some(before) = i.checked_sub(1).and_then(|i| set.versions.get(i)) {
             if before.version >= record.version {
                 refuse(".version", "out_of_order", "Versions stand in their order, each once.");
+            } else if before.version + 1 < record.version {
+                refuse(".version", "gap", "The versions before it are not there, and one that is older is.");
             }
             if before.created_at > record.created_at {
                 refuse(".created_at", "out_of_order", "A version is not older than the one before.");
@@ -100,6 +106,10 @@ fn check_proposals(file: &DebateFile) -> Vec<Field> {
         if said != [decided; 3] {
             let detail = "What was accepted or rejected, and only that, says by whom, when and why.";
             wrong.push(Field::new(format!("{place}.status"), "half_decided", detail));
+        }
+        if record.decided_at.is_some_and(|decided| decided < record.created_at) {
+            let detail = "Nothing is decided before it is proposed.";
+            wrong.push(Field::new(format!("{place}.decided_at"), "out_of_order", detail));
         }
         let at = format!("{place}.accepted_in_version");
         match (record.status == ProposalStatus::Accepted, record.accepted_in_version) {
@@ -214,6 +224,12 @@ fn check_implications(file: &DebateFile) -> Vec<Field> {
                 "half_resolved",
                 "What is resolved, and only that, says by whom, when and by which source.",
             );
+        }
+        if record.resolved_at.is_some_and(|resolved| resolved < record.created_at) {
+            refuse(".resolved_at".to_owned(), "out_of_order", "Nothing is resolved before it is proposed.");
+        }
+        if record.resolved_by.as_ref() == Some(&record.author) {
+            refuse(".resolved_by".to_owned(), "own_implication", "Nobody settles their own implication.");
         }
         if let Some(citation) = &record.citation {
             wrong.extend(check_citation(&format!("{place}.citation"), file, citation));

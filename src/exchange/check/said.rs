@@ -124,14 +124,18 @@ fn check_order<'a>(name: &str, times: impl Iterator<Item = &'a Timestamp>) -> Ve
 fn check_credences(file: &DebateFile) -> Vec<Field> {
     let mut wrong = check_order("credences", file.credences.iter().map(|record| &record.created_at));
     let mut sets = Sets::of(file);
-    let mut last: HashMap<&Key, i32> = HashMap::new();
+    let mut last: HashMap<&Key, &CredenceRecord> = HashMap::new();
     for (i, record) in file.credences.iter().enumerate() {
         let place = format!("credences[{i}]");
         let CredenceRecord { person, scenario_set_version: version, vector, sub_vector, .. } = record;
         wrong.extend(sets.check(&place, *version, vector, sub_vector));
-        if last.insert(person, *version).is_some_and(|last| last > *version) {
+        let Some(last) = last.insert(person, record) else { continue };
+        if last.scenario_set_version > *version {
             let detail = "Nobody states credences in an older version than before.";
             wrong.push(Field::new(format!("{place}.scenario_set_version"), "out_of_order", detail));
+        }
+        if last.scenario_set_version == *version && (&last.vector, &last.sub_vector) == (vector, sub_vector) {
+            wrong.push(Field::new(place, "unmoved", "This person said the same before."));
         }
     }
     wrong
@@ -250,6 +254,9 @@ fn check_mind_changes(file: &DebateFile, before: &Before<'_>) -> Vec<Field> {
                 if post.is_some_and(|post| post.created_at.is_some_and(|at| later.created_at < at)) =>
             {
                 refuse("before_the_post", "This vector was stated before the post was there.");
+            }
+            Some(Some((_, later))) if record.created_at < later.created_at => {
+                refuse("not_yet", "Nobody says what moved them before they moved.");
             }
             Some(Some(_)) => {}
         }
