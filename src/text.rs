@@ -33,7 +33,8 @@ pub enum Kind {
 /// line feed and tab; of a line also the line and paragraph separators); `bidi_control` for U+202A to
 /// U+202E and U+2066 to U+2069, which reorder the text around them (Boucher and Anderson 2021);
 /// `too_many_marks` for more than 8 combining marks on one character; `too_short` and `too_long` for
-/// the length. Zero-width joiners, needed by scripts and emoji, are allowed.
+/// the length, of which white space in a row counts as one character for the least. Zero-width joiners, needed by
+/// scripts and emoji, are allowed.
 pub fn check(text: &str, kind: Kind, min: usize, max: usize) -> Result<String, Invalid> {
     let text: String = text.nfc().collect();
     let text = match kind {
@@ -59,10 +60,12 @@ pub fn check(text: &str, kind: Kind, min: usize, max: usize) -> Result<String, I
         let detail = format!("At most {MAX_MARKS} combining marks may stand on one character.");
         return Err(Invalid::new("too_many_marks", detail));
     }
-    let length = text.chars().count();
-    if length < min {
-        return Err(Invalid::new("too_short", format!("At least {min} characters: this has {length}.")));
+    let words: usize = text.split_whitespace().map(|word| word.chars().count() + 1).sum();
+    let written = words.saturating_sub(1);
+    if written < min {
+        return Err(Invalid::new("too_short", format!("At least {min} characters: this has {written}.")));
     }
+    let length = text.chars().count();
     if length > max {
         return Err(Invalid::new("too_long", format!("At most {max} characters: this has {length}.")));
     }

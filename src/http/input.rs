@@ -153,7 +153,11 @@ fn data_error(path: String, message: &str) -> Error {
         let choices = message.split_once("expected ").map_or("", |(_, choices)| choices);
         (path, "unknown_value".to_owned(), format!("Expected {}.", choices.replace('`', "\"")))
     } else {
-        (path, "wrong_type".to_owned(), format!("{message}."))
+        // What a type is called in the program says nothing to who called it.
+        let message = message
+            .split_once("expected struct ")
+            .map_or_else(|| format!("{message}."), |(found, _)| format!("{found}expected an object."));
+        (path, "wrong_type".to_owned(), message)
     };
     let field = if field.is_empty() || field == "." { "(body)".to_owned() } else { field };
     Error::fields(vec![Field { field, code: code.into(), detail }])

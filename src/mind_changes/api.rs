@@ -18,7 +18,7 @@ use crate::changes::About;
 use crate::clock::Timestamp;
 use crate::db::{ConnectionTrait, Tx, keyset};
 use crate::entity::{mind_change, post, topic};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::events::{self, Event};
 use crate::http::page::{Page, PageQuery};
 use crate::http::{Answer, Cache, Claimed, Create, Path, Query, shared};
@@ -99,6 +99,10 @@ async fn credit_post(
         Claimed::Before(answer) => return Ok(answer),
         Claimed::Now(once) => once,
     };
+    if new.after_number.is_some_and(|number| number < 2) {
+        let detail = "From 2: there is a vector before it.";
+        return Err(Error::field("after_number", "out_of_range", detail));
+    }
     let (post, topic) = find(&tx, &actor, id).await?;
     let permit = actor.may(CreditPost { post: &post, topic: &topic })?;
     let row = store::credit(&app, &tx, &permit, &new.explanation, new.after_number).await?;

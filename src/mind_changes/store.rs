@@ -58,6 +58,9 @@ pub(super) async fn credit(
     let values = [post.topic_id.into(), account_id.into(), number.into()];
     let step: Option<Step> = one(tx.conn(), sql(statement, values)).await?;
     let Some(step) = step else {
+        if number.is_some() {
+            return Err(unmoved("You stated no vector of this number."));
+        }
         return Err(unmoved("State your credences before and after: it takes two vectors to see a change."));
     };
     if !step.is_comparable {

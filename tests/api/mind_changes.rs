@@ -106,10 +106,18 @@ async fn i11_what_moved_nobody_is_refused_and_changes_nothing() {
         .post(&argued.path(), json!({ "explanation": short }))
         .await
         .refuses(&[("explanation", "too_short")]);
-    for number in [-1, 0, 1, 3] {
+    let padded = format!("It{}was.", " ".repeat(60));
+    alice
+        .post(&argued.path(), json!({ "explanation": padded }))
+        .await
+        .refuses(&[("explanation", "too_short")]);
+    for number in [-1, 0, 1] {
         let body = json!({ "explanation": WHY, "after_number": number });
-        alice.post(&argued.path(), body).await.is_problem(409, "credences_unmoved");
+        alice.post(&argued.path(), body).await.refuses(&[("after_number", "out_of_range")]);
     }
+    let body = json!({ "explanation": WHY, "after_number": 3 });
+    let unknown = alice.post(&argued.path(), body).await.is_problem(409, "credences_unmoved");
+    assert_eq!(unknown.text("/detail"), "You stated no vector of this number.");
     // Stated before the post was there.
     app.app.clock.advance(TimeDelta::minutes(1));
     let later = bob.posts_in(topic, "And so were the winds.").await;

@@ -223,6 +223,13 @@ impl Warning {
                 of(by_earlier),
                 of(by_later),
             ),
+            Self::Necessity { occurred_by, least, most } if least == most => {
+                format!(
+                    "You said {} for the outcome by the horizon; by your scenarios it is {}.",
+                    of(occurred_by),
+                    sum(least)
+                )
+            }
             Self::Necessity { occurred_by, least, most } => format!(
                 "You said {} for the outcome by the horizon; by your scenarios it is from {} to {}.",
                 of(occurred_by),
@@ -291,15 +298,22 @@ pub fn warnings(own: &Own) -> Vec<Warning> {
 }
 
 /// Each part is at most as likely as the whole, and so are all together; no part is negative, so the sum says it of each.
+/// A part that nothing was said of is as likely as its own parts at least.
 fn parts(own: &Own) -> Vec<Warning> {
-    let mut sums: BTreeMap<ScenarioId, i32> = BTreeMap::new();
+    let mut parts_of: BTreeMap<ScenarioId, Vec<&Said>> = BTreeMap::new();
     for said in &own.scenarios {
-        if let (Some(parent), Some(credence)) = (said.parent, said.credence) {
-            *sums.entry(parent).or_default() += i32::from(credence);
+        if let Some(parent) = said.parent {
+            parts_of.entry(parent).or_default().push(said);
         }
     }
+    fn least(said: &Said, parts_of: &BTreeMap<ScenarioId, Vec<&Said>>) -> i32 {
+        said.credence.map_or_else(|| of_parts(said.scenario_id, parts_of), i32::from)
+    }
+    fn of_parts(whole: ScenarioId, parts_of: &BTreeMap<ScenarioId, Vec<&Said>>) -> i32 {
+        parts_of.get(&whole).into_iter().flatten().map(|part| least(part, parts_of)).sum()
+    }
     let exceeds = |said: &Said| {
-        let (whole, parts) = (said.credence?, *sums.get(&said.scenario_id)?);
+        let (whole, parts) = (said.credence?, of_parts(said.scenario_id, &parts_of));
         (parts > i32::from(whole)).then_some(Warning::PartsExceedWhole {
             scenario_id: said.scenario_id,
             whole,
@@ -397,6 +411,11 @@ mod tests {
         let whole = said(1, OutcomeVsActual::Later, 3000);
         let fits = Own { scenarios: vec![whole.clone(), part(2, 1000), part(3, 2000)], ..Own::default() };
         assert_eq!(warnings(&fits), []);
+        let unsaid = Said { credence: None, ..part(2, 0) };
+        let below = Said { parent: Some(id(2)), ..part(4, 3001) };
+        let deep = Own { scenarios: vec![whole.clone(), unsaid, below], ..Own::default() };
+        let exceeds = Warning::PartsExceedWhole { scenario_id: id(1), whole: bp(3000), parts: 3001 };
+        assert_eq!(warnings(&deep), [exceeds]);
         let exceeds = Own { scenarios: vec![whole, part(2, 1000), part(3, 2001)], ..Own::default() };
         let warning = Warning::PartsExceedWhole { scenario_id: id(1), whole: bp(3000), parts: 3001 };
         assert_eq!(warnings(&exceeds), [warning]);

@@ -1,5 +1,7 @@
 //! Copies of what is kept of a person.
 
+use std::collections::HashSet;
+
 use chrono::{SecondsFormat, TimeDelta};
 use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
 use serde_json::{Value, json};
@@ -18,7 +20,7 @@ use crate::entity::{
 };
 use crate::error::{Code, Error, Result};
 use crate::events::{self, Event};
-use crate::ids::{AccountId, CredenceId, ForecastId, ImplicationId, PostId};
+use crate::ids::{AccountId, CredenceId, ForecastId, ImplicationId, PostId, ScenarioId};
 use crate::mail as mails;
 use crate::mail::rules::MailKind;
 use crate::own_data::rules::{ExportOutcome, FORMAT, FileWriter, TooLarge};
@@ -244,6 +246,7 @@ async fn write(
     fits!(write_scenario_proposals(db, id, file).await?);
     fits!(write_criteria(db, id, file).await?);
     fits!(write_implications(db, id, file).await?);
+    fits!(write_resolutions(db, id, file).await?);
     fits!(write_forecasts(db, id, file).await?);
     write_entries(db, id, file).await
 }
@@ -400,12 +403,30 @@ async fn write_credences(
             .order_by_asc(credence_part::Column::ScenarioId)
             .all(db)
             .await?;
+        let scenarios = parts.iter().map(|part| part.scenario_id);
+        let parts_of_others: HashSet<ScenarioId> = scenario::Entity::find()
+            .select_only()
+            .column(scenario::Column::Id)
+            .filter(scenario::Column::Id.is_in(scenarios))
+            .filter(scenario::Column::ParentScenarioId.is_not_null())
+            .into_tuple::<ScenarioId>()
+            .all(db)
+            .await?
+            .into_iter()
+            .collect();
         for row in &lot {
-            let vector = parts.iter().filter(|part| part.credence_id == row.id);
-            let vector = vector.map(|part| json!({ "scenario_id": part.scenario_id, "bp": part.bp }));
+            let (sub_vector, vector): (Vec<_>, Vec<_>) = parts
+                .iter()
+                .filter(|part| part.credence_id == row.id)
+                .partition(|part| parts_of_others.contains(&part.scenario_id));
+            let [vector, sub_vector] = [vector, sub_vector].map(|parts| {
+                let part =
+                    |part: &credence_part::Model| json!({ "scenario_id": part.scenario_id, "bp": part.bp });
+                parts.into_iter().map(part).collect::<Vec<_>>()
+            });
             fits!(file.item(&json!({
                 "topic_id": row.topic_id, "number": row.number,
-                "scenario_set_version": row.scenario_set_version, "vector": vector.collect::<Vec<_>>(),
+                "scenario_set_version": row.scenario_set_version, "vector": vector, "sub_vector": sub_vector,
                 "saw_crowd": row.saw_crowd, "created_at": moment(row.created_at),
             })));
         }
@@ -536,6 +557,23 @@ async fn write_implications(
             })));
         }
     }
+}
+
+/// How they resolved implications, their own and those of others.
+async fn write_resolutions(
+    db: &impl ConnectionTrait,
+    id: AccountId,
+    file: &mut FileWriter,
+) -> Result<Result<(), TooLarge>> {
+    file.list("implication_resolutions");
+    let resolved = implication::Entity::find().filter(implication::Column::ResolvedBy.eq(id));
+    for row in resolved.order_by_asc(implication::Column::Id).all(db).await? {
+        fits!(file.item(&json!({
+            "implication_id": row.id, "topic_id": row.topic_id, "resolution": named(&row.resolution),
+            "resolved_at": perhaps(row.resolved_at),
+        })));
+    }
+    Ok(Ok(()))
 }
 
 async fn write_forecasts(
