@@ -339,7 +339,7 @@ async fn whoever_thinks_again_is_counted_once_and_whoever_goes_is_not_counted() 
 }
 
 /// What should be shown of vectors in basis points, computed in the plainest way.
-fn plainly(vectors: &[Vec<i64>]) -> Vec<f64> {
+pub fn plainly(vectors: &[Vec<i64>]) -> Vec<f64> {
     let median = |scenario: usize| {
         let mut bp: Vec<i64> = vectors.iter().map(|vector| vector[scenario]).collect();
         bp.sort_unstable();

@@ -47,6 +47,7 @@ mod fuzz;
 mod identities;
 mod identity_proofs;
 mod implications;
+mod invariants;
 mod limits;
 mod mail;
 mod matrix;

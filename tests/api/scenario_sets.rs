@@ -16,29 +16,29 @@ use crate::support::builders::{day, open_topic};
 use crate::support::{Client, PASSWORD, Reply, TestApp};
 
 /// A scenario to be proposed.
-fn new(label: &str) -> Value {
+pub fn new(label: &str) -> Value {
     json!({ "label": label, "statement": "What it says is of no matter here.", "outcome_vs_actual": "later" })
 }
 
-fn part_of(whole: &str, label: &str) -> Value {
+pub fn part_of(whole: &str, label: &str) -> Value {
     let mut part = new(label);
     part["parent_scenario_id"] = json!(whole);
     part
 }
 
-fn add(scenario: Value) -> Value {
+pub fn add(scenario: Value) -> Value {
     json!({ "kind": "add", "scenario": scenario })
 }
 
-fn retire(id: &str) -> Value {
+pub fn retire(id: &str) -> Value {
     json!({ "kind": "retire", "scenario_id": id })
 }
 
-fn merge(ids: &[&str], into: Value) -> Value {
+pub fn merge(ids: &[&str], into: Value) -> Value {
     json!({ "kind": "merge", "scenario_ids": ids, "into": into })
 }
 
-fn split(id: &str, into: &[Value]) -> Value {
+pub fn split(id: &str, into: &[Value]) -> Value {
     json!({ "kind": "split", "scenario_id": id, "into": into })
 }
 
@@ -117,12 +117,12 @@ async fn opens(author: &Client) -> String {
     author.post("/topics", topic).await.is(201).text("/slug")
 }
 
-async fn proposes(who: &Client, topic: &str, change: Value) -> Reply {
+pub async fn proposes(who: &Client, topic: &str, change: Value) -> Reply {
     let proposal = json!({ "change": change, "reason": "The question is better put so." });
     who.post(&format!("/topics/{topic}/scenario-proposals"), proposal).await
 }
 
-async fn decides(who: &Client, id: &str, decision: &str) -> Reply {
+pub async fn decides(who: &Client, id: &str, decision: &str) -> Reply {
     let etag = who.get(&format!("/scenario-proposals/{id}")).await.is(200).header("etag").unwrap().to_owned();
     let decision = json!({ "decision": decision, "reason": "It was talked over at length." });
     who.with("if-match", &etag).put(&format!("/scenario-proposals/{id}/decision"), decision).await
@@ -805,7 +805,7 @@ fn moves() -> impl Strategy<Value = Vec<Move>> {
 }
 
 /// A scenario with a label and as many steps as the number says.
-fn stepped(number: usize, steps: usize) -> Value {
+pub fn stepped(number: usize, steps: usize) -> Value {
     let mut scenario = new(&format!("Number {number}"));
     scenario["chain_steps"] = json!(vec![json!({ "statement": "On it goes." }); steps % 9]);
     scenario
@@ -813,13 +813,13 @@ fn stepped(number: usize, steps: usize) -> Value {
 
 /// A scenario in force, as the API shows it.
 #[derive(Debug, Clone, PartialEq)]
-struct Live {
-    id: String,
-    parent: Option<String>,
-    residual: bool,
+pub struct Live {
+    pub id: String,
+    pub parent: Option<String>,
+    pub residual: bool,
 }
 
-fn live(read: &Value) -> Vec<Live> {
+pub fn live(read: &Value) -> Vec<Live> {
     let scenarios = read["scenarios"].as_array().unwrap().iter();
     let live = |one: &Value| Live {
         id: one["id"].as_str().unwrap().to_owned(),
