@@ -306,12 +306,6 @@ fn parts(own: &Own) -> Vec<Warning> {
             parts_of.entry(parent).or_default().push(said);
         }
     }
-    fn least(said: &Said, parts_of: &BTreeMap<ScenarioId, Vec<&Said>>) -> i32 {
-        said.credence.map_or_else(|| of_parts(said.scenario_id, parts_of), i32::from)
-    }
-    fn of_parts(whole: ScenarioId, parts_of: &BTreeMap<ScenarioId, Vec<&Said>>) -> i32 {
-        parts_of.get(&whole).into_iter().flatten().map(|part| least(part, parts_of)).sum()
-    }
     let exceeds = |said: &Said| {
         let (whole, parts) = (said.credence?, of_parts(said.scenario_id, &parts_of));
         (parts > i32::from(whole)).then_some(Warning::PartsExceedWhole {
@@ -321,6 +315,12 @@ fn parts(own: &Own) -> Vec<Warning> {
         })
     };
     own.scenarios.iter().filter_map(exceeds).collect()
+}
+
+/// What the parts of a scenario are given together.
+fn of_parts(whole: ScenarioId, parts_of: &BTreeMap<ScenarioId, Vec<&Said>>) -> i32 {
+    let least = |part: &&Said| part.credence.map_or_else(|| of_parts(part.scenario_id, parts_of), i32::from);
+    parts_of.get(&whole).into_iter().flatten().map(least).sum()
 }
 
 /// What has occurred by a date has occurred by every later one.
