@@ -30,6 +30,8 @@ pub struct Config {
     pub own_data: OwnData,
     /// What trust levels take.
     pub trust: Trust,
+    /// Reports and what moderators do.
+    pub moderation: Moderation,
     /// Tokens and sessions.
     pub auth: Auth,
     /// Passkeys.
@@ -158,6 +160,16 @@ pub struct Trust {
     pub level_3_praised: u32,
 }
 
+/// Reports and what moderators do.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Moderation {
+    /// How long a moderator has a case that they claimed, in minutes.
+    pub claim_minutes: u32,
+    /// What the reports of a case weigh together, in hundredths, that makes it half as urgent as can be.
+    pub half_priority_weight: u32,
+}
+
 /// Tokens and sessions.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -276,6 +288,8 @@ pub struct RateLimits {
     pub register_per_hour: u32,
     /// Copies of their data a day that one account asks for.
     pub export_per_day: u32,
+    /// Reports an hour that one account files.
+    pub report_per_hour: u32,
     /// Mails an hour to one mail address, for each route that sends any.
     pub mail_per_recipient: u32,
     /// Mails an hour that one account causes, for each route that sends any.
@@ -674,6 +688,57 @@ impl Config {
         Ok(config)
     }
 
+    /// The settings that are numbers above 0.
+    fn more_than_nothing(&self) -> Vec<(&'static str, u64)> {
+        let (limits, mail) = (&self.rate_limits, &self.mail);
+        vec![
+            ("server.body_limit_bytes", self.server.body_limit_bytes as u64),
+            ("server.first_byte_timeout_secs", self.server.first_byte_timeout_secs),
+            ("server.header_timeout_secs", self.server.header_timeout_secs),
+            ("server.body_timeout_secs", self.server.body_timeout_secs),
+            ("server.request_timeout_secs", self.server.request_timeout_secs),
+            ("server.write_timeout_secs", self.server.write_timeout_secs),
+            ("server.idle_timeout_secs", self.server.idle_timeout_secs),
+            ("server.max_connections", self.server.max_connections as u64),
+            ("server.max_connections_per_address", self.server.max_connections_per_address as u64),
+            ("database.max_connections", self.database.max_connections.into()),
+            ("database.acquire_timeout_ms", self.database.acquire_timeout_ms),
+            ("database.statement_timeout_ms", self.database.statement_timeout_ms),
+            ("database.lock_timeout_ms", self.database.lock_timeout_ms),
+            ("auth.fresh_secs", self.auth.fresh_secs.into()),
+            ("password.queue", self.password.queue as u64),
+            ("moderation.claim_minutes", self.moderation.claim_minutes.into()),
+            ("moderation.half_priority_weight", self.moderation.half_priority_weight.into()),
+            ("trust.level_1_accepted", self.trust.level_1_accepted.into()),
+            ("trust.level_2_accepted", self.trust.level_2_accepted.into()),
+            ("trust.level_3_accepted", self.trust.level_3_accepted.into()),
+            ("audit.checkpoint_interval_secs", self.audit.checkpoint_interval_secs.into()),
+            ("lists.cursor_lifetime_secs", self.lists.cursor_lifetime_secs.into()),
+            ("rate_limits.read_per_minute", limits.read_per_minute.into()),
+            ("rate_limits.write_per_minute", limits.write_per_minute.into()),
+            ("rate_limits.vote_per_minute", limits.vote_per_minute.into()),
+            ("rate_limits.sign_in_per_address", limits.sign_in_per_address.into()),
+            ("rate_limits.sign_in_per_account", limits.sign_in_per_account.into()),
+            ("rate_limits.sign_in_per_minute", limits.sign_in_per_minute.into()),
+            ("rate_limits.sign_in_failures", limits.sign_in_failures.into()),
+            ("rate_limits.authorization_per_client", limits.authorization_per_client.into()),
+            ("rate_limits.register_per_hour", limits.register_per_hour.into()),
+            ("rate_limits.export_per_day", limits.export_per_day.into()),
+            ("rate_limits.report_per_hour", limits.report_per_hour.into()),
+            ("own_data.export_limit_bytes", self.own_data.export_limit_bytes as u64),
+            ("rate_limits.mail_per_recipient", limits.mail_per_recipient.into()),
+            ("rate_limits.mail_per_account", limits.mail_per_account.into()),
+            ("rate_limits.mail_per_address", limits.mail_per_address.into()),
+            ("rate_limits.network_factor", limits.network_factor.into()),
+            ("mail.smtp_timeout_secs", mail.smtp_timeout_secs.into()),
+            ("mail.retry_first_ms", mail.retry_first_ms.into()),
+            ("mail.give_up_secs", mail.give_up_secs.into()),
+            ("mail.verification_ttl_secs", mail.verification_ttl_secs.into()),
+            ("mail.reset_ttl_secs", mail.reset_ttl_secs.into()),
+            ("mail.reversion_ttl_secs", mail.reversion_ttl_secs.into()),
+        ]
+    }
+
     fn check(&self) -> anyhow::Result<()> {
         let url = &self.server.public_url;
         ensure!(
@@ -708,50 +773,7 @@ impl Config {
         for (name, provider) in &self.identity_providers {
             provider.check(name)?;
         }
-        let (limits, mail) = (&self.rate_limits, &self.mail);
-        for (name, value) in [
-            ("server.body_limit_bytes", self.server.body_limit_bytes as u64),
-            ("server.first_byte_timeout_secs", self.server.first_byte_timeout_secs),
-            ("server.header_timeout_secs", self.server.header_timeout_secs),
-            ("server.body_timeout_secs", self.server.body_timeout_secs),
-            ("server.request_timeout_secs", self.server.request_timeout_secs),
-            ("server.write_timeout_secs", self.server.write_timeout_secs),
-            ("server.idle_timeout_secs", self.server.idle_timeout_secs),
-            ("server.max_connections", self.server.max_connections as u64),
-            ("server.max_connections_per_address", self.server.max_connections_per_address as u64),
-            ("database.max_connections", self.database.max_connections.into()),
-            ("database.acquire_timeout_ms", self.database.acquire_timeout_ms),
-            ("database.statement_timeout_ms", self.database.statement_timeout_ms),
-            ("database.lock_timeout_ms", self.database.lock_timeout_ms),
-            ("auth.fresh_secs", self.auth.fresh_secs.into()),
-            ("password.queue", self.password.queue as u64),
-            ("trust.level_1_accepted", self.trust.level_1_accepted.into()),
-            ("trust.level_2_accepted", self.trust.level_2_accepted.into()),
-            ("trust.level_3_accepted", self.trust.level_3_accepted.into()),
-            ("audit.checkpoint_interval_secs", self.audit.checkpoint_interval_secs.into()),
-            ("lists.cursor_lifetime_secs", self.lists.cursor_lifetime_secs.into()),
-            ("rate_limits.read_per_minute", limits.read_per_minute.into()),
-            ("rate_limits.write_per_minute", limits.write_per_minute.into()),
-            ("rate_limits.vote_per_minute", limits.vote_per_minute.into()),
-            ("rate_limits.sign_in_per_address", limits.sign_in_per_address.into()),
-            ("rate_limits.sign_in_per_account", limits.sign_in_per_account.into()),
-            ("rate_limits.sign_in_per_minute", limits.sign_in_per_minute.into()),
-            ("rate_limits.sign_in_failures", limits.sign_in_failures.into()),
-            ("rate_limits.authorization_per_client", limits.authorization_per_client.into()),
-            ("rate_limits.register_per_hour", limits.register_per_hour.into()),
-            ("rate_limits.export_per_day", limits.export_per_day.into()),
-            ("own_data.export_limit_bytes", self.own_data.export_limit_bytes as u64),
-            ("rate_limits.mail_per_recipient", limits.mail_per_recipient.into()),
-            ("rate_limits.mail_per_account", limits.mail_per_account.into()),
-            ("rate_limits.mail_per_address", limits.mail_per_address.into()),
-            ("rate_limits.network_factor", limits.network_factor.into()),
-            ("mail.smtp_timeout_secs", mail.smtp_timeout_secs.into()),
-            ("mail.retry_first_ms", mail.retry_first_ms.into()),
-            ("mail.give_up_secs", mail.give_up_secs.into()),
-            ("mail.verification_ttl_secs", mail.verification_ttl_secs.into()),
-            ("mail.reset_ttl_secs", mail.reset_ttl_secs.into()),
-            ("mail.reversion_ttl_secs", mail.reversion_ttl_secs.into()),
-        ] {
+        for (name, value) in self.more_than_nothing() {
             ensure!(value > 0, "{name} must be more than 0");
         }
         self.password.check()?;
@@ -761,9 +783,9 @@ impl Config {
             self.shared_answers.max_age_ms
         );
         ensure!(
-            limits.sign_in_failures <= 50,
+            self.rate_limits.sign_in_failures <= 50,
             "rate_limits.sign_in_failures must be at most 50; it is {}",
-            limits.sign_in_failures
+            self.rate_limits.sign_in_failures
         );
         for (name, value, most) in [
             ("accounts.address_days", self.accounts.address_days, 90),

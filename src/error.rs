@@ -91,6 +91,10 @@ codes! {
     OwnImplication = 403 "own_implication" "Nobody settles their own implication";
     /// Nobody changes their own role.
     OwnRole = 403 "own_role" "Nobody changes their own role";
+    /// Nobody reports what is theirs.
+    OwnSubject = 403 "own_subject" "Nobody reports what is their own";
+    /// Nobody decides a case that they made.
+    OwnCase = 403 "own_case" "Nobody decides what they reported";
     /// Only who has all of a role, and no lower rank, gives it or takes it back.
     Outranked = 403 "outranked" "This is above your own role";
     /// Nobody is moved by themselves.
@@ -123,6 +127,10 @@ codes! {
     PostDeleted = 409 "post_deleted" "This post was deleted";
     /// Its author makes changes as long as it is a draft.
     TopicNotDraft = 409 "topic_not_draft" "This topic is no draft any more";
+    /// Another moderator is at it.
+    CaseClaimed = 409 "case_claimed" "Somebody else claimed this case";
+    /// There is no such way from where it stands.
+    InvalidStateTransition = 409 "invalid_state_transition" "It cannot go there from where it stands";
     /// A draft has no thread, and an archived one takes nothing more.
     TopicNotOpen = 409 "topic_not_open" "This topic is not open";
     /// Credences are asked about other scenarios by now.

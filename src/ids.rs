@@ -95,6 +95,10 @@ id! {
     ForecastId
     /// Cases like a scenario, counted.
     ReferenceClassId
+    /// That somebody holds a subject to break a rule.
+    ReportId
+    /// What moderators have to decide of a subject.
+    CaseId
 }
 
 /// Where new identifiers come from: the system, or a counter that repeats itself in tests.

@@ -41,6 +41,7 @@ pub mod identities;
 pub mod implications;
 pub mod mail;
 pub mod mind_changes;
+pub mod moderation;
 pub mod own_data;
 pub mod posts;
 pub mod ranking;

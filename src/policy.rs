@@ -6,9 +6,10 @@ use crate::accounts::rules::{AccountKind, AccountState, Role};
 use crate::auth::rules::Scope;
 use crate::clock::Time;
 use crate::entity::{
-    account, implication, post, reference_class, role_grant, scenario, scenario_proposal, topic,
+    account, implication, moderation_case, post, reference_class, role_grant, scenario, scenario_proposal,
+    topic,
 };
-use crate::error::{Code, Result};
+use crate::error::{Code, Error, Result};
 use crate::ids::{AccountId, SessionId, TokenId};
 use crate::implications::rules::Resolution;
 use crate::posts::rules::PostStatus;
@@ -869,5 +870,109 @@ impl Action for Vote<'_> {
         allow_if(!who.is(self.post.author_id), Code::OwnPost, "Others judge it.")?;
         allow_if(self.post.status == PostStatus::Visible, Code::PostDeleted, "Nobody votes on a tombstone.")?;
         allow_if(self.topic.status == TopicStatus::Open, Code::TopicNotOpen, "Votes are cast in open topics.")
+    }
+}
+
+/// Report that something breaks a rule of the site.
+#[derive(Debug)]
+pub struct ReportSubject {
+    /// Whose it is.
+    pub owner_id: AccountId,
+}
+
+impl Action for ReportSubject {
+    const SCOPE: Scope = Scope::Post;
+
+    fn decide(&self, who: &Actor) -> Result<()> {
+        allow_if(
+            !who.is(Some(self.owner_id)),
+            Code::OwnSubject,
+            "What is one's own can be changed, or deleted.",
+        )
+    }
+}
+
+/// Where a case is to be decided.
+fn place_of<'a>(case: &moderation_case::Model, tags: &'a [String]) -> Place<'a> {
+    case.topic_id.map_or(Place::Site, |id| Place::Topic { id, tags })
+}
+
+/// Whether somebody is in charge of a case. Nobody is of one that is about them: who reported them is not for them to know,
+/// nor that anybody did.
+fn require_charge(who: &Actor, case: &moderation_case::Model, tags: &[String]) -> Result<()> {
+    if who.has(Permission::ReportRead, place_of(case, tags)) && !who.is(Some(case.owner_id)) {
+        return Ok(());
+    }
+    Err(Error::not_found())
+}
+
+/// See a case, with its reports and who made them.
+#[derive(Debug)]
+pub struct ReadCase<'a> {
+    /// Which.
+    pub case: &'a moderation_case::Model,
+    /// The tags of its topic.
+    pub tags: &'a [String],
+}
+
+impl Action for ReadCase<'_> {
+    const SCOPE: Scope = Scope::Moderate;
+    const TAKES_PART: bool = false;
+
+    fn decide(&self, who: &Actor) -> Result<()> {
+        require_charge(who, self.case, self.tags)
+    }
+}
+
+/// See the cases of the places that one is in charge of.
+#[derive(Debug)]
+pub struct ReadCases;
+
+impl Action for ReadCases {
+    const SCOPE: Scope = Scope::Moderate;
+    const TAKES_PART: bool = false;
+
+    fn decide(&self, who: &Actor) -> Result<()> {
+        let powers = &who.require()?.powers;
+        allow_if(
+            powers.include_somewhere(Permission::ReportRead),
+            Code::NotAllowed,
+            "Moderators read reports, and whoever has report.read.",
+        )
+    }
+}
+
+/// Claim a case, give it back, pass it on or decide it.
+#[derive(Debug)]
+pub struct DecideCase<'a> {
+    /// Which.
+    pub case: &'a moderation_case::Model,
+    /// The tags of its topic.
+    pub tags: &'a [String],
+    /// The rank of whom it is about.
+    pub owner_rank: Role,
+    /// Whether whoever asks has reported its subject.
+    pub is_reporter: bool,
+}
+
+impl Action for DecideCase<'_> {
+    const SCOPE: Scope = Scope::Moderate;
+    const TAKES_PART: bool = false;
+
+    fn decide(&self, who: &Actor) -> Result<()> {
+        let place = place_of(self.case, self.tags);
+        require_charge(who, self.case, self.tags)?;
+        allow_if(!self.is_reporter, Code::OwnCase, "You reported it: somebody else decides it.")?;
+        let rank = who.require()?.powers.rank();
+        allow_if(
+            rank > self.owner_rank || rank == Role::Administrator,
+            Code::Outranked,
+            "Nobody decides about somebody of their own rank or above; administrators do.",
+        )?;
+        allow_if(
+            !self.case.is_escalated || who.has(Permission::EscalationDecide, place),
+            Code::NotAllowed,
+            "It was passed on to whoever has escalation.decide.",
+        )
     }
 }

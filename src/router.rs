@@ -24,8 +24,8 @@ use crate::error::{Code, Error, Result};
 use crate::http::limits::Guest;
 use crate::http::{Answer, AskedBy, Cache, Path, code_of, middleware, openapi};
 use crate::{
-    accounts, auth, credences, credentials, criteria, db, identities, implications, mind_changes, own_data,
-    posts, roles, scenario_sets, topics, track_record, votes,
+    accounts, auth, credences, credentials, criteria, db, identities, implications, mind_changes, moderation,
+    own_data, posts, roles, scenario_sets, topics, track_record, votes,
 };
 
 #[derive(utoipa::OpenApi)]
@@ -52,6 +52,7 @@ use crate::{
         (name = "track records", description = "What people believe, whom they moved, and how their forecasts turned out"),
         (name = "implications", description = "What the record should show, and forecasts of it"),
         (name = "criteria", description = "How scenarios and variants stand up to the criteria for counterfactuals"),
+        (name = "moderation", description = "Rules, reports, and the cases that moderators decide"),
         (name = "service", description = "The server itself"),
     ),
 )]
@@ -73,6 +74,7 @@ fn api() -> (Router<App>, OpenApi) {
         .merge(scenario_sets::router())
         .merge(implications::router())
         .merge(criteria::router())
+        .merge(moderation::router())
         .merge(own_data::router())
         .routes(routes!(read_openapi));
     let (router, document) = OpenApiRouter::with_openapi(Document::openapi())

@@ -12,7 +12,7 @@ use crate::app::App;
 use crate::db::{ConnectionTrait, Tx, insert, sql};
 use crate::entity::audit_log;
 use crate::error::Result;
-use crate::ids::{AccountId, SessionId, TokenId, TopicId};
+use crate::ids::{AccountId, CaseId, SessionId, TokenId, TopicId};
 use crate::keys::sha256;
 use crate::policy::{Actor, SignedIn};
 
@@ -39,6 +39,11 @@ impl Object {
     /// A personal access token.
     pub fn token(id: TokenId) -> Self {
         Self { kind: "token", id: id.0 }
+    }
+
+    /// A case of moderation.
+    pub fn case(id: CaseId) -> Self {
+        Self { kind: "moderation_case", id: id.0 }
     }
 
     /// A session.

@@ -138,6 +138,7 @@ fn falls_under<'a>(limits: &'a Limits, method: &Method, path: &str) -> Falls<'a>
         }
         (&Method::POST, "/authorization-requests") => Falls::Durably(Durable::Authorization),
         (&Method::POST, "/me/export") => Falls::Durably(Durable::Export),
+        (&Method::POST, "/reports") => Falls::Durably(Durable::Report),
         (&Method::PUT | &Method::DELETE, "/posts/{id}/vote") => Falls::InMemory(&limits.vote),
         _ => Falls::InMemory(&limits.write),
     }
@@ -158,6 +159,8 @@ pub enum Durable {
     SignInInAll,
     /// Copies of their data that somebody asks for.
     Export,
+    /// Reports that somebody files.
+    Report,
     /// Mails to one mail address.
     MailPerRecipient(MailRoute),
     /// Mails that one account causes.
@@ -214,6 +217,7 @@ impl Durable {
             }
             Self::SignInInAll => ("sign-in-all".to_owned(), settings.sign_in_per_minute, MINUTE),
             Self::Export => ("export".to_owned(), settings.export_per_day, 24 * HOUR),
+            Self::Report => ("report".to_owned(), settings.report_per_hour, HOUR),
             Self::MailPerRecipient(route) => {
                 (format!("mail-recipient {}", route.name()), settings.mail_per_recipient, HOUR)
             }

@@ -47,6 +47,9 @@ pub enum Permission {
     /// Grant roles and permissions, and take them back.
     #[serde(rename = "role.grant")]
     RoleGrant,
+    /// Decide the cases that moderators pass on.
+    #[serde(rename = "escalation.decide")]
+    EscalationDecide,
 }
 
 impl Permission {
@@ -63,6 +66,7 @@ impl Permission {
             Self::RuleEdit => "rule.edit",
             Self::Purge => "purge",
             Self::RoleGrant => "role.grant",
+            Self::EscalationDecide => "escalation.decide",
         }
     }
 

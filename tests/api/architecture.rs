@@ -30,7 +30,7 @@ const KINDS: [&[&str]; 11] = [
 ];
 
 /// Features, from left to right.
-const FEATURES: [&str; 23] = [
+const FEATURES: [&str; 24] = [
     "events",
     "audit",
     "ranking",
@@ -52,6 +52,7 @@ const FEATURES: [&str; 23] = [
     "mind_changes",
     "scenario_sets",
     "track_record",
+    "moderation",
     "own_data",
     "exchange",
 ];

@@ -101,6 +101,14 @@ async fn exhaust(app: &TestApp, setting: &str) -> Vec<Reply> {
                 replies.push(alice.send(Method::POST, "/me/export", None).await);
             }
         }
+        "report_per_hour" => {
+            let (alice, bob) = (app.member("alice").await, app.member("bob").await);
+            let id = alice.get("/me").await.text("/id");
+            let report = json!({ "subject": { "kind": "account", "id": id }, "rule": "spam" });
+            for _ in 0..3 {
+                replies.push(bob.post("/reports", report.clone()).await);
+            }
+        }
         "network_factor" => {
             for network in ["1", "2", "3"] {
                 let address = format!("2001:db8:1:{network}::1");
@@ -162,6 +170,7 @@ async fn l4_each_configured_limit_fires_on_its_own_route_and_nowhere_else() {
         network_factor: 429 rate_limited policy "read-network";q=2;w=60 limit "read-network";r=0;t=<wait>
         read_per_minute: 429 rate_limited policy "read";q=2;w=60 limit "read";r=0;t=<wait>
         register_per_hour: 429 rate_limited policy "register";q=2;w=3600 limit "register";r=0;t=<wait>
+        report_per_hour: 429 rate_limited policy "report";q=2;w=3600 limit "report";r=0;t=<wait>
         sign_in_failures: 403 password_locked policy "sign-in-address";q=1000000;w=900 limit "sign-in-address";r=999999;t=900
         sign_in_per_account: 429 rate_limited policy "sign-in-account";q=2;w=900 limit "sign-in-account";r=0;t=<wait>
         sign_in_per_address: 429 rate_limited policy "sign-in-address";q=2;w=900 limit "sign-in-address";r=0;t=<wait>
@@ -347,6 +356,13 @@ async fn l4_every_operation_is_counted_under_the_limit_of_its_class() {
         POST /api/v1/me/totp/confirmation "write"
         POST /api/v1/me/totp/removal "write"
         PUT /api/v1/me/username "write"
+        GET /api/v1/mod/cases "read"
+        POST /api/v1/mod/cases/next "write"
+        GET /api/v1/mod/cases/{id} "read"
+        POST /api/v1/mod/cases/{id}/claim "write"
+        POST /api/v1/mod/cases/{id}/escalate "write"
+        POST /api/v1/mod/cases/{id}/release "write"
+        POST /api/v1/mod/cases/{id}/resolve "write"
         GET /api/v1/openapi.json "read"
         POST /api/v1/passkey-challenges "write"
         POST /api/v1/password-resets "write"
@@ -363,8 +379,12 @@ async fn l4_every_operation_is_counted_under_the_limit_of_its_class() {
         PUT /api/v1/posts/{id}/vote "vote"
         DELETE /api/v1/reference-classes/{id} "write"
         GET /api/v1/reference-classes/{id} "read"
+        GET /api/v1/reports "read"
+        POST /api/v1/reports "report"
+        GET /api/v1/reports/{id} "read"
         DELETE /api/v1/role-grants/{id} "write"
         GET /api/v1/role-grants/{id} "read"
+        GET /api/v1/rules "read"
         DELETE /api/v1/scenario-proposals/{id} "write"
         GET /api/v1/scenario-proposals/{id} "read"
         PUT /api/v1/scenario-proposals/{id}/decision "write"

@@ -52,6 +52,7 @@ mod limits;
 mod mail;
 mod matrix;
 mod mind_changes;
+mod moderation;
 mod names;
 mod openapi;
 mod own_data;

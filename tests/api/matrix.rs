@@ -75,7 +75,12 @@ fn tried_on(operation: &str) -> &'static [On] {
         | "reauthenticate_by_identity"
         | "list_identities"
         | "link_identity"
-        | "list_own_forecasts" => &[On::Itself],
+        | "list_own_forecasts"
+        | "list_rules"
+        | "create_report"
+        | "list_own_reports"
+        | "list_cases"
+        | "claim_next_case" => &[On::Itself],
         "read_profile"
         | "read_track_record"
         | "list_recorded_credences"
@@ -87,7 +92,11 @@ fn tried_on(operation: &str) -> &'static [On] {
         | "end_session"
         | "revoke_token"
         | "remove_passkey"
-        | "unlink_identity" => &[On::Alices],
+        | "unlink_identity"
+        | "read_own_report" => &[On::Alices],
+        "read_case" | "claim_case" | "release_case" | "escalate_case" | "resolve_case" => {
+            &[On::Open, On::Alices]
+        }
         "read_topic"
         | "revise_topic"
         | "read_thread"
@@ -170,7 +179,7 @@ fn body(operation: &str, number: usize, who: &Role) -> Option<Value> {
         "request_password_reset" => json!({ "email": "alice@example.org" }),
         "reset_password" => json!({ "token": "x", "password": PASSWORD }),
         "create_topic" => json!({ "title": "Had Elizabeth married" }),
-        "edit_own_account" | "request_email_verification" => json!({}),
+        "edit_own_account" | "request_email_verification" | "release_case" => json!({}),
         // Whoever may gets as far as being told that this is the name already.
         "rename_own_account" => json!({ "username": who.username }),
         "request_email_change" => json!({ "email": format!("{number}@example.net"), "password": PASSWORD }),
@@ -224,6 +233,10 @@ fn body(operation: &str, number: usize, who: &Role) -> Option<Value> {
             "bears_on": ["0198c5f0-0000-7000-8000-00000000dead"],
             "test_kind": "hoop",
         }),
+        // Whoever may gets as far as being told that there is no such thing.
+        "create_report" => json!({ "subject": { "kind": "topic", "id": NO_SCENARIO }, "rule": "spam" }),
+        "escalate_case" => json!({ "note": "It is not for me." }),
+        "resolve_case" => json!({ "resolution": "rejected", "note": "It is nothing." }),
         "revise_implication" => json!({ "test_kind": "smoking_gun" }),
         "resolve_implication" => json!({ "resolution": "unresolved" }),
         "rate_scenario" | "rate_variant" => json!({ "ratings": { "clarity": 3 } }),
@@ -263,6 +276,7 @@ impl World {
             ["read_implication", "revise_implication", "delete_implication", "resolve_implication"]
                 .contains(&operation)
                 || ["state_forecast", "read_own_forecast"].contains(&operation);
+        let is_case = operation.ends_with("_case") && operation != "claim_next_case";
         match on {
             On::Itself => String::new(),
             On::Open | On::Draft | On::Tombstone => {
@@ -300,12 +314,15 @@ impl World {
                     "read_reference_class" | "delete_reference_class" => {
                         return alice.names_reference_class(&slug, 9, 3).await;
                     }
-                    _ if !is_post => return slug,
+                    _ if !is_post && !is_case => return slug,
                     _ => {}
                 }
                 let post = alice.posts_in(&slug, "London had no walls worth the name.").await;
                 if on == On::Tombstone {
                     alice.delete_as_read(&format!("/posts/{post}")).await.is(200);
+                }
+                if is_case {
+                    return self.case_about("post", &post).await;
                 }
                 post
             }
@@ -350,9 +367,24 @@ impl World {
                         .is(201)
                         .text("/id")
                 }
+                "read_own_report" => {
+                    let alice = self.app.sign_in("alice").await;
+                    let bob = self.app.sign_in("bob").await.get("/me").await.text("/id");
+                    alice.reports("account", &bob, "spam").await
+                }
+                _ if is_case => {
+                    let alice = self.app.sign_in("alice").await.get("/me").await.text("/id");
+                    self.case_about("account", &alice).await
+                }
                 _ => "alice".to_owned(),
             },
         }
+    }
+
+    /// What bob reports, as a case.
+    async fn case_about(&self, kind: &str, id: &str) -> String {
+        self.app.sign_in("bob").await.reports(kind, id, "harassment").await;
+        self.app.rows("SELECT id::text FROM moderation_case").await.remove(0)
     }
 
     /// Takes back what was made beside topics and posts, so that the next attempt finds alice as she was.
@@ -363,6 +395,7 @@ impl World {
                  WHERE a.id = account_id AND a.username = 'alice' AND revoked_at IS NULL;
                  DELETE FROM personal_access_token WHERE name = 'A script';
                  DELETE FROM passkey;
+                 DELETE FROM moderation_case;
                  DELETE FROM identity;
                  UPDATE account SET role = 'member' WHERE username = 'alice'",
             )
@@ -728,6 +761,71 @@ async fn a1_every_operation_by_everybody_on_everything() {
           403 not_allowed: suspended
           403 session_required: owner_token_read owner_token_all
           422 invalid: member unverified owner tag_moderator moderator administrator
+        list_cases
+          200: tag_moderator moderator administrator
+          401 unauthenticated: anonymous
+          403 not_allowed: owner_token_all member unverified suspended owner
+          403 scope_missing: owner_token_read
+        claim_next_case
+          204: tag_moderator moderator administrator
+          401 unauthenticated: anonymous
+          403 not_allowed: owner_token_all member unverified suspended owner
+          403 scope_missing: owner_token_read
+        read_case on Open
+          200: tag_moderator moderator administrator
+          401 unauthenticated: anonymous
+          403 not_allowed: owner_token_all member unverified suspended owner
+          403 scope_missing: owner_token_read
+        read_case on Alices
+          200: moderator administrator
+          401 unauthenticated: anonymous
+          403 not_allowed: owner_token_all member unverified suspended owner
+          403 scope_missing: owner_token_read
+          404 not_found: tag_moderator
+        claim_case on Open
+          200: tag_moderator moderator administrator
+          401 unauthenticated: anonymous
+          403 not_allowed: owner_token_all member unverified suspended owner
+          403 scope_missing: owner_token_read
+        claim_case on Alices
+          200: moderator administrator
+          401 unauthenticated: anonymous
+          403 not_allowed: owner_token_all member unverified suspended owner
+          403 scope_missing: owner_token_read
+          404 not_found: tag_moderator
+        escalate_case on Open
+          200: tag_moderator moderator administrator
+          401 unauthenticated: anonymous
+          403 not_allowed: owner_token_all member unverified suspended owner
+          403 scope_missing: owner_token_read
+        escalate_case on Alices
+          200: moderator administrator
+          401 unauthenticated: anonymous
+          403 not_allowed: owner_token_all member unverified suspended owner
+          403 scope_missing: owner_token_read
+          404 not_found: tag_moderator
+        release_case on Open
+          200: tag_moderator moderator administrator
+          401 unauthenticated: anonymous
+          403 not_allowed: owner_token_all member unverified suspended owner
+          403 scope_missing: owner_token_read
+        release_case on Alices
+          200: moderator administrator
+          401 unauthenticated: anonymous
+          403 not_allowed: owner_token_all member unverified suspended owner
+          403 scope_missing: owner_token_read
+          404 not_found: tag_moderator
+        resolve_case on Open
+          200: tag_moderator moderator administrator
+          401 unauthenticated: anonymous
+          403 not_allowed: owner_token_all member unverified suspended owner
+          403 scope_missing: owner_token_read
+        resolve_case on Alices
+          200: moderator administrator
+          401 unauthenticated: anonymous
+          403 not_allowed: owner_token_all member unverified suspended owner
+          403 scope_missing: owner_token_read
+          404 not_found: tag_moderator
         read_openapi
           200: everybody
         create_passkey_challenge
@@ -841,6 +939,17 @@ async fn a1_every_operation_by_everybody_on_everything() {
           403 scope_missing: owner_token_read
         read_reference_class on Open
           200: everybody
+        list_own_reports
+          200: owner_token_read owner_token_all member unverified suspended owner tag_moderator moderator administrator
+          401 unauthenticated: anonymous
+        create_report
+          401 unauthenticated: anonymous
+          403 scope_missing: owner_token_read
+          422 invalid: owner_token_all member unverified suspended owner tag_moderator moderator administrator
+        read_own_report on Alices
+          200: owner_token_read owner_token_all owner
+          401 unauthenticated: anonymous
+          404 not_found: member unverified suspended tag_moderator moderator administrator
         revoke_role_grant on Alices
           204: administrator
           401 unauthenticated: anonymous
@@ -851,6 +960,8 @@ async fn a1_every_operation_by_everybody_on_everything() {
           200: owner_token_read owner_token_all owner administrator
           401 unauthenticated: anonymous
           404 not_found: member unverified suspended tag_moderator moderator
+        list_rules
+          200: everybody
         withdraw_scenario_proposal on Open
           200: owner_token_all owner
           401 unauthenticated: anonymous

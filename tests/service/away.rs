@@ -54,6 +54,10 @@ fn body(method: &Method, path: &str) -> Option<Value> {
             "bears_on": ["0198c5f0-0000-7000-8000-00000000dead"],
             "test_kind": "hoop",
         }),
+        ("POST", "/reports") => json!({ "subject": { "kind": "topic", "id": AN_ID }, "rule": "spam" }),
+        ("POST", "/mod/cases/{id}/release") => json!({}),
+        ("POST", "/mod/cases/{id}/escalate") => json!({ "note": "It is not for me." }),
+        ("POST", "/mod/cases/{id}/resolve") => json!({ "resolution": "rejected", "note": "It is nothing." }),
         ("PATCH", "/implications/{id}") => json!({ "test_kind": "hoop" }),
         ("PUT", "/implications/{id}/resolution") => json!({ "resolution": "unresolved" }),
         ("PUT", "/scenarios/{id}/ratings/mine" | "/variants/{id}/ratings/mine") => {

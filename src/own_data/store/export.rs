@@ -12,11 +12,12 @@ use crate::app::App;
 use crate::clock::Time;
 use crate::db::{Tx, sql};
 use crate::entity::{
-    account, audit_log, checkpoint_credence, citation, cotenability_flag, credence, credence_part,
-    criterion_rating, data_export, forecast, identity, implication, implication_scenario, inevitability,
-    kind_dispute, mail, meta_prediction, meta_prediction_part, mind_change, outcome_likelihood, passkey,
-    personal_access_token, post, post_revision, quotation, reference_class, relation, role_grant, scenario,
-    scenario_proposal, session, source, step_credence, topic, username_history, vote,
+    account, audit_log, case_event, checkpoint_credence, citation, cotenability_flag, credence,
+    credence_part, criterion_rating, data_export, forecast, identity, implication, implication_scenario,
+    inevitability, kind_dispute, mail, meta_prediction, meta_prediction_part, mind_change,
+    outcome_likelihood, passkey, personal_access_token, post, post_revision, quotation, reference_class,
+    relation, report, role_grant, scenario, scenario_proposal, session, source, step_credence, topic,
+    username_history, vote,
 };
 use crate::error::{Code, Error, Result};
 use crate::events::{self, Event};
@@ -247,6 +248,7 @@ async fn write(
     fits!(write_criteria(db, id, file).await?);
     fits!(write_implications(db, id, file).await?);
     fits!(write_resolutions(db, id, file).await?);
+    fits!(write_reports(db, id, file).await?);
     fits!(write_forecasts(db, id, file).await?);
     write_entries(db, id, file).await
 }
@@ -571,6 +573,33 @@ async fn write_resolutions(
         fits!(file.item(&json!({
             "implication_id": row.id, "topic_id": row.topic_id, "resolution": named(&row.resolution),
             "resolved_at": perhaps(row.resolved_at),
+        })));
+    }
+    Ok(Ok(()))
+}
+
+/// What they reported, and what they did with cases as a moderator; not what they noted there, which is about others.
+async fn write_reports(
+    db: &impl ConnectionTrait,
+    id: AccountId,
+    file: &mut FileWriter,
+) -> Result<Result<(), TooLarge>> {
+    file.list("reports");
+    let reports = report::Entity::find().filter(report::Column::ReporterId.eq(id));
+    for row in reports.order_by_asc(report::Column::Id).all(db).await? {
+        fits!(file.item(&json!({
+            "id": row.id, "rule": row.rule_code, "rule_version": row.rule_version,
+            "subject_revision": row.subject_revision, "comment": row.comment,
+            "outcome": row.outcome.as_ref().map(named), "created_at": moment(row.created_at),
+        })));
+    }
+    file.list("case_events");
+    let events = case_event::Entity::find().filter(case_event::Column::ActorId.eq(id));
+    let events = events.order_by_asc(case_event::Column::CreatedAt);
+    for row in events.order_by_asc(case_event::Column::CaseId).all(db).await? {
+        fits!(file.item(&json!({
+            "case_id": row.case_id, "kind": named(&row.kind), "resolution": row.resolution.as_ref().map(named),
+            "created_at": moment(row.created_at),
         })));
     }
     Ok(Ok(()))

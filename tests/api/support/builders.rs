@@ -165,6 +165,12 @@ impl Client {
         self.put(&format!("/implications/{implication}/forecast/mine"), json!({ "bp": bp })).await.is(200);
     }
 
+    /// Reports something by a rule and gives the report's identifier.
+    pub async fn reports(&self, kind: &str, id: &str, rule: &str) -> String {
+        let report = json!({ "subject": { "kind": kind, "id": id }, "rule": rule });
+        self.post("/reports", report).await.is(201).text("/id")
+    }
+
     /// Judges the quality of a post.
     pub async fn judges(&self, post: &str, quality: i8) {
         self.put(&format!("/posts/{post}/vote"), json!({ "quality": quality })).await.is(200);

@@ -1,0 +1,36 @@
+//! What happened to a case.
+
+use sea_orm::entity::prelude::*;
+
+use crate::clock::Time;
+use crate::ids::{AccountId, CaseId};
+use crate::moderation::rules::{CaseEventKind, CaseOutcome, CaseState};
+
+/// A row of `case_event`.
+#[sea_orm::model]
+#[derive(Clone, Debug, PartialEq, DeriveEntityModel)]
+#[sea_orm(table_name = "case_event")]
+pub struct Model {
+    /// The case.
+    #[sea_orm(primary_key, auto_increment = false)]
+    pub case_id: CaseId,
+    /// Its place among what happened to it, from 1.
+    #[sea_orm(primary_key, auto_increment = false)]
+    pub seq: i32,
+    /// What happened.
+    pub kind: CaseEventKind,
+    /// Who did it; nobody where the server did.
+    pub actor_id: Option<AccountId>,
+    /// Where the case stood before; nowhere before the first.
+    pub from_state: Option<CaseState>,
+    /// Where it stood then.
+    pub to_state: CaseState,
+    /// What came of it, where it was resolved.
+    pub resolution: Option<CaseOutcome>,
+    /// What they say about it, to other moderators.
+    pub note: String,
+    /// When.
+    pub created_at: Time,
+}
+
+impl ActiveModelBehavior for ActiveModel {}

@@ -1,0 +1,12 @@
+//! Keeping the place in order: the rules of the site, reports of what breaks them, and the cases these make.
+//!
+//! However many reports a subject has, there is one case of it; a report of another version of the subject, or by another
+//! rule, opens it again once it was decided. Where a case stands is what its events come to, and nothing else. Nobody
+//! decides what they have a part in, nor about somebody of their own rank.
+
+mod api;
+pub mod rules;
+mod store;
+
+pub use api::router;
+pub use store::erase;
