@@ -542,11 +542,19 @@ pub(super) async fn next(
         count(app, tx, case).await?;
     }
     let mut found = Vec::new();
-    for (state, permission) in
-        [(CaseState::Open, Permission::ReportRead), (CaseState::Escalated, Permission::EscalationDecide)]
-    {
-        if powers.include_somewhere(permission) {
-            found.extend(next_in(tx, state, by, powers, &Charge::of(powers, permission), now).await?);
+    // What was passed over may be let go, such as by a request that came to nothing: before it is said that nothing waits,
+    // whoever holds something is waited for.
+    for wait in [false, true] {
+        for (state, permission) in
+            [(CaseState::Open, Permission::ReportRead), (CaseState::Escalated, Permission::EscalationDecide)]
+        {
+            if powers.include_somewhere(permission) {
+                let charge = Charge::of(powers, permission);
+                found.extend(next_in(tx, (state, wait), by, powers, &charge, now).await?);
+            }
+        }
+        if !found.is_empty() {
+            break;
         }
     }
     Ok(found.into_iter().max_by_key(|case| (case.priority, std::cmp::Reverse(case.id))))
@@ -554,7 +562,7 @@ pub(super) async fn next(
 
 async fn next_in(
     tx: &Tx,
-    state: CaseState,
+    (state, wait): (CaseState, bool),
     by: AccountId,
     powers: &Powers,
     charge: &Charge,
@@ -562,7 +570,7 @@ async fn next_in(
 ) -> Result<Option<moderation_case::Model>> {
     // As the policy decides, for what it would refuse would stand in the way for ever.
     macro_rules! next {
-        ($state:literal) => {
+        ($state:literal, $lock:literal) => {
             concat!(
                 "SELECT c.* FROM moderation_case c
                  WHERE c.state = '",
@@ -573,11 +581,17 @@ async fn next_in(
                    AND NOT EXISTS (SELECT FROM report r WHERE r.case_id = c.id AND r.reporter_id = $4 AND r.outcome IS NULL)
                    AND ($5 OR NOT EXISTS (SELECT FROM role_grant g WHERE g.account_id = c.owner_id
                                           AND g.revoked_at IS NULL AND (g.expires_at IS NULL OR g.expires_at > $6)))
-                 ORDER BY c.priority DESC, c.id LIMIT 1 FOR UPDATE OF c SKIP LOCKED"
+                 ORDER BY c.priority DESC, c.id LIMIT 1 FOR UPDATE OF c ",
+                $lock
             )
         };
     }
-    let statement = if state == CaseState::Open { next!("open") } else { next!("escalated") };
+    let statement = match (state == CaseState::Open, wait) {
+        (true, false) => next!("open", "SKIP LOCKED"),
+        (true, true) => next!("open", ""),
+        (false, false) => next!("escalated", "SKIP LOCKED"),
+        (false, true) => next!("escalated", ""),
+    };
     let values = [
         charge.everywhere.into(),
         charge.topics.clone().into(),

@@ -4,6 +4,7 @@ use axum::http::Method;
 use chrono::TimeDelta;
 use expect_test::expect;
 use otherwise::worker::own_data_next;
+use sea_orm::sqlx::{Connection, PgConnection, raw_sql};
 use serde_json::{Value, json};
 use tokio::task::JoinSet;
 
@@ -331,6 +332,7 @@ async fn forty_reports_of_one_post_are_one_case() {
         (&again["report_count"], &again["reporter_count"], &again["priority"]),
         (&json!(42), &json!(40), &json!(89))
     );
+    assert_eq!(watched.app.rows("SELECT score::text FROM moderation_case").await, ["8100"]);
     // One decision closes all of them.
     let id = case["id"].as_str().unwrap();
     moves(&watched.mallory, id, "resolve", Some(decision("rejected"))).await.is(200);
@@ -567,6 +569,22 @@ async fn of_many_moderators_who_ask_at_once_no_two_get_the_same_case() {
     all.sort();
     assert_eq!(got, all);
     assert_eq!((got.len(), replies.iter().filter(|reply| reply.status == 204).count()), (12, 4));
+}
+
+#[tokio::test]
+async fn nothing_waits_is_said_once_nothing_does() {
+    let watched = Watched::new().await;
+    let case = watched.reported().await;
+    // Somebody looks at the only case, and comes to nothing.
+    let mut looking = PgConnection::connect(watched.app.database_url()).await.unwrap();
+    raw_sql("BEGIN; SELECT FROM moderation_case FOR UPDATE").execute(&mut looking).await.unwrap();
+    let mallory = watched.mallory.clone();
+    let asks = tokio::spawn(async move { mallory.send(Method::POST, "/mod/cases/next", None).await });
+    let waiting = "SELECT pid::text FROM pg_locks WHERE NOT granted AND pid IN
+                   (SELECT pid FROM pg_stat_activity WHERE datname = current_database())";
+    while watched.app.rows(waiting).await.is_empty() && !asks.is_finished() {}
+    raw_sql("ROLLBACK").execute(&mut looking).await.unwrap();
+    assert_eq!(asks.await.unwrap().is(200).text("/id"), case);
 }
 
 #[tokio::test]
