@@ -383,9 +383,7 @@ async fn n3_a_sign_in_that_a_reset_overtakes_is_refused() {
     let guest = app.guest().with("idempotency-key", "held");
     let credentials = json!({ "login": "alice", "password": PASSWORD });
     let sign_in = tokio::spawn(async move { guest.post("/sessions", credentials).await });
-    let waiting = "SELECT pid::text FROM pg_locks WHERE NOT granted AND pid IN
-                   (SELECT pid FROM pg_stat_activity WHERE datname = current_database())";
-    while app.rows(waiting).await.is_empty() {}
+    while app.waiting().await == 0 {}
     redeem(&app, RESET_CONFIRMATION, &token).await.is(204);
     raw_sql("ROLLBACK").execute(&mut other).await.unwrap();
     sign_in.await.unwrap().is_problem(401, "wrong_credentials");

@@ -521,16 +521,14 @@ async fn whoever_waits_to_change_a_topic_is_not_overtaken_by_those_who_think_of_
     // Somebody thinks of it for long.
     let mut thinking = PgConnection::connect(app.database_url()).await.unwrap();
     raw_sql("BEGIN; SELECT FROM topic FOR SHARE").execute(&mut thinking).await.unwrap();
-    let waiting = "SELECT pid::text FROM pg_locks WHERE NOT granted AND pid IN
-                   (SELECT pid FROM pg_stat_activity WHERE datname = current_database())";
     let path = format!("/topics/{topic}");
     let archives = tokio::spawn(async move { carol.patch(&path, json!({ "status": "archived" })).await });
-    while app.rows(waiting).await.is_empty() {}
+    while app.waiting().await == 0 {}
     // Bob comes after carol, and has to see what she did.
     let path = format!("/topics/{topic}/credences/mine");
     let vector = bob.vector(&topic, &[6000, 3000, 1000]).await;
     let states = tokio::spawn(async move { bob.put(&path, vector).await });
-    while app.rows(waiting).await.len() < 2 && !states.is_finished() {}
+    while app.waiting().await < 2 && !states.is_finished() {}
     raw_sql("ROLLBACK").execute(&mut thinking).await.unwrap();
     archives.await.unwrap().is(200);
     states.await.unwrap().is_problem(409, "topic_not_open");

@@ -40,13 +40,18 @@ impl Watched {
 
     /// The case of the post.
     async fn case(&self) -> String {
-        let case = format!("SELECT id::text FROM moderation_case WHERE subject_post_id = '{}'", self.post);
-        self.app.rows(&case).await.remove(0)
+        case_of(&self.app, &self.post).await
     }
 
     async fn read(&self, case: &str) -> Value {
         self.mallory.get(&format!("/mod/cases/{case}")).await.is(200).body
     }
+}
+
+/// The case of a post.
+async fn case_of(app: &TestApp, post: &str) -> String {
+    let case = format!("SELECT id::text FROM moderation_case WHERE subject_post_id = '{post}'");
+    app.rows(&case).await.remove(0)
 }
 
 async fn grants(carol: &Client, name: &str, scope: Value) {
@@ -468,8 +473,7 @@ async fn nobody_decides_what_concerns_themselves_or_those_above_them() {
     // Whoever reported it leaves it to others.
     let post = bob.posts_in(&watched.topic, "And of Essex.").await;
     mallory.reports("post", &post, "spam").await;
-    let case = format!("SELECT id::text FROM moderation_case WHERE subject_post_id = '{post}'");
-    let case = app.rows(&case).await.remove(0);
+    let case = case_of(app, &post).await;
     moves(mallory, &case, "resolve", Some(decision("upheld"))).await.is_problem(403, "own_case");
     mallory.send(Method::POST, "/mod/cases/next", None).await.is(204);
     assert_eq!(nick.send(Method::POST, "/mod/cases/next", None).await.is(200).text("/id"), case);
@@ -517,8 +521,7 @@ async fn the_most_urgent_comes_first_and_lists_are_walked() {
         if twice {
             dora.reports("post", &post, rule).await;
         }
-        let case = format!("SELECT id::text FROM moderation_case WHERE subject_post_id = '{post}'");
-        cases.push(app.rows(&case).await.remove(0));
+        cases.push(case_of(app, &post).await);
     }
     let walk = async |query: &str| {
         let (mut ids, mut after) = (Vec::new(), String::new());
@@ -580,9 +583,7 @@ async fn nothing_waits_is_said_once_nothing_does() {
     raw_sql("BEGIN; SELECT FROM moderation_case FOR UPDATE").execute(&mut looking).await.unwrap();
     let mallory = watched.mallory.clone();
     let asks = tokio::spawn(async move { mallory.send(Method::POST, "/mod/cases/next", None).await });
-    let waiting = "SELECT pid::text FROM pg_locks WHERE NOT granted AND pid IN
-                   (SELECT pid FROM pg_stat_activity WHERE datname = current_database())";
-    while watched.app.rows(waiting).await.is_empty() && !asks.is_finished() {}
+    while watched.app.waiting().await == 0 && !asks.is_finished() {}
     raw_sql("ROLLBACK").execute(&mut looking).await.unwrap();
     assert_eq!(asks.await.unwrap().is(200).text("/id"), case);
 }
@@ -622,8 +623,7 @@ async fn whoever_was_right_before_weighs_more() {
     for _ in 0..6 {
         let post = alice.posts_in(topic, "Buy maps of Kent, cheap!").await;
         bob.reports("post", &post, "spam").await;
-        let case = format!("SELECT id::text FROM moderation_case WHERE subject_post_id = '{post}'");
-        let case = app.rows(&case).await.remove(0);
+        let case = case_of(app, &post).await;
         moves(mallory, &case, "resolve", Some(decision("upheld"))).await.is(200);
     }
     let case = watched.reported().await;

@@ -121,7 +121,7 @@ async fn x4_renames_at_once_have_one_winner() {
 
 #[tokio::test]
 async fn x4_nobody_slips_in_while_a_name_is_given_up() {
-    use sea_orm::sqlx::{Connection, PgConnection, query, query_scalar};
+    use sea_orm::sqlx::{Connection, PgConnection, query};
     let app = TestApp::new().await;
     app.member("alice").await;
     // Alice is being renamed …
@@ -134,10 +134,7 @@ async fn x4_nobody_slips_in_while_a_name_is_given_up() {
     // … when somebody wants the name that is still hers, and waits.
     let server = app.clone();
     let waits = tokio::spawn(async move { registers(&server, "alice").await });
-    let waiting = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'";
-    while query_scalar::<_, i64>(waiting).fetch_one(&mut renaming).await.unwrap() == 0 {
-        tokio::task::yield_now().await;
-    }
+    while app.waiting().await == 0 {}
     query("COMMIT").execute(&mut renaming).await.unwrap();
     waits.await.unwrap().is_problem(409, "username_taken");
 }

@@ -225,7 +225,7 @@ async fn of_two_administrators_who_depose_each_other_one_stays() {
     };
     let (of_carol, of_dora) = (of("carol").await, of("dora").await);
     // Dora's request is let in and waits here, while Carol's is done.
-    use sea_orm::sqlx::{Connection, PgConnection, query, query_scalar};
+    use sea_orm::sqlx::{Connection, PgConnection, query};
     let mut holder = PgConnection::connect(app.database_url()).await.unwrap();
     query("BEGIN").execute(&mut holder).await.unwrap();
     query("SELECT FROM account WHERE username = 'carol' FOR NO KEY UPDATE")
@@ -233,10 +233,7 @@ async fn of_two_administrators_who_depose_each_other_one_stays() {
         .await
         .unwrap();
     let waits = tokio::spawn(async move { dora.delete(&format!("/role-grants/{of_carol}")).await });
-    let waiting = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'";
-    while query_scalar::<_, i64>(waiting).fetch_one(&mut holder).await.unwrap() == 0 {
-        tokio::task::yield_now().await;
-    }
+    while app.waiting().await == 0 {}
     carol.delete(&format!("/role-grants/{of_dora}")).await.is(204);
     query("ROLLBACK").execute(&mut holder).await.unwrap();
     waits.await.unwrap().is_problem(409, "last_administrator");

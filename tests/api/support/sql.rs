@@ -24,6 +24,13 @@ impl TestApp {
         assert_eq!(by, Some(constraint), "{statements}\n{refused:?}");
     }
 
+    /// How many of the server's connections wait for a lock that another one has.
+    pub async fn waiting(&self) -> usize {
+        let waiting = "SELECT pid::text FROM pg_locks WHERE NOT granted AND pid IN
+                       (SELECT pid FROM pg_stat_activity WHERE datname = current_database())";
+        self.rows(waiting).await.len()
+    }
+
     /// The rows of a query whose only column is text; write `::text` where it is something else.
     pub async fn rows(&self, select: &str) -> Vec<String> {
         let mut connection = PgConnection::connect(self.database_url()).await.unwrap();
