@@ -9,7 +9,7 @@ use uuid::Uuid;
 
 use super::rules::Outcome;
 use crate::app::App;
-use crate::db::{ConnectionTrait, Tx, insert, sql};
+use crate::db::{ConnectionTrait, Tx, insert};
 use crate::entity::audit_log;
 use crate::error::Result;
 use crate::ids::{AccountId, CaseId, SessionId, TokenId, TopicId};
@@ -150,8 +150,7 @@ pub(super) async fn after(db: &impl ConnectionTrait, seq: i64, limit: u64) -> Re
 /// # Errors
 /// The database is away, or the wait was too long.
 pub async fn record(app: &App, tx: &Tx, entry: Entry) -> Result<()> {
-    let lock = "SELECT pg_advisory_xact_lock(hashtextextended('otherwise audit', 0))";
-    tx.conn().execute_raw(sql(lock, [])).await?;
+    tx.queue("otherwise audit").await?;
     let (seq, prev_hash) = match last(tx.conn()).await? {
         Some(last) => (last.seq + 1, last.hash),
         None => (1, BEFORE_THE_FIRST.to_vec()),

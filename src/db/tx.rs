@@ -4,8 +4,9 @@ use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
-use sea_orm::{DatabaseTransaction, TransactionSession};
+use sea_orm::{ConnectionTrait, DatabaseTransaction, TransactionSession};
 
+use super::sql;
 use crate::changes::{Change, Changes, Pending};
 use crate::error::{Code, Error, Result};
 
@@ -29,6 +30,28 @@ impl Tx {
     /// The connection, for reads and writes inside the transaction.
     pub fn conn(&self) -> &DatabaseTransaction {
         &self.transaction
+    }
+
+    /// Waits for whoever else has this name, and has it alone until the transaction ends. Names are given in the order in
+    /// which they were asked for, shared or not, unlike rows: those who share one of these pass whoever waits to have it
+    /// alone, for as long as any more of them come.
+    ///
+    /// # Errors
+    /// The wait was too long, or the database is away.
+    pub async fn queue(&self, name: &str) -> Result<()> {
+        let statement = "SELECT pg_advisory_xact_lock(hashtextextended($1::text, 0))";
+        self.transaction.execute_raw(sql(statement, [name.into()])).await?;
+        Ok(())
+    }
+
+    /// The same, together with others who share it.
+    ///
+    /// # Errors
+    /// As [`Tx::queue`].
+    pub async fn queue_shared(&self, name: &str) -> Result<()> {
+        let statement = "SELECT pg_advisory_xact_lock_shared(hashtextextended($1::text, 0))";
+        self.transaction.execute_raw(sql(statement, [name.into()])).await?;
+        Ok(())
     }
 
     /// Makes everything since the beginning durable.

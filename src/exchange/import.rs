@@ -117,13 +117,11 @@ pub async fn import(app: &App, file: &[u8], progress: &Progress) -> Result<Impor
     };
     let tx = app.begin().await?;
     // Not hurried like a request, and alone: two imports of one file land once.
-    for statement in [
+    let unhurried =
         "SELECT set_config('statement_timeout', '0', true), set_config('lock_timeout', '0', true),
-                set_config('idle_in_transaction_session_timeout', '0', true)",
-        "SELECT pg_advisory_xact_lock(hashtextextended('otherwise import', 0))",
-    ] {
-        tx.conn().execute_raw(sql(statement, [])).await?;
-    }
+                            set_config('idle_in_transaction_session_timeout', '0', true)";
+    tx.conn().execute_raw(sql(unhurried, [])).await?;
+    tx.queue("otherwise import").await?;
     if let Some(known) = topic::Entity::find().filter(topic::Column::Slug.eq(&slug)).one(tx.conn()).await? {
         let before = debate_import::Entity::find_by_id(known.id).one(tx.conn()).await?;
         if before.is_some_and(|before| before.content_sha256 == hash)

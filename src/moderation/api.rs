@@ -14,7 +14,7 @@ use super::rules::{
     CaseEventKind, CaseNote, CaseOutcome, CaseState, ReportComment, ReportOutcome, RuleCode, Subject,
     SubjectKind,
 };
-use super::store::{self, CaseOrder, Charge, Listed};
+use super::store::{self, CaseOrder, Charge, Circumstances, Listed};
 use crate::accounts::{Author, authors};
 use crate::app::App;
 use crate::audit::{self, Object};
@@ -27,7 +27,7 @@ use crate::events::{self, Event};
 use crate::http::page::{Limit, Page, PageQuery};
 use crate::http::{Answer, Body, Cache, Claimed, Create, IfMatch, Path, Query};
 use crate::ids::{AccountId, CaseId, ReportId, TopicId};
-use crate::policy::{Actor, DecideCase, ReadCase, ReadCases, ReportSubject};
+use crate::policy::{Actor, ReadCase, ReadCases, ReportSubject};
 use crate::roles::rules::Permission;
 
 /// A rule of the site.
@@ -413,9 +413,7 @@ async fn claim_next_case(State(app): State<App>, actor: Actor) -> Result<Answer>
         tx.commit().await?;
         return Ok(Answer::none());
     };
-    let id = case.id;
-    goes(&app, tx, &actor, case, None, (Move::Claim(store::claimed_until(&app)), None)).await?;
-    answer(&app, &actor, id).await
+    goes(&app, tx, &actor, case, None, (Move::Claim(store::claimed_until(&app)), None)).await
 }
 
 /// Read a case
@@ -423,7 +421,14 @@ async fn claim_next_case(State(app): State<App>, actor: Actor) -> Result<Answer>
 /// With what its subject says now, its reports and its history.
 #[utoipa::path(get, path = "/mod/cases/{id}", tag = "moderation", params(("id" = CaseId, Path)), responses((status = 200, body = CaseView)), security(("bearer" = [])))]
 async fn read_case(State(app): State<App>, actor: Actor, Path(id): Path<CaseId>) -> Result<Answer> {
-    answer(&app, &actor, id).await
+    // Before it is looked for: whoever may see no case does not learn which there are.
+    actor.may(ReadCases)?;
+    let by = actor.require()?.id;
+    let snapshot = app.snapshot().await?;
+    let case = store::find(&snapshot, id).await?;
+    let circumstances = store::circumstances(&snapshot, &case, by, app.now()).await?;
+    actor.may(ReadCase { case: &case, tags: &circumstances.tags })?;
+    answer(&app, &snapshot, &actor, &case, &circumstances).await
 }
 
 /// Claim a case
@@ -489,16 +494,15 @@ async fn moves(
     if_match: IfMatch,
     act: (Move, Option<CaseNote>),
 ) -> Result<Answer> {
-    // Before it is looked for: whoever may see no case does not learn which there are.
+    // As when it is read.
     actor.may(ReadCases)?;
     let tx = app.begin().await?;
     let case = store::find_for_update(&tx, id).await?;
-    goes(app, tx, actor, case, Some(if_match), act).await?;
-    answer(app, actor, id).await
+    goes(app, tx, actor, case, Some(if_match), act).await
 }
 
-/// Has a case, which is locked, go where a move takes it, and commits that. Where it stands there already, nothing happens,
-/// whichever version was read: a move that is sent again lands once.
+/// Has a case, which is locked, go where a move takes it, commits that, and shows it. Where it stands there already,
+/// nothing happens, whichever version was read: a move that is sent again lands once.
 async fn goes(
     app: &App,
     tx: Tx,
@@ -506,13 +510,13 @@ async fn goes(
     case: moderation_case::Model,
     if_match: Option<IfMatch>,
     (act, note): (Move, Option<CaseNote>),
-) -> Result<()> {
+) -> Result<Answer> {
     let by = actor.require()?.id;
-    let tags = store::tags(tx.conn(), &case).await?;
-    let owner_rank = store::owner_rank(tx.conn(), &case, app.now()).await?;
-    let is_reporter = store::is_reporter(tx.conn(), case.id, by).await?;
-    let permit = actor.may(DecideCase { case: &case, tags: &tags, owner_rank, is_reporter })?;
-    let Some(to) = store::standing(&case).at(app.now()).after(act, by)? else { return Ok(()) };
+    let circumstances = store::circumstances(tx.conn(), &case, by, app.now()).await?;
+    let permit = actor.may(circumstances.decide(&case))?;
+    let Some(to) = store::standing(&case).at(app.now()).after(act, by)? else {
+        return answer(app, tx.conn(), actor, &case, &circumstances).await;
+    };
     if let Some(if_match) = if_match {
         if_match.check(case.version)?;
     }
@@ -525,6 +529,7 @@ async fn goes(
     };
     let event = Event { kind, subject_id: Some(moved.id.0), ..actor.event() };
     events::record(app, &tx, event).await?;
+    let answer = answer(app, tx.conn(), actor, &moved, &circumstances).await?;
     if let Move::Resolve(outcome) = act {
         let entry = audit::Entry {
             object: Some(Object::case(moved.id)),
@@ -533,27 +538,18 @@ async fn goes(
         };
         audit::record(app, &tx, entry).await?;
     }
-    tx.commit().await
+    tx.commit().await?;
+    Ok(answer)
 }
 
 /// The case as this reader sees it, with its version.
-async fn answer(app: &App, actor: &Actor, id: CaseId) -> Result<Answer> {
-    actor.may(ReadCases)?;
-    let snapshot = app.snapshot().await?;
-    let case = store::find(&snapshot, id).await?;
-    let tags = store::tags(&snapshot, &case).await?;
-    actor.may(ReadCase { case: &case, tags: &tags })?;
-    let view = view(app, &snapshot, actor, &case, &tags).await?;
-    Ok(Answer::ok(&view, Cache::No)?.version(case.version))
-}
-
-async fn view(
+async fn answer(
     app: &App,
     db: &impl ConnectionTrait,
     actor: &Actor,
     case: &moderation_case::Model,
-    tags: &[String],
-) -> Result<CaseView> {
+    circumstances: &Circumstances,
+) -> Result<Answer> {
     let by = actor.require()?.id;
     let (reports, events) = (store::reports(db, case.id).await?, store::history(db, case.id).await?);
     let named = [Some(case.owner_id), case.assignee_id]
@@ -561,9 +557,7 @@ async fn view(
         .chain(reports.iter().map(|report| report.reporter_id))
         .chain(events.iter().map(|event| event.actor_id));
     let people = authors(db, named.flatten().collect()).await?;
-    let owner_rank = store::owner_rank(db, case, app.now()).await?;
-    let is_reporter = store::is_reporter(db, case.id, by).await?;
-    let may_decide = actor.may(DecideCase { case, tags, owner_rank, is_reporter }).is_ok();
+    let may_decide = actor.may(circumstances.decide(case)).is_ok();
     let standing = store::standing(case).at(app.now());
     let moves = [
         (MoveName::Claim, Move::Claim(store::claimed_until(app))),
@@ -578,13 +572,14 @@ async fn view(
         text: content.text,
         topic_slug: content.slug,
     });
-    Ok(CaseView {
+    let view = CaseView {
         summary: CaseSummary::of(app, case, &people),
         content,
         reports: reports.into_iter().map(|row| case_report(row, &people)).collect(),
         events: events.into_iter().map(|row| case_event(row, &people)).collect(),
         moves: moves.into_iter().filter(leads_on).map(|(name, _)| name).collect(),
-    })
+    };
+    Ok(Answer::ok(&view, Cache::No)?.version(case.version))
 }
 
 fn case_report(row: report::Model, people: &HashMap<AccountId, Author>) -> CaseReportView {

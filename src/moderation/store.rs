@@ -4,8 +4,8 @@ use std::collections::HashMap;
 
 use chrono::TimeDelta;
 use sea_orm::{
-    ActiveEnum, ColumnTrait, Condition, ConnectionTrait, EntityTrait, FromQueryResult, QueryFilter,
-    QueryOrder, QuerySelect,
+    ActiveEnum, ColumnTrait, ConnectionTrait, EntityTrait, FromQueryResult, QueryFilter, QueryOrder,
+    QuerySelect,
 };
 use uuid::Uuid;
 
@@ -18,7 +18,7 @@ use crate::accounts::rules::{AccountKind, AccountState, Role};
 use crate::app::App;
 use crate::clock::Time;
 use crate::db::{Tx, insert, one, sql, update};
-use crate::entity::{case_event, moderation_case, policy_rule, post, report};
+use crate::entity::{case_event, moderation_case, policy_rule, report};
 use crate::error::{Code, Error, Result};
 use crate::http::page::Limit;
 use crate::ids::{AccountId, CaseId, PostId, ReportId, TopicId};
@@ -26,7 +26,7 @@ use crate::policy::{Actor, DecideCase, Permit, ReportSubject};
 use crate::posts::rules::PostStatus;
 use crate::roles::rules::{Permission, Place, Powers};
 use crate::topics::rules::TopicStatus;
-use crate::{accounts, roles, topics};
+use crate::{accounts, posts, roles, topics};
 
 /// The rules of the site as they are, the gravest last.
 ///
@@ -69,8 +69,7 @@ pub(super) async fn find_subject(tx: &Tx, actor: &Actor, subject: Subject) -> Re
     let hide = |error: Error| if error.code == Code::NotFound { unknown() } else { error };
     match subject.kind {
         SubjectKind::Post => {
-            let post = post::Entity::find_by_id(PostId(subject.id)).one(tx.conn()).await?;
-            let post = post.ok_or_else(unknown)?;
+            let post = posts::find(tx.conn(), PostId(subject.id)).await.map_err(hide)?;
             topics::find(tx.conn(), actor, &post.topic_id.to_string()).await.map_err(hide)?;
             let (PostStatus::Visible, Some(owner_id)) = (post.status, post.author_id) else {
                 return Err(Code::PostDeleted.error("It is gone already."));
@@ -116,8 +115,7 @@ pub(super) async fn file(
 ) -> Result<(report::Model, bool)> {
     let rule = rule(tx.conn(), rule_code.as_str()).await?;
     // Of several who report a subject at once, the first makes the case.
-    let queue = "SELECT pg_advisory_xact_lock(hashtextextended($1::text, 2))";
-    tx.conn().execute_raw(sql(queue, [reported.subject.id.to_string().into()])).await?;
+    tx.queue(&format!("report {}", reported.subject.id)).await?;
     let (mut case, is_new) = match case_of(tx, reported.subject).await? {
         Some(case) => (case, false),
         None => (open(app, tx, reported, permit.by()).await?, true),
@@ -155,11 +153,11 @@ pub(super) async fn file(
         let from = case.state;
         let is_reopened = from == CaseState::Resolved && !is_settled;
         if is_reopened {
-            stand(&mut case, Standing::OPEN);
-            (case.resolved_at, case.opened_at) = (None, now);
+            stand(&mut case, Standing::OPEN, now);
+            case.opened_at = now;
         }
         let kind = if is_reopened { CaseEventKind::Reopened } else { CaseEventKind::Reported };
-        tell(app, tx, &case, Happened { kind, by: Some(by), from, note: String::new() }).await?;
+        tell(app, tx, &case, Happened::by(kind, by), Some(from)).await?;
     }
     count(app, tx, case).await?;
     Ok((row, true))
@@ -204,18 +202,7 @@ async fn open(app: &App, tx: &Tx, reported: &Reported, by: AccountId) -> Result<
         updated_at: now,
     };
     insert(tx, row.clone()).await?;
-    let first = case_event::Model {
-        case_id: row.id,
-        seq: 1,
-        kind: CaseEventKind::Opened,
-        actor_id: Some(by),
-        from_state: None,
-        to_state: CaseState::Open,
-        resolution: None,
-        note: String::new(),
-        created_at: now,
-    };
-    insert(tx, first).await?;
+    tell(app, tx, &row, Happened::by(CaseEventKind::Opened, by), None).await?;
     Ok(row)
 }
 
@@ -278,30 +265,73 @@ async fn count(app: &App, tx: &Tx, mut case: moderation_case::Model) -> Result<m
 struct Happened {
     kind: CaseEventKind,
     by: Option<AccountId>,
-    from: CaseState,
     note: String,
 }
 
+impl Happened {
+    /// By somebody, who said nothing about it.
+    fn by(kind: CaseEventKind, by: AccountId) -> Self {
+        Self { kind, by: Some(by), note: String::new() }
+    }
+
+    /// By nobody.
+    fn by_itself(kind: CaseEventKind) -> Self {
+        Self { kind, by: None, note: String::new() }
+    }
+}
+
 /// Adds to the history of a case, which is locked, and stands where this took it.
-async fn tell(app: &App, tx: &Tx, case: &moderation_case::Model, happened: Happened) -> Result<()> {
+async fn tell(
+    app: &App,
+    tx: &Tx,
+    case: &moderation_case::Model,
+    Happened { kind, by, note }: Happened,
+    from_state: Option<CaseState>,
+) -> Result<()> {
     let last = case_event::Entity::find()
         .filter(case_event::Column::CaseId.eq(case.id))
         .order_by_desc(case_event::Column::Seq)
         .one(tx.conn())
         .await?;
-    let Happened { kind, by, from, note } = happened;
     let row = case_event::Model {
         case_id: case.id,
         seq: last.map_or(1, |last| last.seq + 1),
         kind,
         actor_id: by,
-        from_state: Some(from),
+        from_state,
         to_state: case.state,
         resolution: case.resolution.filter(|_| kind == CaseEventKind::Resolved),
         note,
         created_at: app.now(),
     };
     insert(tx, row).await
+}
+
+/// Has a case, which is locked, go somewhere else, and tells of it; where it is resolved, its reports are closed.
+async fn go(
+    app: &App,
+    tx: &Tx,
+    case: &mut moderation_case::Model,
+    to: Standing,
+    happened: Happened,
+) -> Result<()> {
+    let from = case.state;
+    stand(case, to, app.now());
+    tell(app, tx, case, happened, Some(from)).await?;
+    if let Some(outcome) = to.resolution {
+        close_reports(tx, case.id, outcome.into(), app.now()).await?;
+    }
+    Ok(())
+}
+
+/// Ends a claim of a case, which is locked, that has run out.
+async fn lapse(app: &App, tx: &Tx, case: &mut moderation_case::Model) -> Result<()> {
+    let stored = standing(case);
+    let present = stored.at(app.now());
+    if present == stored {
+        return Ok(());
+    }
+    go(app, tx, case, present, Happened::by_itself(CaseEventKind::Lapsed)).await
 }
 
 /// Where a row stands, apart from a claim that has run out.
@@ -314,11 +344,12 @@ pub(super) fn standing(case: &moderation_case::Model) -> Standing {
     }
 }
 
-/// Has a row stand somewhere.
-fn stand(case: &mut moderation_case::Model, standing: Standing) {
+/// Has a row stand somewhere from now on.
+fn stand(case: &mut moderation_case::Model, standing: Standing, now: Time) {
     let Standing { state, is_escalated, claim, resolution } = standing;
     (case.state, case.is_escalated, case.resolution) = (state, is_escalated, resolution);
     (case.assignee_id, case.claim_expires_at) = claim.unzip();
+    case.resolved_at = resolution.map(|_| now);
 }
 
 /// Until when somebody has a case that they claim now.
@@ -338,24 +369,13 @@ pub(super) async fn take(
     note: Option<CaseNote>,
 ) -> Result<moderation_case::Model> {
     let mut case = permit.act().case.clone();
-    let (stored, now) = (standing(&case), app.now());
-    let present = stored.at(now);
-    if present != stored {
-        let from = case.state;
-        stand(&mut case, present);
-        tell(app, tx, &case, Happened { kind: CaseEventKind::Lapsed, by: None, from, note: String::new() })
-            .await?;
-    }
-    let from = case.state;
-    stand(&mut case, to);
-    // Who goes on with what they have has not done anything to it.
-    if (from, to.state) != (CaseState::Claimed, CaseState::Claimed) {
+    lapse(app, tx, &mut case).await?;
+    if (case.state, to.state) == (CaseState::Claimed, CaseState::Claimed) {
+        // Who goes on with what they have has not done anything to it.
+        stand(&mut case, to, app.now());
+    } else {
         let note = note.map_or_else(String::new, Into::into);
-        tell(app, tx, &case, Happened { kind: act.event(), by: Some(permit.by()), from, note }).await?;
-    }
-    if let Move::Resolve(outcome) = act {
-        case.resolved_at = Some(now);
-        close_reports(tx, case.id, outcome.into(), now).await?;
+        go(app, tx, &mut case, to, Happened { note, ..Happened::by(act.event(), permit.by()) }).await?;
     }
     count(app, tx, case).await
 }
@@ -384,39 +404,45 @@ pub(super) async fn find(db: &impl ConnectionTrait, id: CaseId) -> Result<modera
     moderation_case::Entity::find_by_id(id).one(db).await?.ok_or_else(Error::not_found)
 }
 
-/// The tags of the topic of a case, by which moderators may be in charge of it.
-///
-/// # Errors
-/// The database is away.
-pub(super) async fn tags(db: &impl ConnectionTrait, case: &moderation_case::Model) -> Result<Vec<String>> {
-    match case.topic_id {
-        Some(id) => topics::tags(db, id).await,
-        None => Ok(Vec::new()),
+/// What decides who may do something with a case, besides the case.
+#[derive(Debug)]
+pub(super) struct Circumstances {
+    /// The tags of its topic, by which moderators may be in charge of it.
+    pub(super) tags: Vec<String>,
+    owner_rank: Role,
+    is_reporter: bool,
+}
+
+impl Circumstances {
+    /// To decide the case, for the policy.
+    pub(super) fn decide<'a>(&'a self, case: &'a moderation_case::Model) -> DecideCase<'a> {
+        let Self { tags, owner_rank, is_reporter } = self;
+        DecideCase { case, tags, owner_rank: *owner_rank, is_reporter: *is_reporter }
     }
 }
 
-/// The rank of whom a case is about.
+/// The circumstances in which somebody asks for a case.
 ///
 /// # Errors
 /// The database is away.
-pub(super) async fn owner_rank(
+pub(super) async fn circumstances(
     db: &impl ConnectionTrait,
     case: &moderation_case::Model,
+    by: AccountId,
     now: Time,
-) -> Result<Role> {
-    Ok(roles::powers(db, case.owner_id, now).await?.rank())
-}
-
-/// Whether somebody made an open report of a case.
-///
-/// # Errors
-/// The database is away.
-pub(super) async fn is_reporter(db: &impl ConnectionTrait, id: CaseId, account: AccountId) -> Result<bool> {
+) -> Result<Circumstances> {
     let theirs = report::Entity::find()
-        .filter(report::Column::CaseId.eq(id))
-        .filter(report::Column::ReporterId.eq(account))
+        .filter(report::Column::CaseId.eq(case.id))
+        .filter(report::Column::ReporterId.eq(by))
         .filter(report::Column::Outcome.is_null());
-    Ok(theirs.one(db).await?.is_some())
+    Ok(Circumstances {
+        tags: match case.topic_id {
+            Some(id) => topics::tags(db, id).await?,
+            None => Vec::new(),
+        },
+        owner_rank: roles::powers(db, case.owner_id, now).await?.rank(),
+        is_reporter: theirs.one(db).await?.is_some(),
+    })
 }
 
 /// Where somebody is in charge: everywhere, or within topics and tags.
@@ -534,11 +560,7 @@ pub(super) async fn next(
                   ORDER BY claim_expires_at LIMIT 10 FOR UPDATE SKIP LOCKED";
     let lapsed = moderation_case::Entity::find().from_raw_sql(sql(lapsed, [now.into()]));
     for mut case in lapsed.all(tx.conn()).await? {
-        let from = case.state;
-        let present = standing(&case).at(now);
-        stand(&mut case, present);
-        tell(app, tx, &case, Happened { kind: CaseEventKind::Lapsed, by: None, from, note: String::new() })
-            .await?;
+        lapse(app, tx, &mut case).await?;
         count(app, tx, case).await?;
     }
     let mut found = Vec::new();
@@ -703,12 +725,9 @@ pub(super) async fn list_own_reports(
     before: Option<ReportId>,
     limit: Limit,
 ) -> Result<Vec<report::Model>> {
-    let mut wanted = Condition::all().add(report::Column::ReporterId.eq(own));
-    if let Some(before) = before {
-        wanted = wanted.add(report::Column::Id.lt(before));
-    }
     let rows = report::Entity::find()
-        .filter(wanted)
+        .filter(report::Column::ReporterId.eq(own))
+        .filter(report::Column::Id.lt(before.unwrap_or(ReportId(Uuid::max()))))
         .order_by_desc(report::Column::Id)
         .limit(u64::try_from(limit.and_one()).unwrap_or_default());
     Ok(rows.all(db).await?)
@@ -738,18 +757,13 @@ pub async fn erase(app: &App, tx: &Tx, account_id: AccountId) -> Result<()> {
         .filter(moderation_case::Column::State.ne(CaseState::Resolved))
         .lock_exclusive();
     for mut case in waiting.all(tx.conn()).await? {
-        let from = case.state;
         let moot = Standing {
             state: CaseState::Resolved,
             claim: None,
             resolution: Some(CaseOutcome::Moot),
             ..standing(&case)
         };
-        stand(&mut case, moot);
-        case.resolved_at = Some(app.now());
-        tell(app, tx, &case, Happened { kind: CaseEventKind::Resolved, by: None, from, note: String::new() })
-            .await?;
-        close_reports(tx, case.id, ReportOutcome::Moot, app.now()).await?;
+        go(app, tx, &mut case, moot, Happened::by_itself(CaseEventKind::Resolved)).await?;
         count(app, tx, case).await?;
     }
     for statement in [

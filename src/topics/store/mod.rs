@@ -74,8 +74,7 @@ pub async fn find(db: &impl ConnectionTrait, actor: &Actor, name: &str) -> Resul
 /// # Errors
 /// As [`find`].
 pub async fn find_for_update(tx: &Tx, actor: &Actor, id: TopicId) -> Result<topic::Model> {
-    let statement = "SELECT pg_advisory_xact_lock(hashtextextended($1::text, 1))";
-    tx.conn().execute_raw(sql(statement, [id.to_string().into()])).await?;
+    tx.queue(&format!("topic {id}")).await?;
     let found = topic::Entity::find_by_id(id).lock(LockType::NoKeyUpdate).one(tx.conn()).await?;
     visible_to(tx.conn(), actor, found).await
 }
@@ -86,10 +85,8 @@ pub async fn find_for_update(tx: &Tx, actor: &Actor, id: TopicId) -> Result<topi
 /// As [`find`].
 pub async fn hold(tx: &Tx, actor: &Actor, name: &str) -> Result<topic::Model> {
     let id = find(tx.conn(), actor, name).await?.id;
-    // Row locks are not queued for: those who share one pass whoever waits to have it alone, for as long as any more of
-    // them come. Advisory locks are given in the order in which they were asked for.
-    let statement = "SELECT pg_advisory_xact_lock_shared(hashtextextended($1::text, 1))";
-    tx.conn().execute_raw(sql(statement, [id.to_string().into()])).await?;
+    // Before the row, which is not queued for: whoever waits to change the topic is not passed.
+    tx.queue_shared(&format!("topic {id}")).await?;
     let found = topic::Entity::find_by_id(id).lock_shared().one(tx.conn()).await?;
     visible_to(tx.conn(), actor, found).await
 }
