@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use crate::error::Error;
 use crate::invalid::Invalid;
 
 /// A probability in basis points, 0 to 10000.
@@ -16,6 +17,14 @@ impl BasisPoints {
     pub const NONE: Self = Self(0);
     /// Certain.
     pub const ALL: Self = Self(10_000);
+
+    /// One that the database keeps.
+    ///
+    /// # Errors
+    /// It keeps something else there, which its constraints do not let it.
+    pub fn stored(value: i32) -> Result<Self, Error> {
+        Self::try_from(i64::from(value)).map_err(Error::internal)
+    }
 
     /// As a number from 0 to 1.
     pub fn probability(self) -> f64 {

@@ -216,7 +216,7 @@ async fn with_parts(db: &impl ConnectionTrait, credences: Vec<credence::Model>) 
     let rows: Vec<PartRow> = all(db, sql(statement, [ids.into()])).await?;
     let mut parts: HashMap<CredenceId, (Vector, Vector)> = HashMap::new();
     for row in rows {
-        let bp = BasisPoints::try_from(i64::from(row.bp)).map_err(Error::internal)?;
+        let bp = BasisPoints::stored(row.bp)?;
         let (vector, sub_vector) = parts.entry(row.credence_id).or_default();
         if row.is_whole { vector } else { sub_vector }.insert(row.scenario_id, bp);
     }

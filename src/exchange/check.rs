@@ -167,6 +167,20 @@ pub(super) fn check_times(file: &DebateFile, latest: Time) -> Vec<Field> {
     wrong
 }
 
+/// Refuses what stands before something older.
+fn check_order<'a>(name: &str, what: &str, times: impl Iterator<Item = &'a Timestamp>) -> Vec<Field> {
+    let mut wrong = Vec::new();
+    let mut last: Option<&Timestamp> = None;
+    for (i, time) in times.enumerate() {
+        if last.is_some_and(|last| last > time) {
+            let detail = format!("{what} stand in the order of time.");
+            wrong.push(Field::new(format!("{name}[{i}].created_at"), "out_of_order", detail));
+        }
+        last = Some(time);
+    }
+    wrong
+}
+
 /// Everything that a file's parts must be to each other.
 pub(super) fn check_file(file: &DebateFile) -> Vec<Field> {
     let mut wrong = check("topic.", &file.topic);

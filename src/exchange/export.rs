@@ -406,9 +406,5 @@ impl Parts<'_> {
 }
 
 fn points(stored: Option<i32>) -> Result<Option<BasisPoints>> {
-    stored
-        .map(|value| {
-            i64::from(value).try_into().map_err(|error: crate::invalid::Invalid| Error::internal(error))
-        })
-        .transpose()
+    stored.map(BasisPoints::stored).transpose()
 }

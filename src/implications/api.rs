@@ -208,7 +208,7 @@ struct OwnForecastView {
 
 impl OwnForecastView {
     fn of(own: OwnForecast) -> Result<Self> {
-        let bp = BasisPoints::try_from(i64::from(own.bp)).map_err(Error::internal)?;
+        let bp = BasisPoints::stored(own.bp)?;
         Ok(Self {
             implication_id: own.implication_id,
             topic: ForecastTopic { id: own.topic_id, slug: own.topic_slug, title: own.topic_title },

@@ -486,11 +486,7 @@ async fn last_of(
          JOIN forecast f ON (f.implication_id, f.account_id, f.number) = (l.implication_id, l.account_id, l.number)
          WHERE l.account_id = $1 AND l.implication_id = ANY($2)";
     let rows: Vec<Last> = all(db, sql(statement, [account_id.into(), ids.into()])).await?;
-    rows.into_iter().map(|row| Ok((row.implication_id, basis_points(row.bp)?))).collect()
-}
-
-fn basis_points(bp: i32) -> Result<BasisPoints> {
-    BasisPoints::try_from(i64::from(bp)).map_err(Error::internal)
+    rows.into_iter().map(|row| Ok((row.implication_id, BasisPoints::stored(row.bp)?))).collect()
 }
 
 #[derive(FromQueryResult)]
@@ -575,7 +571,8 @@ pub async fn score_of(db: &impl ConnectionTrait, account_id: AccountId) -> Resul
          WHERE l.account_id = $1 AND i.resolution IN ('found', 'not_found')";
     let rows: Vec<Settled> = all(db, sql(statement, [account_id.into()])).await?;
     let settled = rows.into_iter().filter_map(|row| Some((row.bp, row.resolution.outcome()?)));
-    let settled: Vec<_> = settled.map(|(bp, shown)| Ok((basis_points(bp)?, shown))).collect::<Result<_>>()?;
+    let settled: Vec<_> =
+        settled.map(|(bp, shown)| Ok((BasisPoints::stored(bp)?, shown))).collect::<Result<_>>()?;
     Ok(Score::of(settled))
 }
 

@@ -142,12 +142,14 @@ pub struct Plan<'a> {
 }
 
 /// What is wrong with a change, while it is looked at.
-struct Finding<'a> {
+struct Finding<'c, 'a> {
     set: &'a Set,
+    /// What comes in, with its place in the change.
+    added: Vec<(String, &'c ProposedScenario)>,
     wrong: Vec<Field>,
 }
 
-impl<'a> Finding<'a> {
+impl<'c, 'a> Finding<'c, 'a> {
     fn refuse(&mut self, at: &str, code: &'static str, detail: impl Into<String>) {
         self.wrong.push(Field::new(format!("change.{at}"), code, detail));
     }
@@ -179,7 +181,8 @@ impl<'a> Finding<'a> {
     }
 
     /// What a new scenario must be, and where it stands among those whose place it takes.
-    fn check_new(&mut self, at: &str, new: &ProposedScenario, parent: Option<ScenarioId>) {
+    fn add(&mut self, at: &str, new: &'c ProposedScenario, parent: Option<ScenarioId>) {
+        self.added.push((at.to_owned(), new));
         if new.outcome_vs_actual == OutcomeVsActual::Unspecified {
             self.refuse(
                 &format!("{at}.outcome_vs_actual"),
@@ -215,15 +218,14 @@ impl<'a> Finding<'a> {
 /// # Errors
 /// Why it does not fit, by the fields of the change.
 pub fn plan<'a>(change: &'a Change, set: &Set) -> Result<Plan<'a>, Vec<Field>> {
-    let mut finding = Finding { set, wrong: Vec::new() };
-    let (mut retired, mut added, mut parent) = (Vec::new(), Vec::new(), None);
+    let mut finding = Finding { set, added: Vec::new(), wrong: Vec::new() };
+    let (mut retired, mut parent) = (Vec::new(), None);
     match change {
         Change::Add { scenario } => {
             if let Some(id) = scenario.parent_scenario_id {
                 parent = finding.live("scenario.parent_scenario_id", id).map(|found| found.id);
             }
-            finding.check_new("scenario", scenario, scenario.parent_scenario_id);
-            added.push(scenario);
+            finding.add("scenario", scenario, scenario.parent_scenario_id);
         }
         Change::Retire { scenario_id } => {
             if let Some(found) = finding.mortal("scenario_id", *scenario_id) {
@@ -242,8 +244,7 @@ pub fn plan<'a>(change: &'a Change, set: &Set) -> Result<Plan<'a>, Vec<Field>> {
         Change::Merge { scenario_ids, into } => {
             (retired, parent) = merged(&mut finding, scenario_ids, into);
             if let MergeInto::Scenario(new) = into {
-                finding.check_new("into.scenario", new, parent);
-                added.push(new);
+                finding.add("into.scenario", new, parent);
             }
         }
         Change::Split { scenario_id, into } => {
@@ -255,24 +256,24 @@ pub fn plan<'a>(change: &'a Change, set: &Set) -> Result<Plan<'a>, Vec<Field>> {
                 finding.refuse("into", "too_few", "A scenario is split into two or more.");
             }
             for (i, new) in into.iter().enumerate() {
-                finding.check_new(&format!("into[{i}]"), new, parent);
-                added.push(new);
+                finding.add(&format!("into[{i}]"), new, parent);
             }
         }
     }
     retire_parts(set, &mut retired);
-    check_labels(&mut finding, change, &retired, parent);
-    check_what_is_left(&mut finding, &retired, added.len(), parent);
+    check_labels(&mut finding, &retired, parent);
+    check_what_is_left(&mut finding, &retired, parent);
     if !finding.wrong.is_empty() {
         return Err(finding.wrong);
     }
     let comparable = parent.is_some() || matches!(change, Change::Retire { .. } | Change::Merge { .. });
+    let added = finding.added.into_iter().map(|(_, new)| new).collect();
     Ok(Plan { retired, added, parent, comparable })
 }
 
 /// What a merger retires, and what all of it is part of.
 fn merged(
-    finding: &mut Finding<'_>,
+    finding: &mut Finding<'_, '_>,
     scenario_ids: &[ScenarioId],
     into: &MergeInto,
 ) -> (Vec<(ScenarioId, Successor)>, Option<ScenarioId>) {
@@ -345,26 +346,18 @@ fn retire_parts(set: &Set, retired: &mut Vec<(ScenarioId, Successor)>) {
 
 /// No two siblings in force have one label.
 fn check_labels(
-    finding: &mut Finding<'_>,
-    change: &Change,
+    finding: &mut Finding<'_, '_>,
     retired: &[(ScenarioId, Successor)],
     parent: Option<ScenarioId>,
 ) {
     let stays = |scenario: &&LiveScenario| !retired.iter().any(|(id, _)| *id == scenario.id);
     let siblings = finding.set.live.iter().filter(|scenario| scenario.parent == parent).filter(stays);
     let mut labels: Vec<&str> = siblings.map(|scenario| scenario.label.as_str()).collect();
-    let added: Vec<(String, &ProposedScenario)> = match change {
-        Change::Add { scenario } => vec![("scenario".to_owned(), scenario)],
-        Change::Merge { into: MergeInto::Scenario(new), .. } => vec![("into.scenario".to_owned(), new)],
-        Change::Split { into, .. } => {
-            into.iter().enumerate().map(|(i, new)| (format!("into[{i}]"), new)).collect()
-        }
-        Change::Retire { .. } | Change::Merge { .. } => Vec::new(),
-    };
-    for (at, new) in added {
+    for (at, new) in &finding.added {
         let label = new.label.as_str();
         if labels.iter().any(|other| same_label(other, label)) {
-            finding.refuse(&format!("{at}.label"), "duplicate", "Another scenario has this label.");
+            let field = format!("change.{at}.label");
+            finding.wrong.push(Field::new(field, "duplicate", "Another scenario has this label."));
         }
         labels.push(label);
     }
@@ -372,12 +365,11 @@ fn check_labels(
 
 /// I2 after the change, and how many there may be.
 fn check_what_is_left(
-    finding: &mut Finding<'_>,
+    finding: &mut Finding<'_, '_>,
     retired: &[(ScenarioId, Successor)],
-    added: usize,
     parent: Option<ScenarioId>,
 ) {
-    let set = finding.set;
+    let (set, added) = (finding.set, finding.added.len());
     let stays = |scenario: &&LiveScenario| !retired.iter().any(|(id, _)| *id == scenario.id);
     let left = set.live.iter().filter(stays).count();
     if left + added > MAX_SCENARIOS {

@@ -158,9 +158,7 @@ async fn list_recorded_credences(
     for belief in page.items {
         let Belief { topic_id, slug, title, number, scenario_set_version, stale, created_at, .. } = belief;
         let vector = vectors.remove(&belief.credence_id).map(|parts| {
-            let part = |(scenario_id, bp): (_, i32)| {
-                Ok(Part { scenario_id, bp: BasisPoints::try_from(i64::from(bp)).map_err(Error::internal)? })
-            };
+            let part = |(scenario_id, bp): (_, i32)| Ok(Part { scenario_id, bp: BasisPoints::stored(bp)? });
             parts.into_iter().map(part).collect::<Result<Vec<_>>>()
         });
         items.push(BeliefView {

@@ -411,6 +411,9 @@ impl Basis {
 
     /// What was counted at a moment of the past comes to this, where there were enough people.
     async fn past(self, db: &impl ConnectionTrait, lines: &Lines, moment: Time) -> Result<Option<Shown>> {
+        if lines.people < FEWEST {
+            return Ok(None);
+        }
         // Of what people say besides their vectors, only the last is kept.
         let summary = Summary::of(&self.counted(db, lines).await?, lines.people, Further::default());
         let Self { since, version, .. } = self;
@@ -451,7 +454,7 @@ impl Basis {
         let place = |id: &ScenarioId| places.get(id).copied().unwrap_or(usize::MAX);
         for line in &lines.credences {
             if let Some(counted) = counted.get_mut(place(&line.scenario_id)) {
-                let bp = BasisPoints::try_from(i64::from(line.bp)).map_err(Error::internal)?;
+                let bp = BasisPoints::stored(line.bp)?;
                 counted.tally.add_many(bp, line.people.unsigned_abs());
             }
         }

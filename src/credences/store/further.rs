@@ -24,10 +24,6 @@ use crate::policy::{Permit, StateCredences};
 use crate::posts;
 use crate::scenarios;
 
-fn points(value: i32) -> Result<BasisPoints> {
-    i64::from(value).try_into().map_err(|error: crate::invalid::Invalid| Error::internal(error))
-}
-
 /// Finds a scenario, whoever asks.
 ///
 /// # Errors
@@ -67,7 +63,7 @@ pub(in crate::credences) async fn steps(
         .filter(step_credence::Column::AccountId.eq(account_id))
         .all(db)
         .await?;
-    rows.into_iter().map(|row| Ok((row.chain_step_id, points(row.bp)?))).collect()
+    rows.into_iter().map(|row| Ok((row.chain_step_id, BasisPoints::stored(row.bp)?))).collect()
 }
 
 /// Keeps what somebody says of the steps of one chain, in place of what they said of it before.
@@ -99,11 +95,7 @@ pub(in crate::credences) async fn set_steps(
 
 /// Has requests of one person in one topic wait for each other, so that one replaces what the other wrote.
 async fn queue_up(tx: &Tx, topic_id: TopicId, account_id: AccountId) -> Result<()> {
-    let statement = "SELECT pg_advisory_xact_lock(hashtextextended($1::text || $2::text, 0))";
-    tx.conn()
-        .execute_raw(sql(statement, [topic_id.to_string().into(), account_id.to_string().into()]))
-        .await?;
-    Ok(())
+    tx.queue(&format!("{topic_id}{account_id}")).await
 }
 
 /// From when on somebody takes the actual outcome to have been near certain.
@@ -186,9 +178,9 @@ pub(in crate::credences) async fn checkpoints(
     let read = |row: checkpoint_credence::Model| {
         Ok(CheckpointCredence {
             position: row.position,
-            occurred_by: row.occurred_by.map(points).transpose()?,
-            actual: row.actual.map(points).transpose()?,
-            alternatives: row.alternatives.map(points).transpose()?,
+            occurred_by: row.occurred_by.map(BasisPoints::stored).transpose()?,
+            actual: row.actual.map(BasisPoints::stored).transpose()?,
+            alternatives: row.alternatives.map(BasisPoints::stored).transpose()?,
         })
     };
     rows.into_iter().map(read).collect()
@@ -408,7 +400,11 @@ async fn claimed_tests(
     let mut found = Vec::new();
     for relation in posts::evidence_by(db, topic_id, account_id).await? {
         if let (Some(kind), Some(p_if_false)) = (relation.claimed_test_kind, relation.p_if_false) {
-            found.push(ClaimedTest { relation_id: relation.id, kind, p_if_false: points(p_if_false)? });
+            found.push(ClaimedTest {
+                relation_id: relation.id,
+                kind,
+                p_if_false: BasisPoints::stored(p_if_false)?,
+            });
         }
     }
     Ok(found)

@@ -9,7 +9,7 @@ use crate::basis_points::BasisPoints;
 use crate::credences::rules::{Live, Vector, present};
 use crate::db::{Tx, insert_all, sql};
 use crate::entity::{meta_prediction, meta_prediction_part, topic};
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::ids::{AccountId, ScenarioId, TopicId};
 use crate::policy::{Permit, StateCredences};
 
@@ -38,7 +38,7 @@ pub(in crate::credences) async fn own_prediction(
         .await?;
     let mut vector = Vector::new();
     for part in parts {
-        let bp = BasisPoints::try_from(i64::from(part.bp)).map_err(Error::internal)?;
+        let bp = BasisPoints::stored(part.bp)?;
         vector.insert(part.scenario_id, bp);
     }
     Ok(Some(StoredPrediction { row, vector }))

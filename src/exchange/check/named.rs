@@ -3,6 +3,7 @@
 use std::collections::{HashMap, HashSet};
 
 use super::super::format::{ChangeRecord, DebateFile, MergeRecord, ProposedRecord};
+use super::check_order;
 use crate::accounts::rules::Username;
 use crate::criteria::rules::{MAX_REFERENCE_CLASSES, check_cases};
 use crate::error::Field;
@@ -89,17 +90,13 @@ fn check_versions(file: &DebateFile) -> Vec<Field> {
 }
 
 fn check_proposals(file: &DebateFile) -> Vec<Field> {
-    let mut wrong = Vec::new();
+    let times = file.scenario_proposals.iter().map(|record| &record.created_at);
+    let mut wrong = check_order("scenario_proposals", "Proposals", times);
     let versions: HashMap<i32, SetChange> =
         file.scenario_set.versions.iter().map(|record| (record.version, record.change)).collect();
     let mut made = HashSet::new();
     for (i, record) in file.scenario_proposals.iter().enumerate() {
         let place = format!("scenario_proposals[{i}]");
-        let before = i.checked_sub(1).and_then(|i| file.scenario_proposals.get(i));
-        if before.is_some_and(|before| before.created_at > record.created_at) {
-            let detail = "Proposals stand in the order of time.";
-            wrong.push(Field::new(format!("{place}.created_at"), "out_of_order", detail));
-        }
         let said =
             [record.decided_by.is_some(), record.decided_at.is_some(), record.decision_reason.is_some()];
         let decided = matches!(record.status, ProposalStatus::Accepted | ProposalStatus::Rejected);
@@ -194,7 +191,8 @@ fn check_citation(at: &str, file: &DebateFile, citation: &CitationByKey) -> Vec<
 }
 
 fn check_implications(file: &DebateFile) -> Vec<Field> {
-    let mut wrong = Vec::new();
+    let times = file.implications.iter().map(|record| &record.created_at);
+    let mut wrong = check_order("implications", "Implications", times);
     for (i, record) in file.implications.iter().enumerate() {
         let place = format!("implications[{i}]");
         let mut refuse = |field: String, code, detail: &str| {
@@ -202,9 +200,6 @@ fn check_implications(file: &DebateFile) -> Vec<Field> {
         };
         if file.implications[..i].iter().any(|other| other.key == record.key) {
             refuse(".key".to_owned(), "duplicate_key", "Another implication has this key.");
-        }
-        if i > 0 && file.implications[i - 1].created_at > record.created_at {
-            refuse(".created_at".to_owned(), "out_of_order", "Implications stand in the order of time.");
         }
         if record.bears_on.is_empty() || record.bears_on.len() > MAX_BEARS_ON {
             refuse(".bears_on".to_owned(), "not_so_many", "It bears on 1 to 20 scenarios.");
@@ -239,14 +234,11 @@ fn check_implications(file: &DebateFile) -> Vec<Field> {
 }
 
 fn check_classes(file: &DebateFile) -> Vec<Field> {
-    let mut wrong = Vec::new();
+    let times = file.reference_classes.iter().map(|record| &record.created_at);
+    let mut wrong = check_order("reference_classes", "Reference classes", times);
     let mut numbers: HashMap<&Key, u64> = HashMap::new();
     for (i, record) in file.reference_classes.iter().enumerate() {
         let place = format!("reference_classes[{i}]");
-        if i > 0 && file.reference_classes[i - 1].created_at > record.created_at {
-            let detail = "Reference classes stand in the order of time.";
-            wrong.push(Field::new(format!("{place}.created_at"), "out_of_order", detail));
-        }
         let at = format!("{place}.scenario");
         if !is_scenario(file, &record.scenario) {
             wrong.push(Field::new(&at, "unknown_key", "No scenario has this key."));

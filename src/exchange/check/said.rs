@@ -3,8 +3,7 @@
 use std::collections::{BTreeMap, HashMap, HashSet};
 
 use super::super::format::{CredenceRecord, DebateFile, PartRecord, TargetRecord};
-use super::{Before, check_target};
-use crate::clock::Timestamp;
+use super::{Before, check_order, check_target};
 use crate::credences::rules::sum_to_all;
 use crate::criteria::rules::Ratings;
 use crate::error::Field;
@@ -107,22 +106,8 @@ fn check_parts(place: &str, vector: &[PartRecord], known: &HashSet<&Key>) -> Vec
     wrong
 }
 
-/// Refuses what stands before something older.
-fn check_order<'a>(name: &str, times: impl Iterator<Item = &'a Timestamp>) -> Vec<Field> {
-    let mut wrong = Vec::new();
-    let mut last: Option<&Timestamp> = None;
-    for (i, time) in times.enumerate() {
-        if last.is_some_and(|last| last > time) {
-            let detail = "These stand in the order of time.";
-            wrong.push(Field::new(format!("{name}[{i}].created_at"), "out_of_order", detail));
-        }
-        last = Some(time);
-    }
-    wrong
-}
-
 fn check_credences(file: &DebateFile) -> Vec<Field> {
-    let mut wrong = check_order("credences", file.credences.iter().map(|record| &record.created_at));
+    let mut wrong = check_order("credences", "These", file.credences.iter().map(|record| &record.created_at));
     let mut sets = Sets::of(file);
     let mut last: HashMap<&Key, &CredenceRecord> = HashMap::new();
     for (i, record) in file.credences.iter().enumerate() {
@@ -227,7 +212,8 @@ pub(in crate::exchange) fn around<'a>(
 }
 
 fn check_mind_changes(file: &DebateFile, before: &Before<'_>) -> Vec<Field> {
-    let mut wrong = check_order("mind_changes", file.mind_changes.iter().map(|record| &record.created_at));
+    let mut wrong =
+        check_order("mind_changes", "These", file.mind_changes.iter().map(|record| &record.created_at));
     let vectors = by_person(file);
     let mut once = Once::default();
     for (i, record) in file.mind_changes.iter().enumerate() {
@@ -266,7 +252,7 @@ fn check_mind_changes(file: &DebateFile, before: &Before<'_>) -> Vec<Field> {
 }
 
 fn check_forecasts(file: &DebateFile) -> Vec<Field> {
-    let mut wrong = check_order("forecasts", file.forecasts.iter().map(|record| &record.created_at));
+    let mut wrong = check_order("forecasts", "These", file.forecasts.iter().map(|record| &record.created_at));
     let known: HashMap<_, _> =
         file.implications.iter().map(|record| (&record.key, record.resolved_at.as_ref())).collect();
     for (i, record) in file.forecasts.iter().enumerate() {

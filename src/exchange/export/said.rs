@@ -172,7 +172,7 @@ impl Parts<'_> {
             file.forecasts.push(ForecastRecord {
                 implication: key(&row.implication_id)?,
                 person: names.key(row.account_id),
-                bp: bp(row.bp)?,
+                bp: BasisPoints::stored(row.bp)?,
                 created_at: row.created_at.into(),
             });
         }
@@ -182,7 +182,7 @@ impl Parts<'_> {
         for row in rows {
             file.outcome_likelihoods.push(OutcomeLikelihoodRecord {
                 person: names.key(row.account_id),
-                bp: bp(row.bp)?,
+                bp: BasisPoints::stored(row.bp)?,
                 updated_at: row.updated_at.into(),
             });
         }
@@ -223,7 +223,7 @@ impl Parts<'_> {
             parts.into_iter().flatten().map(|(id, bp)| (self.place(*id), (*id, *bp))).collect();
         let (mut vector, mut sub_vector) = (Vec::new(), Vec::new());
         for (id, points) in by_place.into_values() {
-            let record = PartRecord { scenario: self.scenario_key(id)?, bp: bp(points)? };
+            let record = PartRecord { scenario: self.scenario_key(id)?, bp: BasisPoints::stored(points)? };
             let is_part = self
                 .stored
                 .scenarios
@@ -252,7 +252,7 @@ impl Parts<'_> {
                 person: names.key(row.account_id),
                 scenario,
                 step_no,
-                bp: bp(row.bp)?,
+                bp: BasisPoints::stored(row.bp)?,
                 updated_at: row.updated_at.into(),
             });
         }
@@ -332,10 +332,6 @@ impl Parts<'_> {
         file.kind_disputes.sort_by_key(|record| (number(&record.variant), number(&record.person)));
         Ok(())
     }
-}
-
-fn bp(stored: i32) -> Result<BasisPoints> {
-    i64::from(stored).try_into().map_err(|error: Invalid| Error::internal(error))
 }
 
 fn rating(stored: Option<i16>) -> Result<Option<Rating>> {
