@@ -10,7 +10,7 @@ use crate::changes::Changes;
 use crate::clock::{Clock, Time};
 use crate::config::Config;
 use crate::db::Tx;
-use crate::error::Result;
+use crate::error::{Code, Result};
 use crate::hashing::Hasher;
 use crate::http::SharedAnswers;
 use crate::http::limits::Limits;
@@ -18,6 +18,7 @@ use crate::ids::Ids;
 use crate::keys::Keys;
 use crate::mailer::Mailer;
 use crate::openid::Providers;
+use crate::policy::Actor;
 
 /// The state of one server; cheap to clone.
 #[derive(Clone)]
@@ -79,6 +80,25 @@ impl App {
     /// The database is away, or no connection became free in time.
     pub async fn begin(&self) -> Result<Tx> {
         Ok(Tx::new(self.db.begin().await?, self.changes.clone()))
+    }
+
+    /// Begins a transaction of somebody's, in which nothing keeps them from what they were free to do when they asked. While
+    /// it lasts, nobody is kept from anything: whoever is about to keep them from something waits for its end, and what
+    /// they begin after that is refused.
+    ///
+    /// # Errors
+    /// As [`App::begin`], and 503 where they were kept from something since they asked.
+    pub async fn begin_as(&self, actor: &Actor) -> Result<Tx> {
+        let tx = self.begin().await?;
+        if let Some(account) = actor.signed_in() {
+            let in_force = tx.sanctions_of(account.id, self.now()).await?;
+            if in_force.iter().any(|id| account.sanctions.iter().all(|known| known.id != *id)) {
+                return Err(Code::Unavailable
+                    .error("What you may do was decided anew just now: ask again.")
+                    .retry_after(1));
+            }
+        }
+        Ok(tx)
     }
 
     /// Begins a read of several statements that see the database as it is now, whatever is written meanwhile.

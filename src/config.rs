@@ -168,6 +168,12 @@ pub struct Moderation {
     pub claim_minutes: u32,
     /// What the reports of a case weigh together, in hundredths, that makes it half as urgent as can be.
     pub half_priority_weight: u32,
+    /// How long strikes count, in days.
+    pub strike_days: u32,
+    /// How long one may appeal against a decision, in calendar months.
+    pub appeal_months: u32,
+    /// Where decisions hold: countries by their codes (ISO 3166-1).
+    pub territorial_scope: Vec<String>,
 }
 
 /// Tokens and sessions.
@@ -659,7 +665,8 @@ impl Config {
             .with_list_parse_key("server.trusted_proxies")
             .with_list_parse_key("auth.retired_signing_key_files")
             .with_list_parse_key("server.allowed_origins")
-            .with_list_parse_key("passkeys.origins");
+            .with_list_parse_key("passkeys.origins")
+            .with_list_parse_key("moderation.territorial_scope");
         // Once more, as text: an identifier or a secret may consist of digits, and is no number for that.
         let providers =
             std::env::vars().filter(|(name, _)| name.starts_with("OTHERWISE__IDENTITY_PROVIDERS__"));
@@ -709,6 +716,8 @@ impl Config {
             ("password.queue", self.password.queue as u64),
             ("moderation.claim_minutes", self.moderation.claim_minutes.into()),
             ("moderation.half_priority_weight", self.moderation.half_priority_weight.into()),
+            ("moderation.strike_days", self.moderation.strike_days.into()),
+            ("moderation.appeal_months", self.moderation.appeal_months.into()),
             ("trust.level_1_accepted", self.trust.level_1_accepted.into()),
             ("trust.level_2_accepted", self.trust.level_2_accepted.into()),
             ("trust.level_3_accepted", self.trust.level_3_accepted.into()),
@@ -746,6 +755,15 @@ impl Config {
             "server.public_url must start with http:// or https:// and not end with a slash; it is `{url}`"
         );
         self.metrics_address()?;
+        ensure!(
+            !self.moderation.territorial_scope.is_empty()
+                && self
+                    .moderation
+                    .territorial_scope
+                    .iter()
+                    .all(|code| { code.len() == 2 && code.bytes().all(|byte| byte.is_ascii_uppercase()) }),
+            "moderation.territorial_scope is a list of the codes of countries, such as [\"DE\", \"FR\"]"
+        );
         let (database, owner) =
             (self.database.url.expose_secret(), self.database.migration_url.expose_secret());
         for (name, url) in [("database.url", database), ("database.migration_url", owner)] {

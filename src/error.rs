@@ -91,8 +91,12 @@ codes! {
     OwnImplication = 403 "own_implication" "Nobody settles their own implication";
     /// Nobody changes their own role.
     OwnRole = 403 "own_role" "Nobody changes their own role";
+    /// Moderators keep somebody from something.
+    Sanctioned = 403 "sanctioned" "A decision of moderators keeps you from this";
+    /// Nobody decides about what they decided.
+    OwnDecision = 403 "own_decision" "Nobody looks again at what they decided themselves";
     /// Nobody reports what is theirs.
-    OwnSubject = 403 "own_subject" "Nobody reports what is their own";
+    OwnSubject = 403 "own_subject" "Nobody reports or decides about what is their own";
     /// Nobody decides a case that they made.
     OwnCase = 403 "own_case" "Nobody decides what they reported";
     /// Only who has all of a role, and no lower rank, gives it or takes it back.
@@ -125,6 +129,18 @@ codes! {
     SlugTaken = 409 "slug_taken" "This slug is taken";
     /// Nothing more happens to a tombstone.
     PostDeleted = 409 "post_deleted" "This post was deleted";
+    /// Moderators took a post out of sight.
+    PostHidden = 409 "post_hidden" "This post is out of sight";
+    /// Nobody replies where moderators said so.
+    Locked = 409 "locked" "This is locked";
+    /// Nobody votes where moderators said so.
+    VotesFrozen = 409 "votes_frozen" "The votes here are frozen";
+    /// What an action changed was changed again since.
+    ChangedSince = 409 "changed_since" "This was changed since, so it is not taken back";
+    /// One appeal a decision.
+    AppealExists = 409 "appeal_exists" "There was an appeal against this already";
+    /// Decisions are appealed against for a time.
+    AppealTooLate = 409 "appeal_too_late" "It is too late to appeal against this";
     /// Its author makes changes as long as it is a draft.
     TopicNotDraft = 409 "topic_not_draft" "This topic is no draft any more";
     /// Another moderator is at it.
@@ -193,6 +209,8 @@ codes! {
     IdempotencyKeyReused = 422 "idempotency_key_reused" "This key was used for another request";
     /// An edit must say which version it edits.
     PreconditionRequired = 428 "precondition_required" "Say which version you are changing";
+    /// Moderators make everybody wait.
+    SlowMode = 429 "slow_mode" "Wait before you post again";
     /// Too many requests of one class.
     RateLimited = 429 "rate_limited" "Too many requests";
     /// Headers are over the limit.

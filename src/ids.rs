@@ -99,6 +99,10 @@ id! {
     ReportId
     /// What moderators have to decide of a subject.
     CaseId
+    /// Something that moderators did, or took back.
+    ActionId
+    /// That somebody holds a decision to be wrong.
+    AppealId
 }
 
 /// Where new identifiers come from: the system, or a counter that repeats itself in tests.

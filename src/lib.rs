@@ -35,6 +35,7 @@ pub mod auth;
 pub mod credences;
 pub mod credentials;
 pub mod criteria;
+pub mod decisions;
 pub mod events;
 pub mod exchange;
 pub mod identities;

@@ -2,15 +2,18 @@
 
 use std::net::IpAddr;
 
+use chrono::TimeDelta;
+
 use crate::accounts::rules::{AccountKind, AccountState, Role};
 use crate::auth::rules::Scope;
-use crate::clock::Time;
+use crate::clock::{Time, Timestamp};
+use crate::decisions::rules::{ActionKind, Aim, Deed, RestrictionKind, Restrictions, Sanction, SanctionKind};
 use crate::entity::{
-    account, implication, moderation_case, post, reference_class, role_grant, scenario, scenario_proposal,
-    topic,
+    account, appeal, implication, moderation_case, post, reference_class, role_grant, scenario,
+    scenario_proposal, topic,
 };
 use crate::error::{Code, Error, Result};
-use crate::ids::{AccountId, SessionId, TokenId};
+use crate::ids::{AccountId, SessionId, TokenId, TopicId};
 use crate::implications::rules::Resolution;
 use crate::posts::rules::PostStatus;
 use crate::roles::rules::{Permission, Place, Power, Powers};
@@ -60,8 +63,8 @@ pub struct SignedIn {
     pub powers: Powers,
     /// What it might do besides, had it signed in with a second factor.
     pub withheld: Powers,
-    /// Whether it may do anything.
-    pub state: AccountState,
+    /// What it may not do at the moment, by decisions of moderators.
+    pub sanctions: Vec<Sanction>,
     /// Where the request comes from.
     pub client: IpAddr,
     /// Whether it may take part in debates: where that needs a confirmed address, whether it has one.
@@ -150,9 +153,8 @@ impl Actor {
     /// 401 where nobody signed in, else what the policy says.
     pub fn may<A: Action>(&self, act: A) -> Result<Permit<A>> {
         let account = self.require_scope(A::SCOPE)?;
-        let of_right = A::OF_RIGHT && account.state == AccountState::Suspended;
-        if account.state != AccountState::Active && !of_right {
-            return Err(Code::NotAllowed.error("This account is suspended."));
+        if let Some(sanction) = account.forbidding::<A>(&act) {
+            return Err(sanctioned(sanction));
         }
         if A::TAKES_PART && !account.takes_part {
             return Err(Code::EmailNotVerified.error("POST /email-verifications mails the link again."));
@@ -181,7 +183,30 @@ impl Actor {
     }
 }
 
+/// What somebody is told whom a sanction keeps from something.
+fn sanctioned(sanction: &Sanction) -> Error {
+    let kept_from = match sanction.kind {
+        SanctionKind::Warn | SanctionKind::Silence => "post",
+        SanctionKind::VoteBan => "vote",
+        SanctionKind::Restrict => "take part",
+        SanctionKind::Suspend | SanctionKind::Ban => "do anything but read",
+    };
+    let place = if sanction.topic_id.is_some() { " in this topic" } else { "" };
+    let until = sanction.ends_at.map_or_else(String::new, |end| {
+        format!(" until {}", Time::from(end).to_rfc3339_opts(chrono::SecondsFormat::Secs, true))
+    });
+    Code::Sanctioned.error(format!(
+        "You may not {kept_from}{place}{until}. GET /me/sanctions says why, and how to appeal."
+    ))
+}
+
 impl SignedIn {
+    /// The sanction that keeps them from something, if one does.
+    fn forbidding<A: Action>(&self, act: &A) -> Option<&Sanction> {
+        let topic = act.topic();
+        self.sanctions.iter().find(|sanction| !A::OF_RIGHT && sanction.forbids(A::DEED, topic))
+    }
+
     /// Whether what they signed in with is good for this: a session is good for everything.
     pub fn has_scope(&self, scope: Scope) -> bool {
         match &self.credential {
@@ -223,6 +248,18 @@ pub trait Action {
 
     /// Whether people may do it who are suspended, since the law says that everybody may.
     const OF_RIGHT: bool = false;
+
+    /// What it is to those whom moderators keep from something.
+    const DEED: Deed = match (Self::TAKES_PART, Self::SCOPE) {
+        (true, Scope::Post) => Deed::Speak,
+        (true, Scope::Vote) => Deed::Vote,
+        _ => Deed::Other,
+    };
+
+    /// In which topic it is done, if in one: some are kept from it there.
+    fn topic(&self) -> Option<TopicId> {
+        None
+    }
 
     /// Whether this actor, who is signed in, may do it.
     ///
@@ -441,6 +478,10 @@ pub struct EditTopic<'a> {
 impl Action for EditTopic<'_> {
     const SCOPE: Scope = Scope::Post;
 
+    fn topic(&self) -> Option<TopicId> {
+        Some(self.topic.id)
+    }
+
     fn decide(&self, who: &Actor) -> Result<()> {
         if who.has(Permission::TopicEdit, Place::Topic { id: self.topic.id, tags: self.tags }) {
             return Ok(());
@@ -465,6 +506,10 @@ pub struct ProposeScenarios<'a>(pub &'a topic::Model);
 impl Action for ProposeScenarios<'_> {
     const SCOPE: Scope = Scope::Post;
 
+    fn topic(&self) -> Option<TopicId> {
+        Some(self.0.id)
+    }
+
     fn decide(&self, _: &Actor) -> Result<()> {
         allow_if(
             self.0.status == TopicStatus::Open,
@@ -487,6 +532,10 @@ pub struct DecideProposal<'a> {
 
 impl Action for DecideProposal<'_> {
     const SCOPE: Scope = Scope::Post;
+
+    fn topic(&self) -> Option<TopicId> {
+        Some(self.topic.id)
+    }
 
     fn decide(&self, who: &Actor) -> Result<()> {
         allow_if(
@@ -530,6 +579,32 @@ impl Action for WithdrawProposal<'_> {
     }
 }
 
+/// Whether a post is there for everybody.
+fn is_there(post: &post::Model, gone: &'static str) -> Result<()> {
+    match post.status {
+        PostStatus::Visible => Ok(()),
+        PostStatus::Deleted => Err(Code::PostDeleted.error(gone)),
+        PostStatus::Hidden | PostStatus::Removed => Err(Code::PostHidden
+            .error("Moderators took it out of sight: nothing happens to it until they put it back.")),
+    }
+}
+
+/// Whether nothing of this kind is restricted at the moment.
+fn is_free(restrictions: &Restrictions, kind: RestrictionKind, now: Time) -> Result<()> {
+    let Some(restriction) = restrictions.in_force(kind, now) else { return Ok(()) };
+    let until = restriction.ends_at.map_or_else(String::new, |end: Timestamp| {
+        format!(" until {}", Time::from(end).to_rfc3339_opts(chrono::SecondsFormat::Secs, true))
+    });
+    Err(match kind {
+        RestrictionKind::Lock | RestrictionKind::SlowMode => {
+            Code::Locked.error(format!("Moderators locked this{until}: it is read, and nobody replies."))
+        }
+        RestrictionKind::FreezeVotes => {
+            Code::VotesFrozen.error(format!("Moderators froze the votes here{until}: they stay as they are."))
+        }
+    })
+}
+
 /// Post in a topic, and reply to a post.
 #[derive(Debug)]
 pub struct CreatePost<'a> {
@@ -537,10 +612,20 @@ pub struct CreatePost<'a> {
     pub topic: &'a topic::Model,
     /// To which post.
     pub parent: Option<&'a post::Model>,
+    /// What nobody may do to the posts above, the parent included.
+    pub above: &'a [Restrictions],
+    /// When whoever asks posted there last, as far as that is so lately that it matters.
+    pub last_posted_at: Option<Time>,
+    /// The moment.
+    pub now: Time,
 }
 
 impl Action for CreatePost<'_> {
     const SCOPE: Scope = Scope::Post;
+
+    fn topic(&self) -> Option<TopicId> {
+        Some(self.topic.id)
+    }
 
     fn decide(&self, _: &Actor) -> Result<()> {
         allow_if(
@@ -548,11 +633,24 @@ impl Action for CreatePost<'_> {
             Code::TopicNotOpen,
             "Only open topics take posts: a draft is not open yet, an archived topic no more.",
         )?;
-        allow_if(
-            self.parent.is_none_or(|parent| parent.status == PostStatus::Visible),
-            Code::PostDeleted,
-            "Nobody replies to a post that is no longer there.",
-        )
+        self.parent
+            .map_or(Ok(()), |parent| is_there(parent, "Nobody replies to a post that is no longer there."))?;
+        is_free(&self.topic.restrictions, RestrictionKind::Lock, self.now)?;
+        for restrictions in self.above {
+            is_free(restrictions, RestrictionKind::Lock, self.now)?;
+        }
+        let slow = self.topic.restrictions.in_force(RestrictionKind::SlowMode, self.now);
+        let wait = slow.and_then(|slow| slow.seconds).map(|seconds| TimeDelta::seconds(seconds.into()));
+        let Some(free_at) = wait.zip(self.last_posted_at).map(|(wait, last)| last + wait) else {
+            return Ok(());
+        };
+        if free_at <= self.now {
+            return Ok(());
+        }
+        let left = (free_at - self.now).num_milliseconds().div_euclid(1000) + 1;
+        Err(Code::SlowMode
+            .error("Moderators slowed this debate down: everybody waits before they post again.")
+            .retry_after(u32::try_from(left).unwrap_or(u32::MAX)))
     }
 }
 
@@ -563,13 +661,13 @@ pub struct EditPost<'a>(pub &'a post::Model);
 impl Action for EditPost<'_> {
     const SCOPE: Scope = Scope::Post;
 
+    fn topic(&self) -> Option<TopicId> {
+        Some(self.0.topic_id)
+    }
+
     fn decide(&self, who: &Actor) -> Result<()> {
         allow_if(who.is(self.0.author_id), Code::NotYourPost, "Only its author revises a post.")?;
-        allow_if(
-            self.0.status == PostStatus::Visible,
-            Code::PostDeleted,
-            "A post that is gone is not revised.",
-        )
+        is_there(self.0, "A post that is gone is not revised.")
     }
 }
 
@@ -583,7 +681,7 @@ impl Action for DeletePost<'_> {
 
     fn decide(&self, who: &Actor) -> Result<()> {
         allow_if(who.is(self.0.author_id), Code::NotYourPost, "Only its author deletes a post.")?;
-        allow_if(self.0.status == PostStatus::Visible, Code::PostDeleted, "It is gone already.")
+        is_there(self.0, "It is gone already.")
     }
 }
 
@@ -593,6 +691,10 @@ pub struct StateCredences<'a>(pub &'a topic::Model);
 
 impl Action for StateCredences<'_> {
     const SCOPE: Scope = Scope::Vote;
+
+    fn topic(&self) -> Option<TopicId> {
+        Some(self.0.id)
+    }
 
     fn decide(&self, _: &Actor) -> Result<()> {
         allow_if(
@@ -615,9 +717,13 @@ pub struct CreditPost<'a> {
 impl Action for CreditPost<'_> {
     const SCOPE: Scope = Scope::Post;
 
+    fn topic(&self) -> Option<TopicId> {
+        Some(self.topic.id)
+    }
+
     fn decide(&self, who: &Actor) -> Result<()> {
         allow_if(!who.is(self.post.author_id), Code::OwnArgument, "Credit what others wrote.")?;
-        allow_if(self.post.status == PostStatus::Visible, Code::PostDeleted, "It is gone.")?;
+        is_there(self.post, "It is gone.")?;
         allow_if(
             self.topic.status == TopicStatus::Open,
             Code::TopicNotOpen,
@@ -637,6 +743,10 @@ pub struct JudgeByCriteria<'a> {
 
 impl Action for JudgeByCriteria<'_> {
     const SCOPE: Scope = Scope::Vote;
+
+    fn topic(&self) -> Option<TopicId> {
+        Some(self.topic.id)
+    }
 
     fn decide(&self, _: &Actor) -> Result<()> {
         allow_if(
@@ -659,6 +769,10 @@ pub struct StateOutcomeLikelihood<'a>(pub &'a topic::Model);
 impl Action for StateOutcomeLikelihood<'_> {
     const SCOPE: Scope = Scope::Vote;
 
+    fn topic(&self) -> Option<TopicId> {
+        Some(self.0.id)
+    }
+
     fn decide(&self, _: &Actor) -> Result<()> {
         allow_if(
             self.0.status == TopicStatus::Open,
@@ -674,6 +788,10 @@ pub struct CreateReferenceClass<'a>(pub &'a topic::Model);
 
 impl Action for CreateReferenceClass<'_> {
     const SCOPE: Scope = Scope::Post;
+
+    fn topic(&self) -> Option<TopicId> {
+        Some(self.0.id)
+    }
 
     fn decide(&self, _: &Actor) -> Result<()> {
         allow_if(
@@ -714,6 +832,10 @@ pub struct ProposeImplication<'a>(pub &'a topic::Model);
 impl Action for ProposeImplication<'_> {
     const SCOPE: Scope = Scope::Post;
 
+    fn topic(&self) -> Option<TopicId> {
+        Some(self.0.id)
+    }
+
     fn decide(&self, _: &Actor) -> Result<()> {
         allow_if(
             self.0.status == TopicStatus::Open,
@@ -752,6 +874,10 @@ pub struct EditImplication<'a> {
 
 impl Action for EditImplication<'_> {
     const SCOPE: Scope = Scope::Post;
+
+    fn topic(&self) -> Option<TopicId> {
+        Some(self.topic.id)
+    }
 
     fn decide(&self, who: &Actor) -> Result<()> {
         allow_if(
@@ -813,6 +939,10 @@ pub struct ResolveImplication<'a> {
 impl Action for ResolveImplication<'_> {
     const SCOPE: Scope = Scope::Post;
 
+    fn topic(&self) -> Option<TopicId> {
+        Some(self.topic.id)
+    }
+
     fn decide(&self, who: &Actor) -> Result<()> {
         let place = Place::Topic { id: self.topic.id, tags: self.tags };
         allow_if(
@@ -840,6 +970,10 @@ pub struct StateForecast<'a> {
 impl Action for StateForecast<'_> {
     const SCOPE: Scope = Scope::Vote;
 
+    fn topic(&self) -> Option<TopicId> {
+        Some(self.topic.id)
+    }
+
     fn decide(&self, _: &Actor) -> Result<()> {
         allow_if(
             self.implication.resolution == Resolution::Unresolved,
@@ -861,15 +995,27 @@ pub struct Vote<'a> {
     pub post: &'a post::Model,
     /// In which topic.
     pub topic: &'a topic::Model,
+    /// The moment.
+    pub now: Time,
 }
 
 impl Action for Vote<'_> {
     const SCOPE: Scope = Scope::Vote;
 
+    fn topic(&self) -> Option<TopicId> {
+        Some(self.topic.id)
+    }
+
     fn decide(&self, who: &Actor) -> Result<()> {
         allow_if(!who.is(self.post.author_id), Code::OwnPost, "Others judge it.")?;
-        allow_if(self.post.status == PostStatus::Visible, Code::PostDeleted, "Nobody votes on a tombstone.")?;
-        allow_if(self.topic.status == TopicStatus::Open, Code::TopicNotOpen, "Votes are cast in open topics.")
+        is_there(self.post, "Nobody votes on a tombstone.")?;
+        allow_if(
+            self.topic.status == TopicStatus::Open,
+            Code::TopicNotOpen,
+            "Votes are cast in open topics.",
+        )?;
+        is_free(&self.topic.restrictions, RestrictionKind::FreezeVotes, self.now)?;
+        is_free(&self.post.restrictions, RestrictionKind::FreezeVotes, self.now)
     }
 }
 
@@ -882,6 +1028,8 @@ pub struct ReportSubject {
 
 impl Action for ReportSubject {
     const SCOPE: Scope = Scope::Post;
+    // Who may not post may still say that something is wrong.
+    const DEED: Deed = Deed::Other;
 
     fn decide(&self, who: &Actor) -> Result<()> {
         allow_if(
@@ -942,8 +1090,59 @@ impl Action for ReadCases {
     }
 }
 
-/// Claim a case, give it back, pass it on or decide it.
+/// Write the rules of the site.
 #[derive(Debug)]
+pub struct EditRules;
+
+impl Action for EditRules {
+    const SCOPE: Scope = Scope::Moderate;
+    const TAKES_PART: bool = false;
+
+    fn decide(&self, who: &Actor) -> Result<()> {
+        allow_if(
+            who.has(Permission::RuleEdit, Place::Site),
+            Code::NotAllowed,
+            "Administrators write the rules, and whoever has rule.edit for the whole site.",
+        )
+    }
+}
+
+/// See what moderation comes to.
+#[derive(Debug)]
+pub struct Oversee;
+
+impl Action for Oversee {
+    const SCOPE: Scope = Scope::Moderate;
+    const TAKES_PART: bool = false;
+
+    fn decide(&self, who: &Actor) -> Result<()> {
+        allow_if(
+            who.has(Permission::ReportRead, Place::Site),
+            Code::NotAllowed,
+            "Whoever has report.read for the whole site sees what moderation comes to.",
+        )
+    }
+}
+
+/// See what moderators know of somebody.
+#[derive(Debug)]
+pub struct ReadAccountRecord;
+
+impl Action for ReadAccountRecord {
+    const SCOPE: Scope = Scope::Moderate;
+    const TAKES_PART: bool = false;
+
+    fn decide(&self, who: &Actor) -> Result<()> {
+        allow_if(
+            who.has(Permission::ReportRead, Place::Site) || who.has(Permission::UserSuspend, Place::Site),
+            Code::NotAllowed,
+            "Whoever has report.read or user.suspend for the whole site sees what is known of people.",
+        )
+    }
+}
+
+/// Claim a case, give it back, pass it on or decide it.
+#[derive(Debug, Clone, Copy)]
 pub struct DecideCase<'a> {
     /// Which.
     pub case: &'a moderation_case::Model,
@@ -974,5 +1173,120 @@ impl Action for DecideCase<'_> {
             Code::NotAllowed,
             "It was passed on to whoever has escalation.decide.",
         )
+    }
+}
+
+/// Find something that is to be done something about.
+#[derive(Debug)]
+pub struct ActOn<'a> {
+    /// Whose it is.
+    pub owner_id: AccountId,
+    /// The topic that it is in, and its tags.
+    pub topic: Option<(TopicId, &'a [String])>,
+}
+
+impl Action for ActOn<'_> {
+    const SCOPE: Scope = Scope::Moderate;
+    const TAKES_PART: bool = false;
+
+    fn decide(&self, who: &Actor) -> Result<()> {
+        let place = self.topic.map_or(Place::Site, |(id, tags)| Place::Topic { id, tags });
+        allow_if(
+            who.has(Permission::ReportRead, place),
+            Code::NotAllowed,
+            "Moderators act where they are in charge, by report.read and what the action takes.",
+        )?;
+        allow_if(
+            !who.is(Some(self.owner_id)),
+            Code::OwnSubject,
+            "What is one's own can be changed, or deleted: others decide about it.",
+        )
+    }
+}
+
+/// Do something to the subject of a case or to whoever it belongs to, or take that back.
+#[derive(Debug)]
+pub struct Moderate<'a> {
+    /// The case, with all that decides who may decide it.
+    pub case: DecideCase<'a>,
+    /// What is done, or taken back.
+    pub kind: ActionKind,
+    /// Within which topic, and its tags, where a sanction is to hold there only.
+    pub scope: Option<(TopicId, &'a [String])>,
+}
+
+impl Action for Moderate<'_> {
+    const SCOPE: Scope = Scope::Moderate;
+    const TAKES_PART: bool = false;
+
+    fn decide(&self, who: &Actor) -> Result<()> {
+        self.case.decide(who)?;
+        let here = place_of(self.case.case, self.case.tags);
+        let (permission, place) = match (self.kind, self.kind.aim()) {
+            (_, Aim::Content) => (Permission::ContentHide, here),
+            // A warning goes with what was written, and keeps nobody from anything.
+            (ActionKind::Warn, _) if who.has(Permission::ContentHide, here) => {
+                (Permission::ContentHide, here)
+            }
+            (_, Aim::Person) => {
+                let scope = self.scope.map_or(Place::Site, |(id, tags)| Place::Topic { id, tags });
+                (Permission::UserSuspend, scope)
+            }
+        };
+        allow_if(
+            who.has(permission, place),
+            Code::NotAllowed,
+            "What is written takes content.hide there, people take user.suspend: for the whole site, or for the topic \
+             that a sanction is to hold in.",
+        )
+    }
+}
+
+/// Appeal against a decision, or take that back: those whom it concerns may, whatever else they are kept from.
+#[derive(Debug)]
+pub struct Appeal {
+    /// Whom the decision concerns.
+    pub concerned: Option<AccountId>,
+}
+
+impl Action for Appeal {
+    const SCOPE: Scope = Scope::Profile;
+    const TAKES_PART: bool = false;
+    const OF_RIGHT: bool = true;
+
+    fn decide(&self, who: &Actor) -> Result<()> {
+        if who.is(self.concerned) { Ok(()) } else { Err(Error::not_found()) }
+    }
+}
+
+/// Decide an appeal.
+#[derive(Debug)]
+pub struct DecideAppeal<'a> {
+    /// The case of what it is against.
+    pub case: DecideCase<'a>,
+    /// Which.
+    pub appeal: &'a appeal::Model,
+    /// What is taken back if it is overturned, unless it is about a report.
+    pub against: Option<ActionKind>,
+    /// Within which topic, and its tags, that holds, if not everywhere.
+    pub scope: Option<(TopicId, &'a [String])>,
+}
+
+impl Action for DecideAppeal<'_> {
+    const SCOPE: Scope = Scope::Moderate;
+    const TAKES_PART: bool = false;
+
+    fn decide(&self, who: &Actor) -> Result<()> {
+        // Whoever may not see the case does not learn that there is an appeal.
+        require_charge(who, self.case.case, self.case.tags)?;
+        allow_if(
+            !who.is(self.appeal.decider_id) && !who.is(self.appeal.appellant_id),
+            Code::OwnDecision,
+            "Somebody else looks at it: not whoever decided what it is against.",
+        )?;
+        match self.against {
+            Some(kind) => Moderate { case: self.case, kind, scope: self.scope }.decide(who),
+            None => self.case.decide(who),
+        }
     }
 }

@@ -170,7 +170,7 @@ async fn edit_own_account(
     Body(edit): Body<AccountEdit>,
 ) -> Result<Answer> {
     let id = actor.require()?.id;
-    let tx = app.begin().await?;
+    let tx = app.begin_as(&actor).await?;
     let account = store::find_for_update(&tx, id).await?;
     let permit = actor.may(EditAccount(&account))?;
     if_match.check(account.version)?;
@@ -214,7 +214,7 @@ async fn rename_own_account(
 ) -> Result<Answer> {
     let id = actor.require_fresh_session(app.fresh_since())?.0.id;
     let object = Some(Object::account(id));
-    let tx = app.begin().await?;
+    let tx = app.begin_as(&actor).await?;
     let account = store::find_for_update(&tx, id).await?;
     let permit = actor.may(EditAccount(&account))?;
     if account.username == renaming.username.as_str() {

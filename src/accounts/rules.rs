@@ -511,9 +511,6 @@ pub enum AccountState {
     #[default]
     #[sea_orm(string_value = "active")]
     Active,
-    /// Stopped by the staff: it can be read, and does nothing.
-    #[sea_orm(string_value = "suspended")]
-    Suspended,
     /// Given up: its posts stay, without a name.
     #[sea_orm(string_value = "deleted")]
     Deleted,
@@ -799,7 +796,7 @@ mod tests {
                 .collect()
         }
         assert_eq!(words::<Role>(), ["member", "moderator", "administrator"]);
-        assert_eq!(words::<AccountState>(), ["active", "suspended", "deleted"]);
+        assert_eq!(words::<AccountState>(), ["active", "deleted"]);
         assert_eq!(words::<AccountKind>(), ["person", "imported"]);
         assert!(Role::Member < Role::Moderator && Role::Moderator < Role::Administrator);
     }

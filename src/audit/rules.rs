@@ -5,6 +5,7 @@ use std::fmt;
 use sea_orm::{DeriveActiveEnum, EnumIter};
 
 use crate::clock::Time;
+use crate::ids::ActionId;
 
 /// Whether what an entry names was done.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, EnumIter, DeriveActiveEnum)]
@@ -65,6 +66,21 @@ pub enum Flaw {
         /// When the checkpoint was made.
         signed_at: Time,
     },
+    /// What moderators did is not what an entry says that they did.
+    ActionChanged {
+        /// The action.
+        id: ActionId,
+    },
+    /// An entry says that moderators did something, and that is gone.
+    ActionMissing {
+        /// The action.
+        id: ActionId,
+    },
+    /// Somebody did something as a moderator, and no entry says so.
+    ActionUnrecorded {
+        /// The action.
+        id: ActionId,
+    },
     /// A line of the file of checkpoints was not written by this server.
     Checkpoint {
         /// The line, from 1.
@@ -92,6 +108,13 @@ impl fmt::Display for Flaw {
                 f,
                 "entry {seq} is missing, and all after it: the checkpoint of {signed_at} signed entry {signed}"
             ),
+            Self::ActionChanged { id } => {
+                write!(f, "the action {id} is not what the audit log says was done")
+            }
+            Self::ActionMissing { id } => {
+                write!(f, "the action {id} is gone, though the audit log says that it was done")
+            }
+            Self::ActionUnrecorded { id } => write!(f, "the action {id} was never recorded in the audit log"),
             Self::Checkpoint { line } => write!(
                 f,
                 "line {line} of the checkpoints is not signed with this server's key (auth.secret, or the \

@@ -1,18 +1,19 @@
 //! Adding to the log.
 
+use std::collections::HashMap;
 use std::net::IpAddr;
 
 use chrono::SecondsFormat;
-use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
+use sea_orm::{ActiveEnum, ColumnTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
 use super::rules::Outcome;
 use crate::app::App;
-use crate::db::{ConnectionTrait, Tx, insert};
-use crate::entity::audit_log;
+use crate::db::{ConnectionTrait, Tx, insert, sql};
+use crate::entity::{audit_log, mod_action};
 use crate::error::Result;
-use crate::ids::{AccountId, CaseId, SessionId, TokenId, TopicId};
+use crate::ids::{AccountId, ActionId, AppealId, CaseId, SessionId, TokenId, TopicId};
 use crate::keys::sha256;
 use crate::policy::{Actor, SignedIn};
 
@@ -44,6 +45,16 @@ impl Object {
     /// A case of moderation.
     pub fn case(id: CaseId) -> Self {
         Self { kind: "moderation_case", id: id.0 }
+    }
+
+    /// Something that moderators did.
+    pub fn action(id: ActionId) -> Self {
+        Self { kind: "mod_action", id: id.0 }
+    }
+
+    /// An appeal.
+    pub fn appeal(id: AppealId) -> Self {
+        Self { kind: "appeal", id: id.0 }
     }
 
     /// A session.
@@ -184,6 +195,32 @@ pub async fn record_alone(app: &App, entry: Entry) -> Result<()> {
     let tx = app.begin().await?;
     record(app, &tx, entry).await?;
     tx.commit().await
+}
+
+/// Acts of moderators, by their identifiers.
+pub(super) async fn actions(
+    db: &impl ConnectionTrait,
+    ids: Vec<Uuid>,
+) -> Result<HashMap<ActionId, mod_action::Model>> {
+    let rows = mod_action::Entity::find().filter(mod_action::Column::Id.is_in(ids)).all(db).await?;
+    Ok(rows.into_iter().map(|row| (row.id, row)).collect())
+}
+
+/// Whether an entry says of an act what it was.
+pub(super) fn agrees(entry: &audit_log::Model, action: &mod_action::Model) -> bool {
+    let said = |name: &str| entry.data.get(name).and_then(|value| value.as_str());
+    said("kind") == Some(action.kind.to_value().as_str())
+        && said("target_id") == Some(action.target_id.to_string().as_str())
+}
+
+/// An act of a person as a moderator that no entry tells of, if there is one.
+pub(super) async fn unrecorded_action(db: &impl ConnectionTrait) -> Result<Option<ActionId>> {
+    let statement = "SELECT a.* FROM mod_action a
+                     WHERE a.actor_kind = 'human' AND a.id NOT IN
+                           (SELECT l.object_id FROM audit_log l WHERE l.object_kind = 'mod_action')
+                     ORDER BY a.id LIMIT 1";
+    let found = mod_action::Entity::find().from_raw_sql(sql(statement, [])).one(db).await?;
+    Ok(found.map(|action| action.id))
 }
 
 #[cfg(test)]

@@ -11,9 +11,10 @@ use indicatif::{ProgressBar, ProgressStyle};
 
 use super::checkpoint::Checkpoint;
 use super::rules::Flaw;
-use super::store::{BEFORE_THE_FIRST, after, hash, hex, last};
+use super::store::{BEFORE_THE_FIRST, actions, after, agrees, hash, hex, last, unrecorded_action};
 use crate::app::App;
 use crate::entity::audit_log;
+use crate::ids::ActionId;
 
 /// Entries read at a time.
 const BATCH: u64 = 1000;
@@ -25,11 +26,16 @@ pub struct Verified {
     pub entries: i64,
     /// How many checkpoints it was compared with.
     pub checkpoints: usize,
+    /// How many acts of moderators were compared with it.
+    pub actions: usize,
 }
 
 impl fmt::Display for Verified {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "The audit log is whole: {} entries, {} checkpoints.", self.entries, self.checkpoints)?;
+        if self.actions > 0 {
+            write!(f, "\nIt agrees with what moderators did: {} actions.", self.actions)?;
+        }
         if self.checkpoints == 0 && self.entries > 0 {
             f.write_str(
                 "\nWithout checkpoints nothing shows whether it was written anew as a whole, or cut off at its end.",
@@ -54,12 +60,13 @@ pub async fn verify(app: &App, checkpoints: &Path) -> anyhow::Result<Verified> {
         }
         _ => ProgressBar::hidden(),
     };
-    let (mut seq, mut prev_hash) = (0, BEFORE_THE_FIRST.to_vec());
+    let (mut seq, mut prev_hash, mut actions) = (0, BEFORE_THE_FIRST.to_vec(), 0);
     loop {
         let batch = after(&app.db, seq, BATCH).await?;
         if batch.is_empty() {
             break;
         }
+        actions += compare_actions(app, &batch).await?;
         for row in batch {
             check(&row, seq, &prev_hash, &signed)?;
             (seq, prev_hash) = (row.seq, row.hash);
@@ -70,7 +77,25 @@ pub async fn verify(app: &App, checkpoints: &Path) -> anyhow::Result<Verified> {
     if let Some((signed, checkpoint)) = signed.range(seq + 1..).next_back() {
         return Err(Flaw::CutOff { seq: seq + 1, signed: *signed, signed_at: checkpoint.at }.into());
     }
-    Ok(Verified { entries: seq, checkpoints: signed.len() })
+    if let Some(id) = unrecorded_action(&app.db).await? {
+        return Err(Flaw::ActionUnrecorded { id }.into());
+    }
+    Ok(Verified { entries: seq, checkpoints: signed.len(), actions })
+}
+
+/// Compares what entries say that moderators did with what is kept of it; says how much that was.
+async fn compare_actions(app: &App, entries: &[audit_log::Model]) -> anyhow::Result<usize> {
+    let told: Vec<&audit_log::Model> =
+        entries.iter().filter(|entry| entry.object_kind.as_deref() == Some("mod_action")).collect();
+    let kept = actions(&app.db, told.iter().filter_map(|entry| entry.object_id).collect()).await?;
+    for entry in &told {
+        let Some(id) = entry.object_id.map(ActionId) else { continue };
+        let action = kept.get(&id).ok_or(Flaw::ActionMissing { id })?;
+        if !agrees(entry, action) {
+            return Err(Flaw::ActionChanged { id }.into());
+        }
+    }
+    Ok(told.len())
 }
 
 /// Whether an entry continues the one before it, is as it was written, and is the one that was signed.

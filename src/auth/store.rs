@@ -15,6 +15,7 @@ use crate::accounts::rules::{AccountState, Role};
 use crate::app::App;
 use crate::clock::Time;
 use crate::db::{Tx, all, insert, one, sql};
+use crate::decisions::rules::Sanction;
 use crate::entity::{account, personal_access_token, refresh_token, session};
 use crate::error::{Code, Error, Result};
 use crate::http::page::Limit;
@@ -35,12 +36,16 @@ struct Standing {
     permissions: Option<Vec<String>>,
     topic_id: Option<TopicId>,
     tag: Option<String>,
+    sanctions: Option<serde_json::Value>,
 }
 
 /// The columns of [`Standing`] and the tables they come from, for whoever owns `by`; `$2` is the moment.
 macro_rules! standing {
     (columns) => {
-        "a.id AS account_id, a.state, a.email_verified_at IS NOT NULL AS email_verified, g.id IS NOT NULL AS granted, g.role, g.permissions, g.topic_id, g.tag"
+        "a.id AS account_id, a.state, a.email_verified_at IS NOT NULL AS email_verified, g.id IS NOT NULL AS granted, g.role, g.permissions, g.topic_id, g.tag,
+         (SELECT jsonb_agg(jsonb_build_object('id', s.id, 'kind', s.kind, 'topic_id', s.topic_id, 'ends_at', s.ends_at))
+          FROM sanction s WHERE s.account_id = a.id AND s.lifted_at IS NULL AND s.kind <> 'warn'
+                            AND (s.ends_at IS NULL OR s.ends_at > $2)) AS sanctions"
     };
     (tables) => {
         "JOIN account a ON a.id = by.account_id
@@ -56,14 +61,17 @@ fn signed_in(
     credential: Credential,
     second_factor: bool,
     client: IpAddr,
-) -> Option<Actor> {
-    let (id, state) = rows.first().map(|row| (row.account_id, row.state))?;
-    let takes_part = rows.first()?.email_verified || !app.config.accounts.require_verified_email;
-    if state == AccountState::Deleted {
-        return None;
-    }
+) -> Result<Option<Actor>> {
+    let Some(first) = rows.first().filter(|row| row.state != AccountState::Deleted) else { return Ok(None) };
+    let id = first.account_id;
+    let takes_part = first.email_verified || !app.config.accounts.require_verified_email;
+    let sanctions: Vec<Sanction> = match first.sanctions.clone() {
+        Some(sanctions) => serde_json::from_value(sanctions).map_err(Error::internal)?,
+        None => Vec::new(),
+    };
     // Who is suspended keeps their grants and has no use of them.
-    let granted = rows.into_iter().filter(|row| row.granted && state == AccountState::Active);
+    let is_suspended = sanctions.iter().any(Sanction::is_total);
+    let granted = rows.into_iter().filter(|row| row.granted && !is_suspended);
     let held: Powers = granted
         .map(|row| Power::read(row.role, &row.permissions.unwrap_or_default(), row.topic_id, row.tag))
         .collect();
@@ -73,7 +81,16 @@ fn signed_in(
         (Powers::default(), held)
     };
     let role = powers.role();
-    Some(Actor::Account(SignedIn { id, credential, role, powers, withheld, state, client, takes_part }))
+    Ok(Some(Actor::Account(SignedIn {
+        id,
+        credential,
+        role,
+        powers,
+        withheld,
+        sanctions,
+        client,
+        takes_part,
+    })))
 }
 
 #[derive(FromQueryResult)]
@@ -114,7 +131,7 @@ pub(super) async fn actor(
     let (authenticated_at, second_factor) = (found.authenticated_at, found.second_factor);
     let credential = Credential::Session { id: session_id, authenticated_at, second_factor };
     let rows = rows.into_iter().map(|row| row.standing).collect();
-    signed_in(app, rows, credential, second_factor, client).ok_or_else(ended)
+    signed_in(app, rows, credential, second_factor, client)?.ok_or_else(ended)
 }
 
 #[derive(FromQueryResult)]
@@ -158,7 +175,7 @@ pub(super) async fn token_owner(app: &App, text: &str, client: IpAddr) -> Result
     let scopes = found.scopes.iter().filter_map(|name| Scope::named(name)).collect();
     let rows = rows.into_iter().map(|row| row.standing).collect();
     let credential = Credential::Token { id, scopes };
-    let actor = signed_in(app, rows, credential, second_factor, client).ok_or_else(refused)?;
+    let actor = signed_in(app, rows, credential, second_factor, client)?.ok_or_else(refused)?;
     if last_used_at.is_none_or(|used| now - used >= LAST_USED) {
         let tx = app.begin().await?;
         let statement = "UPDATE personal_access_token SET last_used_at = $2 WHERE id = $1";

@@ -142,7 +142,7 @@ async fn state_credences(
     Body(new): Body<NewCredence>,
 ) -> Result<Answer> {
     actor.require()?;
-    let tx = app.begin().await?;
+    let tx = app.begin_as(&actor).await?;
     let topic = topics::hold(&tx, &actor, &name).await?;
     let permit = actor.may(StateCredences(&topic))?;
     require_version(&tx, &topic, new.scenario_set_version).await?;

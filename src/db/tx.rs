@@ -4,11 +4,19 @@ use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
-use sea_orm::{ConnectionTrait, DatabaseTransaction, TransactionSession};
+use sea_orm::{ConnectionTrait, DatabaseTransaction, FromQueryResult, TransactionSession};
+use uuid::Uuid;
 
-use super::sql;
+use super::{one, sql};
 use crate::changes::{Change, Changes, Pending};
+use crate::clock::Time;
 use crate::error::{Code, Error, Result};
+use crate::ids::{AccountId, ActionId};
+
+#[derive(FromQueryResult)]
+struct InForce {
+    ids: Vec<Uuid>,
+}
 
 /// A transaction. Writes ask for one, so a write outside a transaction does not compile; dropped without
 /// [`Tx::commit`], it leaves no trace.
@@ -52,6 +60,18 @@ impl Tx {
         let statement = "SELECT pg_advisory_xact_lock_shared(hashtextextended($1::text, 0))";
         self.transaction.execute_raw(sql(statement, [name.into()])).await?;
         Ok(())
+    }
+
+    /// What keeps somebody from something at a moment. Until this transaction ends, nobody else is kept from anything they
+    /// may do in it: whoever is about to has the queue of their account alone.
+    ///
+    /// # Errors
+    /// As [`Tx::queue`].
+    pub async fn sanctions_of(&self, account: AccountId, now: Time) -> Result<Vec<ActionId>> {
+        let statement = "SELECT sanctions_of($1, $2) AS ids";
+        let found: Option<InForce> =
+            one(&self.transaction, sql(statement, [account.into(), now.into()])).await?;
+        Ok(found.map_or_else(Vec::new, |found| found.ids.into_iter().map(ActionId).collect()))
     }
 
     /// Makes everything since the beginning durable.

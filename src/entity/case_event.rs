@@ -3,7 +3,7 @@
 use sea_orm::entity::prelude::*;
 
 use crate::clock::Time;
-use crate::ids::{AccountId, CaseId};
+use crate::ids::{AccountId, ActionId, AppealId, CaseId};
 use crate::moderation::rules::{CaseEventKind, CaseOutcome, CaseState};
 
 /// A row of `case_event`.
@@ -29,6 +29,10 @@ pub struct Model {
     pub resolution: Option<CaseOutcome>,
     /// What they say about it, to other moderators.
     pub note: String,
+    /// What was done, where it was something to the subject.
+    pub action_id: Option<ActionId>,
+    /// The appeal that was made, withdrawn or decided.
+    pub appeal_id: Option<AppealId>,
     /// When.
     pub created_at: Time,
 }

@@ -3,8 +3,9 @@
 use sea_orm::entity::prelude::*;
 
 use crate::clock::Time;
+use crate::decisions::rules::SubjectKind;
 use crate::ids::{AccountId, CaseId, PostId, TopicId};
-use crate::moderation::rules::{CaseOutcome, CaseState, SubjectKind};
+use crate::moderation::rules::{CaseOutcome, CaseState};
 
 /// A row of `moderation_case`.
 #[sea_orm::model]

@@ -3,6 +3,7 @@
 use sea_orm::entity::prelude::*;
 
 use crate::clock::Time;
+use crate::decisions::rules::ActionKind;
 
 /// A row of `policy_rule`.
 #[sea_orm::model]
@@ -23,6 +24,14 @@ pub struct Model {
     pub severity: i16,
     /// From when on it holds.
     pub effective_from: Time,
+    /// What is usually done about it.
+    pub default_action: Option<ActionKind>,
+    /// How many strikes that brings, 0 to 3.
+    pub strikes: i16,
+    /// What the transparency database of the European Union calls it.
+    pub category: String,
+    /// Whether it holds no more.
+    pub is_retired: bool,
 }
 
 impl ActiveModelBehavior for ActiveModel {}

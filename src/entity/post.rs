@@ -3,6 +3,7 @@
 use sea_orm::entity::prelude::*;
 
 use crate::clock::Time;
+use crate::decisions::rules::Restrictions;
 use crate::ids::{AccountId, PostId, TopicId};
 use crate::posts::rules::{CitationStatus, Criterion, PostStatus};
 
@@ -34,7 +35,7 @@ pub struct Model {
     pub citation_status: CitationStatus,
     /// Which test of a counterfactual it applies.
     pub criterion: Option<Criterion>,
-    /// There, or a tombstone.
+    /// There, out of sight, or a tombstone.
     pub status: PostStatus,
     /// Counts the revisions, from 1.
     pub revision: i32,
@@ -44,6 +45,8 @@ pub struct Model {
     pub edited_at: Option<Time>,
     /// When it became a tombstone.
     pub deleted_at: Option<Time>,
+    /// What nobody may do to it.
+    pub restrictions: Restrictions,
 }
 
 impl ActiveModelBehavior for ActiveModel {}

@@ -3,6 +3,7 @@
 use sea_orm::entity::prelude::*;
 
 use crate::clock::Time;
+use crate::decisions::rules::Restrictions;
 use crate::historic_date::HistoricDate;
 use crate::ids::{AccountId, HistoricalEventId, TopicId, VariantId};
 use crate::topics::rules::{Operation, TopicStatus};
@@ -47,7 +48,7 @@ pub struct Model {
     pub horizon: Option<HistoricDate>,
     /// Why until then.
     pub horizon_reason: Option<String>,
-    /// Draft, open or archived.
+    /// Draft, open, archived, or out of sight.
     pub status: TopicStatus,
     /// Counts the changes of the set of scenarios, from 1.
     pub scenario_set_version: i32,
@@ -65,6 +66,8 @@ pub struct Model {
     pub created_at: Time,
     /// When it last changed.
     pub updated_at: Time,
+    /// What nobody may do in it.
+    pub restrictions: Restrictions,
 }
 
 impl ActiveModelBehavior for ActiveModel {}

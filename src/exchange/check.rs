@@ -216,6 +216,13 @@ pub(super) fn check_file(file: &DebateFile) -> Vec<Field> {
     if file.topic.status == TopicStatus::Draft && !file.posts.is_empty() {
         wrong.push(Field::new("topic.status", "draft_with_posts", "A draft has no posts."));
     }
+    if matches!(file.topic.status, TopicStatus::Hidden | TopicStatus::Removed) {
+        wrong.push(Field::new(
+            "topic.status",
+            "moderated",
+            "What moderators took out of sight is in no file.",
+        ));
+    }
     wrong.extend(check_scenario_set(file));
     let mut before = Before::default();
     wrong.extend(check_posts(file, &mut before));

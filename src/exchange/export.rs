@@ -19,11 +19,12 @@ use crate::app::App;
 use crate::audit::{self, Entry, Object};
 use crate::basis_points::BasisPoints;
 use crate::entity::{account, post, post_revision, relation, stance_effect, topic, vote};
-use crate::error::{Error, Result};
+use crate::error::{Code, Error, Result};
 use crate::ids::{AccountId, PostId, ScenarioId};
 use crate::posts::rules::{PostStatus, RelationType, Target, TargetKind};
 use crate::posts::target_of;
 use crate::sources::rules::{BibliographyKey, Key};
+use crate::topics::rules::TopicStatus;
 use crate::topics::{self, StoredTopic, numbered};
 
 /// What an export writes of what is people's own.
@@ -104,7 +105,13 @@ impl Keys {
 pub(super) async fn document(app: &App, slug: &str, extent: Extent) -> Result<DebateFile> {
     let db = app.snapshot().await?;
     let found = topic::Entity::find().filter(topic::Column::Slug.eq(slug)).one(&db).await?;
-    let stored = topics::read(&db, found.ok_or_else(Error::not_found)?, true).await?;
+    let found = found.ok_or_else(Error::not_found)?;
+    if matches!(found.status, TopicStatus::Hidden | TopicStatus::Removed) {
+        return Err(
+            Code::TopicNotOpen.error("Moderators took this topic out of sight: put it back to export it.")
+        );
+    }
+    let stored = topics::read(&db, found, true).await?;
     let id = stored.topic.id;
     let posts = post::Entity::find()
         .filter(post::Column::TopicId.eq(id))

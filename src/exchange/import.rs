@@ -323,7 +323,10 @@ impl<'a> Import<'a> {
             stance_effects: record.stance_effects.iter().filter_map(effect).collect(),
             created_at,
         };
-        let permit = Permit::operator(CreatePost { topic, parent: None }, topic.author_id);
+        let permit = Permit::operator(
+            CreatePost { topic, parent: None, above: &[], last_posted_at: None, now: self.app.now() },
+            topic.author_id,
+        );
         posts::insert(self.app, self.tx, &permit, &new).await?;
         for (revision, recorded) in record.revisions.iter().zip(recorded).skip(1) {
             let old = posts::find(self.tx.conn(), id).await?;
@@ -342,7 +345,8 @@ impl<'a> Import<'a> {
             let (id, _, _) = self.posts[&vote.post];
             let tally = posts::lock_tally(self.tx, id).await?;
             let post: post::Model = posts::find(self.tx.conn(), id).await?;
-            let permit = Permit::operator(Vote { post: &post, topic }, self.people[&vote.voter]);
+            let permit =
+                Permit::operator(Vote { post: &post, topic, now: self.app.now() }, self.people[&vote.voter]);
             let ballot =
                 Ballot { quality: Some(vote.quality.into()), agreement: Some(vote.agreement.into()) };
             votes::cast(self.tx, &permit, tally, ballot, vote.cast_at.map_or(self.now, Into::into)).await?;

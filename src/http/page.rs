@@ -57,6 +57,9 @@ impl PageQuery {
 pub struct Limit(u8);
 
 impl Limit {
+    /// As many as a page may have.
+    pub const MOST: Self = Self(100);
+
     /// The number of items.
     pub fn size(self) -> usize {
         self.0.into()

@@ -276,7 +276,7 @@ async fn create_implication(
 ) -> Result<Answer> {
     // Before the key is looked up: what was answered to a session is not for a token without the scope.
     actor.require_scope(Scope::Post)?;
-    let tx = app.begin().await?;
+    let tx = app.begin_as(&actor).await?;
     let (new, claimed) = create.claim(&app, &tx, &actor).await?;
     let once = match claimed {
         Claimed::Before(answer) => return Ok(answer),
@@ -365,7 +365,7 @@ async fn revise_implication(
     Body(edit): Body<ImplicationEdit>,
 ) -> Result<Answer> {
     actor.require()?;
-    let tx = app.begin().await?;
+    let tx = app.begin_as(&actor).await?;
     let topic_id = store::find(tx.conn(), id).await?.topic_id;
     let topic = topics::hold(&tx, &actor, &topic_id.to_string()).await?;
     let implication = store::find_for_update(&tx, id).await?;
@@ -409,7 +409,7 @@ async fn delete_implication(
     if_match: IfMatch,
 ) -> Result<Answer> {
     actor.require()?;
-    let tx = app.begin().await?;
+    let tx = app.begin_as(&actor).await?;
     let topic_id = readable(tx.conn(), &actor, id).await?.topic_id;
     let tags = topics::tags(tx.conn(), topic_id).await?;
     let implication = store::find_for_update(&tx, id).await?;
@@ -441,7 +441,7 @@ async fn resolve_implication(
     Body(new): Body<NewResolution>,
 ) -> Result<Answer> {
     actor.require()?;
-    let tx = app.begin().await?;
+    let tx = app.begin_as(&actor).await?;
     let topic_id = readable(tx.conn(), &actor, id).await?.topic_id;
     // A post that is deleted meanwhile would take away the source that it brought.
     topics::lock_activity(&tx, topic_id).await?;
@@ -481,7 +481,7 @@ async fn state_forecast(
     Body(new): Body<NewForecast>,
 ) -> Result<Answer> {
     actor.require()?;
-    let tx = app.begin().await?;
+    let tx = app.begin_as(&actor).await?;
     let topic_id = store::find(tx.conn(), id).await?.topic_id;
     let topic = topics::hold(&tx, &actor, &topic_id.to_string()).await?;
     let implication = store::hold(&tx, id).await?;

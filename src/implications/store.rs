@@ -547,7 +547,7 @@ pub(super) async fn list_own_forecasts(
          JOIN forecast f ON (f.implication_id, f.account_id, f.number) = (l.implication_id, l.account_id, l.number)
          JOIN implication i ON i.id = f.implication_id
          JOIN topic t ON t.id = i.topic_id
-         WHERE first.account_id = $1 AND first.number = 1 AND first.id < $2
+         WHERE first.account_id = $1 AND first.number = 1 AND first.id < $2 AND is_shown(t.status)
          ORDER BY first.id DESC LIMIT $3";
     let before = before.map_or(Uuid::max(), |id| id.0);
     all(db, sql(statement, [account_id.into(), before.into(), limit.and_one().into()])).await

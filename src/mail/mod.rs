@@ -15,8 +15,9 @@ pub use store::{
     order, put_off, take,
 };
 pub use templates::{
-    Link, Name, Page, Text, email_change, email_change_requested, email_changed, email_in_use,
-    email_reverted, email_verification, erasure_cancelled, erasure_requested, export_ready, factor_added,
-    factor_removed, identity_linked, identity_unlinked, passkey_added, passkey_removed, password_changed,
-    password_reset, recovery_code_used, recovery_codes_replaced, refresh_token_reused,
+    Link, Name, Page, Text, appeal_decided, decision_made, email_change, email_change_requested,
+    email_changed, email_in_use, email_reverted, email_verification, erasure_cancelled, erasure_requested,
+    export_ready, factor_added, factor_removed, identity_linked, identity_unlinked, passkey_added,
+    passkey_removed, password_changed, password_reset, recovery_code_used, recovery_codes_replaced,
+    refresh_token_reused,
 };

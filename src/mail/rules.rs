@@ -53,6 +53,12 @@ pub enum MailKind {
     /// To an account's address: the copy of their data can be had.
     #[sea_orm(string_value = "export_ready")]
     ExportReady,
+    /// To an account's address: moderators decided about something of theirs.
+    #[sea_orm(string_value = "decision_made")]
+    DecisionMade,
+    /// To an account's address: what they appealed against was looked at again.
+    #[sea_orm(string_value = "appeal_decided")]
+    AppealDecided,
     /// To an account's address: the account is to be erased.
     #[sea_orm(string_value = "erasure_requested")]
     ErasureRequested,

@@ -333,16 +333,43 @@ pub fn identity_unlinked(name: Name) -> Text {
     }
 }
 
+/// Moderators decided about something of somebody's.
+pub fn decision_made(name: Name) -> Text {
+    Text {
+        subject: "A decision about you",
+        body: format!(
+            "Moderators decided about something that belongs to the account {name},\nor took a decision back.\n\n\
+             Sign in to read what it is and why: GET /api/v1/me/decisions\n\n\
+             If you did not break the rule that is named there, appeal: somebody else\nlooks at it again.\n"
+        ),
+    }
+}
+
+/// What somebody appealed against was looked at again.
+pub fn appeal_decided(name: Name) -> Text {
+    Text {
+        subject: "Your appeal was decided",
+        body: format!(
+            "What was appealed against from the account {name} was looked at\nagain.\n\n\
+             Sign in to read what came of it and why: GET /api/v1/me/appeals\n\n\
+             If it was not you who appealed, somebody is signed in to your account: change\nyour password and end \
+             all sessions.\n"
+        ),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn all(name: Name, link: Link) -> [Text; 20] {
+    fn all(name: Name, link: Link) -> [Text; 22] {
         let page = Page { base: link.base, page: "own-data", operation: "GET /api/v1/x", span_secs: 86_400 };
         [
             export_ready(name, page),
             erasure_requested(name, page),
             erasure_cancelled(name),
+            decision_made(name),
+            appeal_decided(name),
             email_verification(name, link),
             email_in_use(),
             password_reset(name, link),

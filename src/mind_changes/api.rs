@@ -93,7 +93,7 @@ async fn credit_post(
     create: Create<NewMindChange>,
 ) -> Result<Answer> {
     actor.require()?;
-    let tx = app.begin().await?;
+    let tx = app.begin_as(&actor).await?;
     let (new, claimed) = create.claim(&app, &tx, &actor).await?;
     let once = match claimed {
         Claimed::Before(answer) => return Ok(answer),
@@ -119,7 +119,7 @@ async fn credit_post(
 #[utoipa::path(delete, path = "/posts/{id}/mind-changes/mine", tag = "mind changes", params(("id" = PostId, Path)), responses((status = 204)), security(("bearer" = [])))]
 async fn retract_mind_change(State(app): State<App>, actor: Actor, Path(id): Path<PostId>) -> Result<Answer> {
     actor.require()?;
-    let tx = app.begin().await?;
+    let tx = app.begin_as(&actor).await?;
     let (post, topic) = find(&tx, &actor, id).await?;
     let permit = actor.may(CreditPost { post: &post, topic: &topic })?;
     let row = store::retract(&tx, &permit).await?;

@@ -11,13 +11,14 @@ use super::rules::Explanation;
 use crate::app::App;
 use crate::clock::Time;
 use crate::db::{OnConstraint, Tx, insert, insert_all, one, sql};
-use crate::entity::{account, mind_change, post};
+use crate::entity::{account, mind_change, post, topic};
 use crate::error::{Code, Error, Result};
 use crate::http::page::Limit;
 use crate::ids::{AccountId, CredenceId, MindChangeId, PostId, TopicId};
 use crate::policy::{CreditPost, Permit};
 use crate::posts;
 use crate::posts::rules::PostStatus;
+use crate::topics::rules::TopicStatus;
 
 /// Two vectors of one person, one stated right after the other.
 #[derive(Debug, FromQueryResult)]
@@ -172,6 +173,13 @@ pub(super) async fn list(
             mind_change::Column::PostId.in_subquery(theirs.into_query())
         }
     });
+    if matches!(of, Of::MadeBy(_) | Of::CausedBy(_)) {
+        let shown = topic::Entity::find()
+            .select_only()
+            .column(topic::Column::Id)
+            .filter(topic::Column::Status.is_in([TopicStatus::Open, TopicStatus::Archived]));
+        wanted = wanted.add(mind_change::Column::TopicId.in_subquery(shown.into_query()));
+    }
     if let Some(before) = before {
         wanted = wanted.add(mind_change::Column::Id.lt(before));
     }

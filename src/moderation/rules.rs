@@ -1,36 +1,12 @@
 //! Reports and cases without a database: what they consist of, how they weigh, and where a case goes from where.
 
+pub mod appeal;
 pub mod case;
+pub mod period;
 pub mod weight;
-
-use serde::{Deserialize, Serialize};
-use utoipa::ToSchema;
-use uuid::Uuid;
 
 use crate::invalid::Invalid;
 use crate::text::{string_value, text, text_enum};
-
-text_enum! {
-    /// What kind of thing is reported.
-    pub enum SubjectKind {
-        /// A post.
-        Post = "post",
-        /// A topic.
-        Topic = "topic",
-        /// An account: a name or a profile.
-        Account = "account",
-    }
-}
-
-/// What is reported.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-pub struct Subject {
-    /// What kind of thing.
-    pub kind: SubjectKind,
-    /// Which one.
-    pub id: Uuid,
-}
 
 text_enum! {
     /// What came of a report.
@@ -89,6 +65,8 @@ text_enum! {
         Escalated = "escalated",
         /// It was decided.
         Resolved = "resolved",
+        /// It was decided, and somebody holds that to be wrong.
+        Appealed = "appealed",
     }
 }
 
@@ -111,12 +89,24 @@ text_enum! {
         Escalated = "escalated",
         /// It was decided.
         Resolved = "resolved",
+        /// Something was done to the subject, or taken back.
+        Acted = "acted",
+        /// Somebody appealed against what was decided.
+        Appealed = "appealed",
+        /// They took that back.
+        AppealWithdrawn = "appeal_withdrawn",
+        /// The appeal was decided.
+        AppealDecided = "appeal_decided",
     }
 }
 
 text! {
     /// What somebody says with a report.
     pub struct ReportComment, 1..=2000, prose;
+    /// What a rule of the site forbids, in a few words.
+    pub struct RuleTitle, 3..=80, line;
+    /// The same in full.
+    pub struct RuleBody, 10..=2000, prose;
     /// What moderators say to each other about a case.
     pub struct CaseNote, 3..=2000, prose
 }
@@ -134,5 +124,20 @@ string_value! {
             Err(Invalid::new("not_a_rule_code", "GET /rules lists the rules there are, each with its code."))
         }
     },
-    |schema| schema.pattern(Some("^[a-z0-9]+(_[a-z0-9]+)*$")).max_length(Some(40))
+    |schema| schema.pattern(Some("^[a-z0-9]+(_[a-z0-9]+)*$")).max_length(Some(40));
+    /// What the transparency database of the European Union calls a kind of wrong: `STATEMENT_CATEGORY_…`.
+    pub struct RuleCategory,
+    |text| {
+        let name = text.strip_prefix("STATEMENT_CATEGORY_").unwrap_or_default();
+        if (3..=80).contains(&name.len()) && name.bytes().all(|byte| byte.is_ascii_uppercase() || byte == b'_') {
+            Ok(text.to_owned())
+        } else {
+            Err(Invalid::new("not_a_category", "STATEMENT_CATEGORY_ and capitals, such as STATEMENT_CATEGORY_SCAMS_AND_FRAUD."))
+        }
+    },
+    |schema| {
+        schema
+            .pattern(Some("^STATEMENT_CATEGORY_[A-Z_]{3,80}$"))
+            .examples(["STATEMENT_CATEGORY_SCAMS_AND_FRAUD"])
+    }
 }

@@ -15,6 +15,8 @@ text_enum! {
         Visible = "visible",
         /// Its author took it back: a tombstone.
         Deleted = "deleted",
+        /// It was taken out of sight until moderators have looked into it.
+        Hidden = "hidden",
         /// Moderators took it out.
         Removed = "removed",
     }

@@ -5,7 +5,8 @@ use std::collections::HashMap;
 use chrono::TimeDelta;
 use sea_orm::sea_query::LockType;
 use sea_orm::{
-    ColumnTrait, ConnectionTrait, EntityTrait, FromQueryResult, QueryFilter, QueryOrder, QuerySelect,
+    ActiveEnum, ColumnTrait, ConnectionTrait, EntityTrait, FromQueryResult, QueryFilter, QueryOrder,
+    QuerySelect,
 };
 use uuid::Uuid;
 
@@ -14,15 +15,17 @@ use super::rules::{
     TargetKind,
 };
 use crate::app::App;
+use crate::changes::Change;
 use crate::clock::Time;
-use crate::db::{OnConstraint, Tx, all, insert as insert_row, insert_all, sql, update};
+use crate::db::{OnConstraint, Tx, all, insert as insert_row, insert_all, one, sql, update};
+use crate::decisions::rules::{Image, Restriction, Restrictions};
 use crate::entity::{post, post_revision, post_tally, relation, stance_effect, vote};
 use crate::error::{Code, Error, Field, Result};
 use crate::events::{self, Event};
 use crate::http::page::Limit;
 use crate::ids::{AccountId, PostId, RelationId, TopicId};
 use crate::markdown;
-use crate::policy::{CreatePost, DeletePost, EditPost, EraseAccount, Permit};
+use crate::policy::{CreatePost, DeletePost, EditPost, EraseAccount, Moderate, Permit};
 use crate::ranking;
 use crate::ranking::rules::Standing;
 use crate::sources;
@@ -151,6 +154,7 @@ pub async fn insert(app: &App, tx: &Tx, _: &Permit<CreatePost<'_>>, new: &PostTo
             created_at: new.created_at,
             edited_at: None,
             deleted_at: (!there).then_some(new.created_at),
+            restrictions: Restrictions::default(),
         },
     )
     .await?;
@@ -251,9 +255,9 @@ pub(super) async fn resolve(
         sql(
             "SELECT 'topic' AS kind, id, NULL::timestamptz AS created_at FROM topic WHERE id = $1 AND id = ANY($2)
              UNION ALL SELECT 'post', id, created_at FROM post
-                       WHERE topic_id = $1 AND id = ANY($2) AND status = 'visible'
+                       WHERE topic_id = $1 AND id = ANY($2) AND is_shown(status)
              UNION ALL SELECT 'relation', r.id, r.created_at FROM relation r JOIN post p ON p.id = r.post_id
-                       WHERE r.topic_id = $1 AND r.id = ANY($2) AND r.withdrawn_at IS NULL AND p.status = 'visible'
+                       WHERE r.topic_id = $1 AND r.id = ANY($2) AND r.withdrawn_at IS NULL AND is_shown(p.status)
              UNION ALL SELECT 'scenario', id, NULL FROM scenario WHERE topic_id = $1 AND id = ANY($2)
              UNION ALL SELECT 'chain_step', id, NULL FROM chain_step WHERE topic_id = $1 AND id = ANY($2)
              UNION ALL SELECT 'background_fact', id, NULL FROM background_fact WHERE topic_id = $1 AND id = ANY($2)
@@ -289,7 +293,7 @@ pub(super) fn later_than(now: Time, older: impl Iterator<Item = Time>) -> Time {
 ///
 /// # Errors
 /// 404 where there is none.
-pub(super) async fn find_for_update(tx: &Tx, id: PostId) -> Result<post::Model> {
+pub async fn find_for_update(tx: &Tx, id: PostId) -> Result<post::Model> {
     // Votes take the tally first as well: whoever holds it knows that the post stays as it is.
     lock_tally(tx, id).await?;
     post::Entity::find_by_id(id)
@@ -342,7 +346,7 @@ pub async fn evidence_by(
     author: AccountId,
 ) -> Result<Vec<relation::Model>> {
     let statement = "SELECT r.* FROM post p JOIN relation r ON r.post_id = p.id
-                     WHERE p.topic_id = $1 AND p.author_id = $2 AND p.status = 'visible'
+                     WHERE p.topic_id = $1 AND p.author_id = $2 AND is_shown(p.status)
                        AND r.type = 'evidence' AND r.withdrawn_at IS NULL
                      ORDER BY r.created_at, r.id";
     all(db, sql(statement, [topic_id.into(), author.into()])).await
@@ -518,6 +522,7 @@ pub async fn revise_to(
 pub(super) async fn delete(app: &App, tx: &Tx, permit: &Permit<DeletePost<'_>>) -> Result<()> {
     let mut row = permit.act().0.clone();
     let topic_id = row.topic_id;
+    let was_shown = row.status == PostStatus::Visible;
     row.body = String::new();
     row.body_html = String::new();
     row.status = PostStatus::Deleted;
@@ -525,7 +530,82 @@ pub(super) async fn delete(app: &App, tx: &Tx, permit: &Permit<DeletePost<'_>>) 
     let id = row.id;
     update(tx, row).await?;
     sources::forget_deleted(tx, topic_id, id).await?;
-    topics::note_tombstone(tx, topic_id).await
+    // What was out of sight was not counted.
+    if was_shown { topics::note_shown_posts(tx, topic_id, -1).await } else { Ok(()) }
+}
+
+/// Has a post, which is locked, be as an action made it, or as it was before one; gives how it was until now, in the same
+/// respect. The caller holds the lock on the topic's activity.
+///
+/// # Errors
+/// 409 for a tombstone; a defect where the image is of something else.
+pub async fn apply(tx: &Tx, _: &Permit<Moderate<'_>>, post: &post::Model, image: &Image) -> Result<Image> {
+    if post.status == PostStatus::Deleted {
+        return Err(Code::PostDeleted.error("Its author took it back: nothing is left to decide about."));
+    }
+    let mut row = post.clone();
+    let before = match image {
+        Image::Nothing => return Ok(Image::Nothing),
+        Image::Status(status) => {
+            row.status = PostStatus::try_from_value(status).map_err(Error::internal)?;
+            Image::Status(post.status.to_value())
+        }
+        Image::Restriction { kind, set } => {
+            row.restrictions = post.restrictions.with(*kind, set.clone());
+            Image::Restriction { kind: *kind, set: post.restrictions.of(*kind).cloned() }
+        }
+    };
+    let shown = |post: &post::Model| i32::from(post.status == PostStatus::Visible);
+    let difference = shown(&row) - shown(post);
+    update(tx, row).await?;
+    tx.changes(Change::Topic(post.topic_id));
+    if difference == 0 { Ok(()) } else { topics::note_shown_posts(tx, post.topic_id, difference).await }?;
+    Ok(before)
+}
+
+#[derive(FromQueryResult)]
+struct RestrictedRow {
+    restrictions: Restrictions,
+}
+
+/// What nobody may do to a post and to those above it.
+///
+/// # Errors
+/// The database is away.
+pub(super) async fn restricted_above(tx: &Tx, id: PostId) -> Result<Vec<Restrictions>> {
+    let statement = "WITH RECURSIVE up AS (
+                         SELECT parent_id, restrictions FROM post WHERE id = $1
+                         UNION ALL
+                         SELECT above.parent_id, above.restrictions
+                         FROM up CROSS JOIN LATERAL (
+                             SELECT parent_id, restrictions FROM post WHERE post.id = up.parent_id OFFSET 0) above)
+                     SELECT restrictions FROM up WHERE restrictions <> '[]'";
+    let rows: Vec<RestrictedRow> = all(tx.conn(), sql(statement, [id.into()])).await?;
+    Ok(rows.into_iter().map(|row| row.restrictions).collect())
+}
+
+#[derive(FromQueryResult)]
+struct LastPosted {
+    created_at: Option<Time>,
+}
+
+/// When somebody posted in a topic last, if that was within the wait of its slow mode.
+///
+/// # Errors
+/// The database is away.
+pub(super) async fn last_posted(
+    tx: &Tx,
+    topic_id: TopicId,
+    author: AccountId,
+    slow: &Restriction,
+    now: Time,
+) -> Result<Option<Time>> {
+    let since = now - TimeDelta::seconds(slow.seconds.unwrap_or_default().into());
+    let statement = "SELECT max(created_at) AS created_at FROM post
+                     WHERE author_id = $1 AND topic_id = $2 AND created_at > $3";
+    let values = [author.into(), topic_id.into(), since.into()];
+    let row: Option<LastPosted> = one(tx.conn(), sql(statement, values)).await?;
+    Ok(row.and_then(|row| row.created_at))
 }
 
 /// Makes a tombstone of the oldest post of an account that is being erased, and says whether there was one left.
@@ -538,14 +618,14 @@ pub async fn erase_next(app: &App, permit: &Permit<EraseAccount<'_>>) -> Result<
     let tx = app.begin().await?;
     let next = post::Entity::find()
         .filter(post::Column::AuthorId.eq(author))
-        .filter(post::Column::Status.eq(PostStatus::Visible))
+        .filter(post::Column::Status.ne(PostStatus::Deleted))
         .order_by_asc(post::Column::Id)
         .one(tx.conn())
         .await?;
     let Some(next) = next else { return Ok(false) };
     topics::lock_activity(&tx, next.topic_id).await?;
     let post = find_for_update(&tx, next.id).await?;
-    if post.status == PostStatus::Visible {
+    if post.status != PostStatus::Deleted {
         delete(app, &tx, &Permit::deferred(DeletePost(&post), author)).await?;
         let event = Event {
             kind: "post_deleted",
@@ -585,10 +665,18 @@ pub async fn find(db: &impl ConnectionTrait, id: PostId) -> Result<post::Model> 
 pub(super) async fn revisions(
     db: &impl ConnectionTrait,
     id: PostId,
+    (reader, sees_hidden): (Option<AccountId>, bool),
     before: Option<i32>,
     limit: Limit,
 ) -> Result<Vec<post_revision::Model>> {
-    if find(db, id).await?.status != PostStatus::Visible {
+    let post = find(db, id).await?;
+    let is_theirs = reader.is_some() && reader == post.author_id;
+    let seen = match post.status {
+        PostStatus::Visible => true,
+        PostStatus::Hidden | PostStatus::Removed => sees_hidden || is_theirs,
+        PostStatus::Deleted => false,
+    };
+    if !seen {
         return Err(Error::not_found());
     }
     let revisions = post_revision::Entity::find()

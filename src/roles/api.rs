@@ -224,7 +224,7 @@ async fn create_role_grant(
     create: Create<NewRoleGrant>,
 ) -> Result<Answer> {
     actor.require_fresh_session(app.fresh_since())?;
-    let tx = app.begin().await?;
+    let tx = app.begin_as(&actor).await?;
     let (new, claimed) = create.claim(&app, &tx, &actor).await?;
     let once = match claimed {
         Claimed::Before(answer) => return Ok(answer),
@@ -290,7 +290,7 @@ async fn revoke_role_grant(
     Path(id): Path<RoleGrantId>,
 ) -> Result<Answer> {
     actor.require_fresh_session(app.fresh_since())?;
-    let tx = app.begin().await?;
+    let tx = app.begin_as(&actor).await?;
     let grant = store::find(tx.conn(), id).await?;
     actor.may(ReadGrants { of: grant.account_id }).map_err(hidden)?;
     let of = accounts::find_for_update(&tx, grant.account_id).await?;

@@ -134,6 +134,8 @@ pub async fn require_another_administrator(tx: &Tx, than: AccountId, now: Time) 
             "SELECT g.account_id FROM role_grant g
              WHERE g.role = 'administrator' AND g.revoked_at IS NULL AND (g.expires_at IS NULL OR g.expires_at > $1)
                AND EXISTS (SELECT FROM account a WHERE a.id = g.account_id AND a.state = 'active')
+               AND NOT EXISTS (SELECT FROM sanction s WHERE s.account_id = g.account_id AND s.kind IN ('suspend', 'ban')
+                               AND s.lifted_at IS NULL AND (s.ends_at IS NULL OR s.ends_at > $1))
              ORDER BY g.id FOR UPDATE OF g",
             [now.into()],
         ),

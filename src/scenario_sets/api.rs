@@ -216,7 +216,7 @@ async fn propose_scenarios(
 ) -> Result<Answer> {
     // Before the key is looked up: what was answered to a session is not for a token without the scope.
     actor.require_scope(Scope::Post)?;
-    let tx = app.begin().await?;
+    let tx = app.begin_as(&actor).await?;
     let (new, claimed) = create.claim(&app, &tx, &actor).await?;
     let once = match claimed {
         Claimed::Before(answer) => return Ok(answer),
@@ -317,7 +317,7 @@ async fn decide_scenario_proposal(
     Body(new): Body<NewDecision>,
 ) -> Result<Answer> {
     actor.require()?;
-    let tx = app.begin().await?;
+    let tx = app.begin_as(&actor).await?;
     let topic_id = store::find(tx.conn(), id).await?.topic_id;
     // In the order in which everybody takes them. Whoever states credences holds the topic, so a vector is of the
     // set before or of the one after.
@@ -349,7 +349,7 @@ async fn withdraw_scenario_proposal(
     if_match: IfMatch,
 ) -> Result<Answer> {
     actor.require()?;
-    let tx = app.begin().await?;
+    let tx = app.begin_as(&actor).await?;
     let proposal = store::find_for_update(&tx, id).await?;
     let permit = actor.may(WithdrawProposal(&proposal))?;
     if_match.check(proposal.version)?;

@@ -2,9 +2,7 @@
 
 use std::collections::HashMap;
 
-use sea_orm::{
-    ColumnTrait, ConnectionTrait, EntityTrait, FromQueryResult, QueryFilter, QueryOrder, QuerySelect,
-};
+use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, FromQueryResult, QueryFilter, QuerySelect};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -525,6 +523,26 @@ impl StoredBibliography {
     }
 }
 
+/// The entries of a table of a topic's bibliography, in order, without those that only posts out of sight have brought: what
+/// others lean on stays.
+macro_rules! shown_entry {
+    ($table:literal, $leans:literal) => {
+        concat!(
+            "SELECT e.* FROM ",
+            $table,
+            " e LEFT JOIN post brought ON brought.id = e.brought_by_post_id
+             WHERE e.topic_id = $1
+               AND (brought.id IS NULL OR is_shown(brought.status) OR brought.status = 'deleted'
+                    OR EXISTS (SELECT FROM citation c LEFT JOIN quotation q ON q.id = c.quotation_id
+                               LEFT JOIN post p ON p.id = c.post_id
+                               WHERE c.topic_id = $1 AND (p.id IS NULL OR is_shown(p.status)) AND (",
+            $leans,
+            ")))
+             ORDER BY e.position"
+        )
+    };
+}
+
 /// Reads a topic's bibliography; with the citations of its posts and reference classes or without.
 ///
 /// # Errors
@@ -535,13 +553,20 @@ pub async fn read_bibliography(
     with_posts: bool,
 ) -> Result<StoredBibliography> {
     let mut sources = source::Entity::find()
-        .filter(source::Column::TopicId.eq(topic_id))
-        .order_by_asc(source::Column::Position)
+        .from_raw_sql(sql(
+            shown_entry!(
+                "source",
+                "c.source_id = e.id OR q.source_id = e.id OR q.quoted_in_source_id = e.id"
+            ),
+            [topic_id.into()],
+        ))
         .all(db)
         .await?;
     let mut quotations = quotation::Entity::find()
-        .filter(quotation::Column::TopicId.eq(topic_id))
-        .order_by_asc(quotation::Column::Position)
+        .from_raw_sql(sql(
+            shown_entry!("quotation", "q.id = e.id OR q.translation_of = e.id"),
+            [topic_id.into()],
+        ))
         .all(db)
         .await?;
     // What went with its post left a gap; keys are made of places, and a file numbers them anew.

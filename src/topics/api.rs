@@ -16,8 +16,9 @@ use super::store::{self, StoredTopic, SummaryRow, TopicOrder};
 use crate::accounts::Author;
 use crate::app::App;
 use crate::changes::About;
-use crate::clock::Timestamp;
+use crate::clock::{Time, Timestamp};
 use crate::db::keyset::{self, Walk};
+use crate::decisions::rules::Restriction;
 use crate::error::{Error, Result};
 use crate::events::{self, Event};
 use crate::historic_date::HistoricDate;
@@ -72,6 +73,8 @@ pub(super) struct TopicView {
     checkpoints: Vec<HistoricDate>,
     /// Whether guests are shown what the crowd thinks.
     crowd_shown_to_guests: bool,
+    /// What nobody may do in it.
+    restrictions: Vec<Restriction>,
     tags: Vec<String>,
     variants: Vec<VariantView>,
     background_facts: Vec<BackgroundFactView>,
@@ -318,7 +321,7 @@ impl ScenarioView {
 }
 
 impl TopicView {
-    fn of(stored: &StoredTopic, similar: Option<Vec<store::Similar>>) -> Result<Self> {
+    fn of(stored: &StoredTopic, similar: Option<Vec<store::Similar>>, now: Time) -> Result<Self> {
         let content = stored.content()?;
         let topic = &stored.topic;
         let is_draft = topic.status == TopicStatus::Draft;
@@ -362,6 +365,7 @@ impl TopicView {
             horizon_reason: topic.horizon_reason.clone(),
             checkpoints: stored.checkpoints.clone(),
             crowd_shown_to_guests: topic.crowd_shown_to_guests,
+            restrictions: topic.restrictions.at(now).cloned().collect(),
             tags: stored.tags.clone(),
             variants: variants.collect::<Result<_>>()?,
             background_facts: facts.collect::<Result<_>>()?,
@@ -471,7 +475,7 @@ async fn list(app: &App, actor: &Actor, query: &ListQuery) -> Result<Answer> {
 #[utoipa::path(post, path = "/topics", tag = "topics", request_body = TopicContent, responses((status = 201, body = TopicView)), security(("bearer" = [])))]
 async fn create_topic(State(app): State<App>, actor: Actor, create: Create<TopicContent>) -> Result<Answer> {
     let permit = actor.may(CreateTopic)?;
-    let tx = app.begin().await?;
+    let tx = app.begin_as(&actor).await?;
     let (content, claimed) = create.claim(&app, &tx, &actor).await?;
     let once = match claimed {
         Claimed::Before(answer) => return Ok(answer),
@@ -480,7 +484,7 @@ async fn create_topic(State(app): State<App>, actor: Actor, create: Create<Topic
     let mut wrong = check("", &content);
     wrong.extend(check_labels("", &content.scenarios, |_| true));
     wrong.extend(check_number("", content.scenarios.len()));
-    if content.status == TopicStatus::Archived {
+    if !matches!(content.status, TopicStatus::Draft | TopicStatus::Open) {
         wrong.push(crate::error::Field::new("status", "not_a_start", "A topic starts as a draft or open."));
     }
     if !wrong.is_empty() {
@@ -495,7 +499,7 @@ async fn create_topic(State(app): State<App>, actor: Actor, create: Create<Topic
         Event { kind, topic_id: Some(inserted.id), subject_id: Some(inserted.id.0), ..actor.event() },
     )
     .await?;
-    let answer = answer(&actor, tx.conn(), inserted.id, true).await?;
+    let answer = answer(&app, &actor, tx.conn(), inserted.id, true).await?;
     let answer = once.record(&app, &tx, answer).await?;
     tx.commit().await?;
     Ok(answer)
@@ -515,7 +519,7 @@ async fn read_topic(
         // In one snapshot: posts bring sources while the parts are read.
         let snapshot = app.snapshot().await?;
         let topic = store::find(&snapshot, &actor, &name).await?;
-        Ok((answer(&actor, &snapshot, topic.id, false).await?, About::Topic(topic.id)))
+        Ok((answer(&app, &actor, &snapshot, topic.id, false).await?, About::Topic(topic.id)))
     })
     .await
 }
@@ -533,7 +537,7 @@ async fn revise_topic(
     Body(StrictValue(patch)): Body<StrictValue>,
 ) -> Result<Answer> {
     actor.require()?;
-    let tx = app.begin().await?;
+    let tx = app.begin_as(&actor).await?;
     let id = store::find(tx.conn(), &actor, &name).await?.id;
     // Nobody posts meanwhile: the bibliography stays as it is read, and what is archived takes nothing more.
     store::lock_activity(&tx, id).await?;
@@ -547,7 +551,7 @@ async fn revise_topic(
     let kind = "topic_revised";
     events::record(&app, &tx, Event { kind, topic_id: Some(id), subject_id: Some(id.0), ..actor.event() })
         .await?;
-    let answer = answer(&actor, tx.conn(), id, false).await?;
+    let answer = answer(&app, &actor, tx.conn(), id, false).await?;
     tx.commit().await?;
     Ok(answer)
 }
@@ -562,6 +566,15 @@ fn merged(before: &StoredTopic, patch: Value) -> Result<TopicContent> {
     merge(&mut document, patch);
     let content: TopicContent = parse_json(&serde_json::to_vec(&document).map_err(Error::internal)?)?;
     let mut wrong = check("", &content);
+    let is_hidden = |status| matches!(status, TopicStatus::Hidden | TopicStatus::Removed);
+    if content.status != before.topic.status && (is_hidden(content.status) || is_hidden(before.topic.status))
+    {
+        wrong.push(crate::error::Field::new(
+            "status",
+            "moderated",
+            "Moderators take topics out of sight and put them back, by POST /mod/actions.",
+        ));
+    }
     if content.slug.is_none() {
         wrong.push(crate::error::Field::new("slug", "missing", "A topic keeps its slug or gets another."));
     }
@@ -605,6 +618,7 @@ fn merge(target: &mut Value, patch: Value) {
 }
 
 async fn answer(
+    app: &App,
     actor: &Actor,
     db: &impl crate::db::ConnectionTrait,
     id: TopicId,
@@ -613,10 +627,10 @@ async fn answer(
     let topic = store::find(db, actor, &id.to_string()).await?;
     let similar = match topic.status {
         TopicStatus::Draft => Some(store::similar(db, &topic).await?),
-        TopicStatus::Open | TopicStatus::Archived => None,
+        _ => None,
     };
     let stored = store::read(db, topic, false).await?;
-    let view = TopicView::of(&stored, similar)?;
+    let view = TopicView::of(&stored, similar, app.now())?;
     let cache = Cache::for_reader(actor);
     let answer = if created {
         Answer::created(format!("/api/v1/topics/{}", view.slug), &view, cache)?

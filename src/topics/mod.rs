@@ -10,6 +10,7 @@ mod store;
 
 pub use api::router;
 pub use store::{
-    Inserted, StoredTopic, StoredVariant, TopicToInsert, erase_drafts, find, find_any, find_for_update, hold,
-    insert, lock_activity, next_scenario_set, note_post, note_tombstone, numbered, read, tags,
+    Inserted, StoredTopic, StoredVariant, TopicToInsert, apply, erase_drafts, find, find_any,
+    find_for_update, hold, insert, lock_activity, next_scenario_set, note_post, note_shown_posts, numbered,
+    read, sees_hidden, tags,
 };

@@ -23,6 +23,10 @@ text_enum! {
         Open = "open",
         /// Read, and added to no more.
         Archived = "archived",
+        /// Out of sight until moderators have looked into it. Like `removed`, nothing that is written says so.
+        Hidden = "hidden",
+        /// Moderators took it out.
+        Removed = "removed",
     }
 }
 

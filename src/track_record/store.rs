@@ -30,9 +30,9 @@ pub(super) async fn counts(db: &impl ConnectionTrait, id: AccountId) -> Result<O
             (SELECT count(*) FROM credence_in_force WHERE account_id = $1) AS topics,
             (SELECT count(*) FROM mind_change WHERE account_id = $1) AS mind_changes_made,
             (SELECT count(DISTINCT m.account_id) FROM mind_change m JOIN post p ON p.id = m.post_id
-             WHERE p.author_id = $1 AND p.status = 'visible' AND m.counts) AS people_moved,
+             WHERE p.author_id = $1 AND is_shown(p.status) AND m.counts) AS people_moved,
             (SELECT count(DISTINCT m.post_id) FROM mind_change m JOIN post p ON p.id = m.post_id
-             WHERE p.author_id = $1 AND p.status = 'visible' AND m.counts) AS posts_that_moved,
+             WHERE p.author_id = $1 AND is_shown(p.status) AND m.counts) AS posts_that_moved,
             (SELECT count(*) FROM implication WHERE author_id = $1) AS implications";
     one(db, sql(statement, [id.into()])).await
 }
@@ -73,7 +73,7 @@ pub(super) async fn beliefs(
          FROM credence_in_force f
          JOIN credence c ON (c.topic_id, c.account_id, c.number) = (f.topic_id, f.account_id, f.number)
          JOIN topic t ON t.id = f.topic_id
-         WHERE f.account_id = $1 AND ($3::uuid IS NULL OR c.id < $3)
+         WHERE f.account_id = $1 AND is_shown(t.status) AND ($3::uuid IS NULL OR c.id < $3)
          ORDER BY c.id DESC LIMIT $4";
     let values = [of.into(), reader.into(), before.into(), limit.and_one().into()];
     all(db, sql(statement, values)).await

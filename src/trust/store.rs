@@ -58,11 +58,11 @@ async fn candidates(app: &App, after: Option<AccountId>) -> Result<Vec<Candidate
             "SELECT a.id, a.trust_level, a.created_at,
                     (SELECT count(*) FROM (
                         SELECT FROM post p JOIN post_tally t ON t.post_id = p.id
-                        WHERE p.author_id = a.id AND p.status = 'visible' AND t.quality_up >= t.quality_down
+                        WHERE p.author_id = a.id AND is_shown(p.status) AND t.quality_up >= t.quality_down
                         LIMIT $4) AS counted) AS accepted,
                     (SELECT count(*) FROM (
                         SELECT FROM post p JOIN post_tally t ON t.post_id = p.id
-                        WHERE p.author_id = a.id AND p.status = 'visible' AND t.quality_up > t.quality_down
+                        WHERE p.author_id = a.id AND is_shown(p.status) AND t.quality_up > t.quality_down
                         LIMIT $5) AS counted) AS praised
              FROM account a
              WHERE a.id > $1 AND a.trust_level < $6 AND a.kind = 'person' AND a.state = 'active'

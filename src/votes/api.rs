@@ -56,11 +56,11 @@ struct VoteView {
 
 async fn cast(app: &App, actor: &Actor, id: PostId, ballot: Ballot) -> Result<Answer> {
     actor.require()?;
-    let tx = app.begin().await?;
+    let tx = app.begin_as(actor).await?;
     let tally = posts::lock_tally(&tx, id).await?;
     let post = posts::find(tx.conn(), id).await?;
     let topic = topics::find(tx.conn(), actor, &post.topic_id.to_string()).await?;
-    let permit = actor.may(Vote { post: &post, topic: &topic })?;
+    let permit = actor.may(Vote { post: &post, topic: &topic, now: app.now() })?;
     let (tally, vote) = store::cast(&tx, &permit, tally, ballot, app.now()).await?;
     tx.commit().await?;
     let view = VoteView {

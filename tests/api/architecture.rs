@@ -30,7 +30,7 @@ const KINDS: [&[&str]; 11] = [
 ];
 
 /// Features, from left to right.
-const FEATURES: [&str; 24] = [
+const FEATURES: [&str; 25] = [
     "events",
     "audit",
     "ranking",
@@ -38,6 +38,7 @@ const FEATURES: [&str; 24] = [
     "accounts",
     "roles",
     "trust",
+    "decisions",
     "auth",
     "credentials",
     "identities",
@@ -92,7 +93,8 @@ const HOMES: [(&str, &[&str]); 11] = [
 ];
 
 /// Derives and helpers of the database library that declare a column type and call nothing.
-const PASSIVE: [&str; 4] = ["EnumIter", "DeriveActiveEnum", "DeriveValueType", "Iterable"];
+const PASSIVE: [&str; 5] =
+    ["EnumIter", "DeriveActiveEnum", "DeriveValueType", "FromJsonQueryResult", "Iterable"];
 
 type Finding = (PathBuf, usize, String);
 

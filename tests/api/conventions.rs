@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 use tokio::task::JoinSet;
 use tower::ServiceExt;
 
-use crate::support::builders::{judged_topic, open_topic};
+use crate::support::builders::{action, judged_topic, open_topic};
 use crate::support::{Client, PASSWORD, Reply, TestApp};
 
 fn registration(username: &str) -> Value {
@@ -416,6 +416,7 @@ pub async fn everything_readable() -> (TestApp, Client, Vec<String>) {
     question["crowd_shown_to_guests"] = json!(true);
     let made = alice.post("/topics", question).await.is(201);
     let (topic, scenario) = (made.text("/slug"), made.text("/scenarios/0/id"));
+    let topic_id = made.text("/id");
     let post = alice.posts_in(&topic, "It would have.").await;
     alice.replies_to(&topic, &post, "Or not.").await;
     alice.states_credences(&topic, &[6000, 2000, 1000, 1000]).await;
@@ -437,8 +438,13 @@ pub async fn everything_readable() -> (TestApp, Client, Vec<String>) {
     let zoes = zoe.get("/me").await.text("/id");
     let report = alice.reports("account", &zoes, "spam").await;
     let case = app.rows("SELECT id::text FROM moderation_case").await.remove(0);
+    let carol = app.administrator("carol").await;
+    let alices = alice.get("/me").await.text("/id");
+    let decision = carol.acts("account", &alices, action("warn")).await;
+    let appeal = alice.appeals(&decision).await;
+    let others_appeal = zoe.appeals(&carol.acts("account", &zoes, action("warn")).await).await;
     let role = json!({ "permissions": ["report.read"], "scope": { "kind": "site" }, "reason": "Asked for." });
-    let granted = app.administrator("carol").await.post("/accounts/alice/role-grants", role).await;
+    let granted = carol.post("/accounts/alice/role-grants", role).await;
     let grant = granted.is(201).text("/id");
     alice.post("/me/erasure", json!({ "password": PASSWORD })).await.is(202);
     let alice = app.sign_in("alice").await;
@@ -456,14 +462,19 @@ pub async fn everything_readable() -> (TestApp, Client, Vec<String>) {
                 path if path.contains("/reports/") => &report,
                 path if path.contains("/mod/cases/") => &case,
                 path if path.contains("/role-grants/") => &grant,
+                path if path.contains("/me/decisions/") => &decision,
+                path if path.contains("/mod/appeals/") => &others_appeal,
+                path if path.contains("/appeals/") => &appeal,
                 path if path.contains("/scenarios/") => &scenario,
                 path if path.contains("/scenario-proposals/") => &proposal,
                 path if path.contains("/reference-classes/") => &class,
                 _ => &topic,
             };
-            let path = path.replace("{username}", "alice").replace("{topic}", &topic).replace("{id}", id);
+            let whose = if path.contains("/mod/accounts/") { "zoe" } else { "alice" };
+            let path = path.replace("{username}", whose).replace("{topic}", &topic).replace("{id}", id);
             assert!(!path.contains('{'), "{path}: name what is to be read here");
-            format!("/{path}")
+            let query = if path.ends_with("/stances") { format!("?topic={topic_id}") } else { String::new() };
+            format!("/{path}{query}")
         })
         .collect();
     assert!(paths.len() >= 12, "{paths:?}");
@@ -482,6 +493,7 @@ fn is_own(path: &str) -> bool {
         || path.ends_with("/sessions")
         || path.contains("/role-grants")
         || path.contains("/reports")
+        || path.contains("/appeals")
         || path.contains("/mod/")
 }
 
@@ -607,6 +619,9 @@ async fn b7_queries_are_read_strictly() {
         format!("/topics/{topic}/implications"),
         "/me/forecasts".to_owned(),
         "/reports".to_owned(),
+        "/me/decisions".to_owned(),
+        "/me/appeals".to_owned(),
+        "/modlog".to_owned(),
     ] {
         for (query, field, code) in [
             ("limit=0", "limit", "out_of_range"),

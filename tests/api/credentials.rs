@@ -647,13 +647,13 @@ async fn p8_changing_the_address_takes_the_password() {
 async fn p8_a_suspended_account_changes_nothing() {
     let app = TestApp::new().await;
     let alice = app.member("alice").await;
+    app.suspend("alice").await;
     app.mails().await;
-    app.sql("UPDATE account SET state = 'suspended'").await.unwrap();
     let password = json!({ "current_password": PASSWORD, "new_password": NEW_PASSWORD });
-    alice.put("/me/password", password).await.is_problem(403, "not_allowed");
+    alice.put("/me/password", password).await.is_problem(403, "sanctioned");
     let email = json!({ "email": "alice@example.net", "password": PASSWORD });
-    alice.post("/me/email", email).await.is_problem(403, "not_allowed");
-    alice.post("/email-verifications", json!({})).await.is_problem(403, "not_allowed");
+    alice.post("/me/email", email).await.is_problem(403, "sanctioned");
+    alice.post("/email-verifications", json!({})).await.is_problem(403, "sanctioned");
     assert!(app.mails().await.is_empty());
 }
 

@@ -214,19 +214,20 @@ async fn o1_suspended_accounts_sign_in_as_ever_and_erased_ones_not() {
     let app = provider.app().await;
     let browser = provider.browser_of("alice");
     registers(&app, &browser, "alice").await;
-    app.sql("UPDATE account SET state = 'suspended'").await.unwrap();
+    app.suspend("alice").await;
     let alice = signs_in(&app, &browser).await;
-    assert_eq!(alice.get("/me").await.is(200).body["state"], "suspended");
+    assert_eq!(alice.get("/me/sanctions").await.is(200).body["items"][0]["kind"], "suspend");
     let request = json!({ "provider": "example", "purpose": "link" });
-    alice.post("/authorization-requests", request).await.is_problem(403, "not_allowed");
+    alice.post("/authorization-requests", request).await.is_problem(403, "sanctioned");
     let identity = alice.get("/me/identities").await.text("/items/0/id");
-    alice.delete(&format!("/me/identities/{identity}")).await.is_problem(403, "not_allowed");
-    app.sql("UPDATE account SET state = 'active'").await.unwrap();
+    alice.delete(&format!("/me/identities/{identity}")).await.is_problem(403, "sanctioned");
+    app.lift_all().await;
 
     let pending = fetches(&app.guest(), &browser, "sign_in").await;
     let id = alice.get("/me").await.text("/id");
     app.sql(&format!(
-        "INSERT INTO erasure (account_id, requested_at, due_at, erase_posts) SELECT '{id}', created_at, created_at, false FROM account"
+        "INSERT INTO erasure (account_id, requested_at, due_at, erase_posts)
+         SELECT id, created_at, created_at, false FROM account WHERE id = '{id}'"
     ))
     .await
     .unwrap();

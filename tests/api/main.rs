@@ -30,6 +30,8 @@
 mod support;
 
 mod accounts;
+mod actions;
+mod appeals;
 mod architecture;
 mod audit;
 mod conventions;
@@ -55,6 +57,7 @@ mod mind_changes;
 mod moderation;
 mod names;
 mod openapi;
+mod oversight;
 mod own_data;
 mod passkeys;
 mod policy;

@@ -7,7 +7,7 @@ use axum::http::Method;
 use expect_test::expect;
 use serde_json::{Value, json};
 
-use crate::support::builders::judged_topic;
+use crate::support::builders::{action, judged_topic};
 use crate::support::{Client, PASSWORD, Reply, TestApp};
 
 /// What an operation is tried on. Everything belongs to alice, unless it belongs to whoever asks.
@@ -21,6 +21,8 @@ enum On {
     Draft,
     /// A post that its author deleted.
     Tombstone,
+    /// A post that moderators took out of sight.
+    Hidden,
     /// What belongs to alice: an account, a session, a token, a grant.
     Alices,
 }
@@ -80,7 +82,20 @@ fn tried_on(operation: &str) -> &'static [On] {
         | "create_report"
         | "list_own_reports"
         | "list_cases"
-        | "claim_next_case" => &[On::Itself],
+        | "claim_next_case"
+        | "list_actions"
+        | "take_actions"
+        | "read_log"
+        | "list_decisions"
+        | "read_own_sanctions"
+        | "list_own_appeals"
+        | "list_appeals"
+        | "write_rule"
+        | "read_transparency_report"
+        | "list_statements"
+        | "read_backlog"
+        | "read_daily"
+        | "read_stances" => &[On::Itself],
         "read_profile"
         | "read_track_record"
         | "list_recorded_credences"
@@ -93,8 +108,16 @@ fn tried_on(operation: &str) -> &'static [On] {
         | "revoke_token"
         | "remove_passkey"
         | "unlink_identity"
-        | "read_own_report" => &[On::Alices],
-        "read_case" | "claim_case" | "release_case" | "escalate_case" | "resolve_case" => {
+        | "read_own_report"
+        | "read_account_record"
+        | "read_decision"
+        | "appeal_decision"
+        | "appeal_report"
+        | "read_own_appeal"
+        | "withdraw_appeal"
+        | "read_appeal"
+        | "decide_appeal" => &[On::Alices],
+        "read_case" | "claim_case" | "release_case" | "escalate_case" | "resolve_case" | "revert_action" => {
             &[On::Open, On::Alices]
         }
         "read_topic"
@@ -154,7 +177,7 @@ fn tried_on(operation: &str) -> &'static [On] {
         | "retract_vote"
         | "credit_post"
         | "retract_mind_change"
-        | "list_post_mind_changes" => &[On::Open, On::Tombstone],
+        | "list_post_mind_changes" => &[On::Open, On::Tombstone, On::Hidden],
         other => panic!("the operation {other} is not in the matrix: say what it is tried on"),
     }
 }
@@ -235,6 +258,16 @@ fn body(operation: &str, number: usize, who: &Role) -> Option<Value> {
         }),
         // Whoever may gets as far as being told that there is no such thing.
         "create_report" => json!({ "subject": { "kind": "topic", "id": NO_SCENARIO }, "rule": "spam" }),
+        "take_actions" => {
+            json!({ "subject": { "kind": "topic", "id": NO_SCENARIO }, "actions": [action("hide")] })
+        }
+        "write_rule" => json!({
+            "code": "spam", "version": 1, "title": "Spam", "body": "Advertising of any kind.", "severity": 2,
+            "strikes": 1, "category": "STATEMENT_CATEGORY_OTHER_VIOLATION_TC",
+        }),
+        "revert_action" => json!({ "explanation": "The shop is a museum." }),
+        "appeal_decision" | "appeal_report" => json!({ "text": "I sell nothing: the shop is a museum." }),
+        "decide_appeal" => json!({ "outcome": "upheld", "reasons": "It was looked at again." }),
         "escalate_case" => json!({ "note": "It is not for me." }),
         "resolve_case" => json!({ "resolution": "rejected", "note": "It is nothing." }),
         "revise_implication" => json!({ "test_kind": "smoking_gun" }),
@@ -279,7 +312,7 @@ impl World {
         let is_case = operation.ends_with("_case") && operation != "claim_next_case";
         match on {
             On::Itself => String::new(),
-            On::Open | On::Draft | On::Tombstone => {
+            On::Open | On::Draft | On::Tombstone | On::Hidden => {
                 if on == On::Draft && !is_implication {
                     topic["status"] = json!("draft");
                 }
@@ -314,15 +347,21 @@ impl World {
                     "read_reference_class" | "delete_reference_class" => {
                         return alice.names_reference_class(&slug, 9, 3).await;
                     }
-                    _ if !is_post && !is_case => return slug,
+                    _ if !is_post && !is_case && operation != "revert_action" => return slug,
                     _ => {}
                 }
                 let post = alice.posts_in(&slug, "London had no walls worth the name.").await;
                 if on == On::Tombstone {
                     alice.delete_as_read(&format!("/posts/{post}")).await.is(200);
                 }
+                if on == On::Hidden {
+                    self.app.sign_in("mallory").await.acts("post", &post, action("hide")).await;
+                }
                 if is_case {
                     return self.case_about("post", &post).await;
+                }
+                if operation == "revert_action" {
+                    return self.app.sign_in("mallory").await.acts("post", &post, action("hide")).await;
                 }
                 post
             }
@@ -372,6 +411,23 @@ impl World {
                     let bob = self.app.sign_in("bob").await.get("/me").await.text("/id");
                     alice.reports("account", &bob, "spam").await
                 }
+                "appeal_report" => {
+                    let alice = self.app.sign_in("alice").await;
+                    let bob = self.app.sign_in("bob").await.get("/me").await.text("/id");
+                    let report = alice.reports("account", &bob, "spam").await;
+                    self.app
+                        .sql("UPDATE report SET outcome = 'rejected', closed_at = created_at")
+                        .await
+                        .unwrap();
+                    report
+                }
+                "revert_action" | "read_decision" | "appeal_decision" | "read_own_appeal"
+                | "withdraw_appeal" | "read_appeal" | "decide_appeal" => {
+                    let alice = self.app.sign_in("alice").await;
+                    let id = alice.get("/me").await.text("/id");
+                    let warned = self.app.sign_in("mallory").await.acts("account", &id, action("warn")).await;
+                    if operation.ends_with("_appeal") { alice.appeals(&warned).await } else { warned }
+                }
                 _ if is_case => {
                     let alice = self.app.sign_in("alice").await.get("/me").await.text("/id");
                     self.case_about("account", &alice).await
@@ -384,7 +440,10 @@ impl World {
     /// What bob reports, as a case.
     async fn case_about(&self, kind: &str, id: &str) -> String {
         self.app.sign_in("bob").await.reports(kind, id, "harassment").await;
-        self.app.rows("SELECT id::text FROM moderation_case").await.remove(0)
+        self.app
+            .rows("SELECT id::text FROM moderation_case ORDER BY opened_at DESC, id DESC LIMIT 1")
+            .await
+            .remove(0)
     }
 
     /// Takes back what was made beside topics and posts, so that the next attempt finds alice as she was.
@@ -395,7 +454,14 @@ impl World {
                  WHERE a.id = account_id AND a.username = 'alice' AND revoked_at IS NULL;
                  DELETE FROM personal_access_token WHERE name = 'A script';
                  DELETE FROM passkey;
-                 DELETE FROM moderation_case;
+                 DELETE FROM case_event e USING moderation_case c, account a
+                 WHERE c.id = e.case_id AND a.id = c.owner_id AND a.username NOT IN ('sid', 'sue');
+                 DELETE FROM appeal;
+                 DELETE FROM sanction s USING account a WHERE a.id = s.account_id AND a.username NOT IN ('sid', 'sue');
+                 DELETE FROM statement_of_reasons s USING account a
+                 WHERE a.id = s.recipient_id AND a.username NOT IN ('sid', 'sue');
+                 DELETE FROM mod_action m USING account a WHERE a.id = m.target_id AND a.username NOT IN ('sid', 'sue');
+                 DELETE FROM moderation_case c USING account a WHERE a.id = c.owner_id AND a.username NOT IN ('sid', 'sue');
                  DELETE FROM identity;
                  UPDATE account SET role = 'member' WHERE username = 'alice'",
             )
@@ -431,7 +497,7 @@ async fn attempt(who: &Client, method: &Method, path: &str, body: Option<Value>)
 async fn world() -> World {
     let app = TestApp::with("[accounts]\nrequire_verified_email = true").await;
     let carol = app.administrator("carol").await;
-    for name in ["alice", "bob", "dora", "mallory", "sue", "ursula"] {
+    for name in ["alice", "bob", "dora", "mallory", "sid", "sue", "ursula"] {
         app.member(name).await;
     }
     app.sql("UPDATE account SET email_verified_at = created_at WHERE username <> 'ursula'").await.unwrap();
@@ -441,7 +507,12 @@ async fn world() -> World {
         let grant = json!({ "role": "moderator", "scope": scope, "reason": "Asked for." });
         carol.post(&format!("/accounts/{name}/role-grants"), grant).await.is(201);
     }
-    app.sql("UPDATE account SET state = 'suspended' WHERE username = 'sue'").await.unwrap();
+    let sue = app.rows("SELECT id::text FROM account WHERE username = 'sue'").await.remove(0);
+    let mut suspension = action("suspend");
+    suspension["ends_at"] = json!("2027-01-01T00:00:00Z");
+    carol.acts("account", &sue, suspension).await;
+    let sid = app.rows("SELECT id::text FROM account WHERE username = 'sid'").await.remove(0);
+    carol.acts("account", &sid, action("silence")).await;
     World { app }
 }
 
@@ -462,6 +533,7 @@ async fn roles(world: &World) -> Vec<Role> {
     for (name, username) in [
         ("member", "bob"),
         ("unverified", "ursula"),
+        ("silenced", "sid"),
         ("suspended", "sue"),
         ("owner", "alice"),
         ("tag_moderator", "dora"),
@@ -493,7 +565,7 @@ async fn a1_every_operation_by_everybody_on_everything() {
             let on = if *on == On::Itself { String::new() } else { format!(" on {on:?}") };
             table += &format!("{operation}{on}\n");
             for (outcome, names) in outcomes {
-                let everybody = names.len() == 10;
+                let everybody = names.len() == 11;
                 table += &format!(
                     "  {outcome}: {}\n",
                     if everybody { "everybody".to_owned() } else { names.join(" ") }
@@ -512,11 +584,13 @@ async fn a1_every_operation_by_everybody_on_everything() {
         list_role_grants on Alices
           200: owner_token_read owner_token_all owner administrator
           401 unauthenticated: anonymous
-          403 not_allowed: member unverified suspended tag_moderator moderator
+          403 not_allowed: member unverified tag_moderator moderator
+          403 sanctioned: suspended
         create_role_grant on Alices
           201: administrator
           401 unauthenticated: anonymous
-          403 not_allowed: member unverified suspended owner tag_moderator moderator
+          403 not_allowed: member unverified owner tag_moderator moderator
+          403 sanctioned: suspended
           403 session_required: owner_token_read owner_token_all
         read_track_record on Alices
           200: owner_token_read owner_token_all owner
@@ -527,16 +601,25 @@ async fn a1_every_operation_by_everybody_on_everything() {
         list_recorded_mind_changes on Alices
           200: owner_token_read owner_token_all owner
           403 track_record_private: anonymous member unverified suspended tag_moderator moderator administrator
+        withdraw_appeal on Alices
+          200: owner_token_all owner
+          401 unauthenticated: anonymous
+          403 scope_missing: owner_token_read
+          404 not_found: member unverified suspended tag_moderator moderator administrator
+        read_own_appeal on Alices
+          200: owner_token_read owner_token_all owner
+          401 unauthenticated: anonymous
+          404 not_found: member unverified suspended tag_moderator moderator administrator
         create_authorization_request
           401 unauthenticated: anonymous
-          403 not_allowed: suspended
+          403 sanctioned: suspended
           403 session_required: owner_token_read owner_token_all
           422 invalid: member unverified owner tag_moderator moderator administrator
         unflag_background_fact on Open
           200: owner_token_all member owner tag_moderator moderator administrator
           401 unauthenticated: anonymous
           403 email_not_verified: unverified
-          403 not_allowed: suspended
+          403 sanctioned: suspended
           403 scope_missing: owner_token_read
         unflag_background_fact on Draft
           401 unauthenticated: anonymous
@@ -547,7 +630,7 @@ async fn a1_every_operation_by_everybody_on_everything() {
           200: owner_token_all member owner tag_moderator moderator administrator
           401 unauthenticated: anonymous
           403 email_not_verified: unverified
-          403 not_allowed: suspended
+          403 sanctioned: suspended
           403 scope_missing: owner_token_read
         flag_background_fact on Draft
           401 unauthenticated: anonymous
@@ -558,7 +641,7 @@ async fn a1_every_operation_by_everybody_on_everything() {
           200: owner_token_all member owner tag_moderator moderator administrator
           401 unauthenticated: anonymous
           403 email_not_verified: unverified
-          403 not_allowed: suspended
+          403 sanctioned: suspended
           403 scope_missing: owner_token_read
         unflag_chain_step on Draft
           401 unauthenticated: anonymous
@@ -569,7 +652,7 @@ async fn a1_every_operation_by_everybody_on_everything() {
           200: owner_token_all member owner tag_moderator moderator administrator
           401 unauthenticated: anonymous
           403 email_not_verified: unverified
-          403 not_allowed: suspended
+          403 sanctioned: suspended
           403 scope_missing: owner_token_read
         flag_chain_step on Draft
           401 unauthenticated: anonymous
@@ -583,7 +666,7 @@ async fn a1_every_operation_by_everybody_on_everything() {
         request_email_verification
           202: member unverified owner tag_moderator moderator administrator
           401 unauthenticated: anonymous
-          403 not_allowed: suspended
+          403 sanctioned: suspended
           403 session_required: owner_token_read owner_token_all
         confirm_email
           400 invalid_email_token: everybody
@@ -592,8 +675,8 @@ async fn a1_every_operation_by_everybody_on_everything() {
         delete_implication on Open
           204: owner_token_all owner tag_moderator moderator administrator
           401 unauthenticated: anonymous
-          403 not_allowed: suspended
           403 not_your_implication: member unverified
+          403 sanctioned: suspended
           403 scope_missing: owner_token_read
         delete_implication on Draft
           204: owner_token_all owner tag_moderator moderator administrator
@@ -609,8 +692,8 @@ async fn a1_every_operation_by_everybody_on_everything() {
           200: owner_token_all owner
           401 unauthenticated: anonymous
           403 email_not_verified: unverified
-          403 not_allowed: suspended
           403 not_your_implication: member tag_moderator moderator administrator
+          403 sanctioned: suspended
           403 scope_missing: owner_token_read
         revise_implication on Draft
           401 unauthenticated: anonymous
@@ -628,7 +711,7 @@ async fn a1_every_operation_by_everybody_on_everything() {
           200: owner_token_all member owner tag_moderator moderator administrator
           401 unauthenticated: anonymous
           403 email_not_verified: unverified
-          403 not_allowed: suspended
+          403 sanctioned: suspended
           403 scope_missing: owner_token_read
         state_forecast on Draft
           401 unauthenticated: anonymous
@@ -639,9 +722,9 @@ async fn a1_every_operation_by_everybody_on_everything() {
           200: tag_moderator moderator administrator
           401 unauthenticated: anonymous
           403 email_not_verified: unverified
-          403 not_allowed: suspended
           403 not_your_topic: member
           403 own_implication: owner_token_all owner
+          403 sanctioned: suspended
           403 scope_missing: owner_token_read
         resolve_implication on Draft
           200: tag_moderator moderator administrator
@@ -655,12 +738,27 @@ async fn a1_every_operation_by_everybody_on_everything() {
         edit_own_account
           200: owner_token_all member unverified owner tag_moderator moderator administrator
           401 unauthenticated: anonymous
-          403 not_allowed: suspended
+          403 sanctioned: suspended
           403 scope_missing: owner_token_read
+        list_own_appeals
+          200: owner_token_read owner_token_all member unverified suspended owner tag_moderator moderator administrator
+          401 unauthenticated: anonymous
+        list_decisions
+          200: owner_token_read owner_token_all member unverified suspended owner tag_moderator moderator administrator
+          401 unauthenticated: anonymous
+        read_decision on Alices
+          200: owner_token_read owner_token_all owner
+          401 unauthenticated: anonymous
+          404 not_found: member unverified suspended tag_moderator moderator administrator
+        appeal_decision on Alices
+          201: owner_token_all owner
+          401 unauthenticated: anonymous
+          403 scope_missing: owner_token_read
+          404 not_found: member unverified suspended tag_moderator moderator administrator
         request_email_change
           202: member unverified owner tag_moderator moderator administrator
           401 unauthenticated: anonymous
-          403 not_allowed: suspended
+          403 sanctioned: suspended
           403 session_required: owner_token_read owner_token_all
         cancel_erasure
           401 unauthenticated: anonymous
@@ -705,7 +803,7 @@ async fn a1_every_operation_by_everybody_on_everything() {
         unlink_identity on Alices
           204: owner
           401 unauthenticated: anonymous
-          403 not_allowed: suspended
+          403 sanctioned: suspended
           403 session_required: owner_token_read owner_token_all
           404 not_found: member unverified tag_moderator moderator administrator
         create_own_passkey_challenge
@@ -724,12 +822,15 @@ async fn a1_every_operation_by_everybody_on_everything() {
         change_password
           204: member unverified owner tag_moderator moderator administrator
           401 unauthenticated: anonymous
-          403 not_allowed: suspended
+          403 sanctioned: suspended
           403 session_required: owner_token_read owner_token_all
         replace_recovery_codes
           401 unauthenticated: anonymous
           403 session_required: owner_token_read owner_token_all
           404 not_found: member unverified suspended owner tag_moderator moderator administrator
+        read_own_sanctions
+          200: owner_token_read owner_token_all member unverified suspended owner tag_moderator moderator administrator
+          401 unauthenticated: anonymous
         list_tokens
           200: member unverified suspended owner tag_moderator moderator administrator
           401 unauthenticated: anonymous
@@ -737,7 +838,7 @@ async fn a1_every_operation_by_everybody_on_everything() {
         create_token
           201: member unverified owner tag_moderator moderator administrator
           401 unauthenticated: anonymous
-          403 not_allowed: suspended
+          403 sanctioned: suspended
           403 session_required: owner_token_read owner_token_all
         revoke_token on Alices
           204: owner
@@ -758,74 +859,140 @@ async fn a1_every_operation_by_everybody_on_everything() {
           404 not_found: member unverified suspended owner tag_moderator moderator administrator
         rename_own_account
           401 unauthenticated: anonymous
-          403 not_allowed: suspended
+          403 sanctioned: suspended
           403 session_required: owner_token_read owner_token_all
           422 invalid: member unverified owner tag_moderator moderator administrator
+        read_account_record on Alices
+          200: moderator administrator
+          401 unauthenticated: anonymous
+          403 not_allowed: owner_token_all member unverified owner tag_moderator
+          403 sanctioned: suspended
+          403 scope_missing: owner_token_read
+        list_actions
+          200: tag_moderator moderator administrator
+          401 unauthenticated: anonymous
+          403 not_allowed: owner_token_all member unverified owner
+          403 sanctioned: suspended
+          403 scope_missing: owner_token_read
+        take_actions
+          401 unauthenticated: anonymous
+          403 not_allowed: owner_token_all member unverified owner
+          403 sanctioned: suspended
+          403 scope_missing: owner_token_read
+          422 invalid: tag_moderator moderator administrator
+        revert_action on Open
+          200: tag_moderator moderator administrator
+          401 unauthenticated: anonymous
+          403 not_allowed: owner_token_all member unverified owner
+          403 sanctioned: suspended
+          403 scope_missing: owner_token_read
+        revert_action on Alices
+          200: moderator administrator
+          401 unauthenticated: anonymous
+          403 not_allowed: owner_token_all member unverified owner
+          403 sanctioned: suspended
+          403 scope_missing: owner_token_read
+          404 not_found: tag_moderator
+        list_appeals
+          200: tag_moderator moderator administrator
+          401 unauthenticated: anonymous
+          403 not_allowed: owner_token_all member unverified owner
+          403 sanctioned: suspended
+          403 scope_missing: owner_token_read
+        read_appeal on Alices
+          200: moderator administrator
+          401 unauthenticated: anonymous
+          403 not_allowed: owner_token_all member unverified owner
+          403 sanctioned: suspended
+          403 scope_missing: owner_token_read
+          404 not_found: tag_moderator
+        decide_appeal on Alices
+          200: administrator
+          401 unauthenticated: anonymous
+          403 not_allowed: owner_token_all member unverified owner
+          403 own_decision: moderator
+          403 sanctioned: suspended
+          403 scope_missing: owner_token_read
+          404 not_found: tag_moderator
         list_cases
           200: tag_moderator moderator administrator
           401 unauthenticated: anonymous
-          403 not_allowed: owner_token_all member unverified suspended owner
+          403 not_allowed: owner_token_all member unverified owner
+          403 sanctioned: suspended
           403 scope_missing: owner_token_read
         claim_next_case
           204: tag_moderator moderator administrator
           401 unauthenticated: anonymous
-          403 not_allowed: owner_token_all member unverified suspended owner
+          403 not_allowed: owner_token_all member unverified owner
+          403 sanctioned: suspended
           403 scope_missing: owner_token_read
         read_case on Open
           200: tag_moderator moderator administrator
           401 unauthenticated: anonymous
-          403 not_allowed: owner_token_all member unverified suspended owner
+          403 not_allowed: owner_token_all member unverified owner
+          403 sanctioned: suspended
           403 scope_missing: owner_token_read
         read_case on Alices
           200: moderator administrator
           401 unauthenticated: anonymous
-          403 not_allowed: owner_token_all member unverified suspended owner
+          403 not_allowed: owner_token_all member unverified owner
+          403 sanctioned: suspended
           403 scope_missing: owner_token_read
           404 not_found: tag_moderator
         claim_case on Open
           200: tag_moderator moderator administrator
           401 unauthenticated: anonymous
-          403 not_allowed: owner_token_all member unverified suspended owner
+          403 not_allowed: owner_token_all member unverified owner
+          403 sanctioned: suspended
           403 scope_missing: owner_token_read
         claim_case on Alices
           200: moderator administrator
           401 unauthenticated: anonymous
-          403 not_allowed: owner_token_all member unverified suspended owner
+          403 not_allowed: owner_token_all member unverified owner
+          403 sanctioned: suspended
           403 scope_missing: owner_token_read
           404 not_found: tag_moderator
         escalate_case on Open
           200: tag_moderator moderator administrator
           401 unauthenticated: anonymous
-          403 not_allowed: owner_token_all member unverified suspended owner
+          403 not_allowed: owner_token_all member unverified owner
+          403 sanctioned: suspended
           403 scope_missing: owner_token_read
         escalate_case on Alices
           200: moderator administrator
           401 unauthenticated: anonymous
-          403 not_allowed: owner_token_all member unverified suspended owner
+          403 not_allowed: owner_token_all member unverified owner
+          403 sanctioned: suspended
           403 scope_missing: owner_token_read
           404 not_found: tag_moderator
         release_case on Open
           200: tag_moderator moderator administrator
           401 unauthenticated: anonymous
-          403 not_allowed: owner_token_all member unverified suspended owner
+          403 not_allowed: owner_token_all member unverified owner
+          403 sanctioned: suspended
           403 scope_missing: owner_token_read
         release_case on Alices
           200: moderator administrator
           401 unauthenticated: anonymous
-          403 not_allowed: owner_token_all member unverified suspended owner
+          403 not_allowed: owner_token_all member unverified owner
+          403 sanctioned: suspended
           403 scope_missing: owner_token_read
           404 not_found: tag_moderator
         resolve_case on Open
           200: tag_moderator moderator administrator
           401 unauthenticated: anonymous
-          403 not_allowed: owner_token_all member unverified suspended owner
+          403 not_allowed: owner_token_all member unverified owner
+          403 sanctioned: suspended
           403 scope_missing: owner_token_read
         resolve_case on Alices
           200: moderator administrator
           401 unauthenticated: anonymous
-          403 not_allowed: owner_token_all member unverified suspended owner
+          403 not_allowed: owner_token_all member unverified owner
+          403 sanctioned: suspended
           403 scope_missing: owner_token_read
           404 not_found: tag_moderator
+        read_log
+          200: everybody
         read_openapi
           200: everybody
         create_passkey_challenge
@@ -837,13 +1004,13 @@ async fn a1_every_operation_by_everybody_on_everything() {
         delete_post on Open
           200: owner_token_all owner
           401 unauthenticated: anonymous
-          403 not_allowed: suspended
           403 not_your_post: member unverified tag_moderator moderator administrator
+          403 sanctioned: suspended
           403 scope_missing: owner_token_read
         delete_post on Tombstone
           401 unauthenticated: anonymous
-          403 not_allowed: suspended
           403 not_your_post: member unverified tag_moderator moderator administrator
+          403 sanctioned: suspended
           403 scope_missing: owner_token_read
           409 post_deleted: owner_token_all owner
         read_post on Open
@@ -854,14 +1021,14 @@ async fn a1_every_operation_by_everybody_on_everything() {
           200: owner_token_all owner
           401 unauthenticated: anonymous
           403 email_not_verified: unverified
-          403 not_allowed: suspended
           403 not_your_post: member tag_moderator moderator administrator
+          403 sanctioned: suspended
           403 scope_missing: owner_token_read
         revise_post on Tombstone
           401 unauthenticated: anonymous
           403 email_not_verified: unverified
-          403 not_allowed: suspended
           403 not_your_post: member tag_moderator moderator administrator
+          403 sanctioned: suspended
           403 scope_missing: owner_token_read
           409 post_deleted: owner_token_all owner
         list_post_mind_changes on Open
@@ -871,29 +1038,29 @@ async fn a1_every_operation_by_everybody_on_everything() {
         credit_post on Open
           401 unauthenticated: anonymous
           403 email_not_verified: unverified
-          403 not_allowed: suspended
           403 own_argument: owner_token_all owner
+          403 sanctioned: suspended
           403 scope_missing: owner_token_read
           409 credences_unmoved: member tag_moderator moderator administrator
         credit_post on Tombstone
           401 unauthenticated: anonymous
           403 email_not_verified: unverified
-          403 not_allowed: suspended
           403 own_argument: owner_token_all owner
+          403 sanctioned: suspended
           403 scope_missing: owner_token_read
           409 post_deleted: member tag_moderator moderator administrator
         retract_mind_change on Open
           401 unauthenticated: anonymous
           403 email_not_verified: unverified
-          403 not_allowed: suspended
           403 own_argument: owner_token_all owner
+          403 sanctioned: suspended
           403 scope_missing: owner_token_read
           404 not_found: member tag_moderator moderator administrator
         retract_mind_change on Tombstone
           401 unauthenticated: anonymous
           403 email_not_verified: unverified
-          403 not_allowed: suspended
           403 own_argument: owner_token_all owner
+          403 sanctioned: suspended
           403 scope_missing: owner_token_read
           409 post_deleted: member tag_moderator moderator administrator
         list_replies on Open
@@ -908,34 +1075,35 @@ async fn a1_every_operation_by_everybody_on_everything() {
           200: member tag_moderator moderator administrator
           401 unauthenticated: anonymous
           403 email_not_verified: unverified
-          403 not_allowed: suspended
           403 own_post: owner_token_all owner
+          403 sanctioned: suspended
           403 scope_missing: owner_token_read
         retract_vote on Tombstone
           401 unauthenticated: anonymous
           403 email_not_verified: unverified
-          403 not_allowed: suspended
           403 own_post: owner_token_all owner
+          403 sanctioned: suspended
           403 scope_missing: owner_token_read
           409 post_deleted: member tag_moderator moderator administrator
         cast_vote on Open
           200: member tag_moderator moderator administrator
           401 unauthenticated: anonymous
           403 email_not_verified: unverified
-          403 not_allowed: suspended
           403 own_post: owner_token_all owner
+          403 sanctioned: suspended
           403 scope_missing: owner_token_read
         cast_vote on Tombstone
           401 unauthenticated: anonymous
           403 email_not_verified: unverified
-          403 not_allowed: suspended
           403 own_post: owner_token_all owner
+          403 sanctioned: suspended
           403 scope_missing: owner_token_read
           409 post_deleted: member tag_moderator moderator administrator
         delete_reference_class on Open
           204: owner_token_all owner tag_moderator moderator administrator
           401 unauthenticated: anonymous
-          403 not_allowed: member unverified suspended
+          403 not_allowed: member unverified
+          403 sanctioned: suspended
           403 scope_missing: owner_token_read
         read_reference_class on Open
           200: everybody
@@ -949,6 +1117,11 @@ async fn a1_every_operation_by_everybody_on_everything() {
         read_own_report on Alices
           200: owner_token_read owner_token_all owner
           401 unauthenticated: anonymous
+          404 not_found: member unverified suspended tag_moderator moderator administrator
+        appeal_report on Alices
+          201: owner_token_all owner
+          401 unauthenticated: anonymous
+          403 scope_missing: owner_token_read
           404 not_found: member unverified suspended tag_moderator moderator administrator
         revoke_role_grant on Alices
           204: administrator
@@ -965,8 +1138,8 @@ async fn a1_every_operation_by_everybody_on_everything() {
         withdraw_scenario_proposal on Open
           200: owner_token_all owner
           401 unauthenticated: anonymous
-          403 not_allowed: suspended
           403 not_your_proposal: member unverified tag_moderator moderator administrator
+          403 sanctioned: suspended
           403 scope_missing: owner_token_read
         read_scenario_proposal on Open
           200: everybody
@@ -974,14 +1147,14 @@ async fn a1_every_operation_by_everybody_on_everything() {
           200: owner_token_all owner tag_moderator moderator administrator
           401 unauthenticated: anonymous
           403 email_not_verified: unverified
-          403 not_allowed: suspended
           403 not_your_topic: member
+          403 sanctioned: suspended
           403 scope_missing: owner_token_read
         rate_scenario on Open
           200: owner_token_all member owner tag_moderator moderator administrator
           401 unauthenticated: anonymous
           403 email_not_verified: unverified
-          403 not_allowed: suspended
+          403 sanctioned: suspended
           403 scope_missing: owner_token_read
         rate_scenario on Draft
           401 unauthenticated: anonymous
@@ -999,7 +1172,7 @@ async fn a1_every_operation_by_everybody_on_everything() {
           200: owner_token_all member owner tag_moderator moderator administrator
           401 unauthenticated: anonymous
           403 email_not_verified: unverified
-          403 not_allowed: suspended
+          403 sanctioned: suspended
           403 scope_missing: owner_token_read
         state_step_credences on Draft
           401 unauthenticated: anonymous
@@ -1045,7 +1218,7 @@ async fn a1_every_operation_by_everybody_on_everything() {
           201: owner_token_all member owner tag_moderator moderator administrator
           401 unauthenticated: anonymous
           403 email_not_verified: unverified
-          403 not_allowed: suspended
+          403 sanctioned: suspended
           403 scope_missing: owner_token_read
         read_topic on Open
           200: everybody
@@ -1056,8 +1229,8 @@ async fn a1_every_operation_by_everybody_on_everything() {
           200: tag_moderator moderator administrator
           401 unauthenticated: anonymous
           403 email_not_verified: unverified
-          403 not_allowed: suspended
           403 not_your_topic: member
+          403 sanctioned: suspended
           403 scope_missing: owner_token_read
           409 topic_not_draft: owner_token_all owner
         revise_topic on Draft
@@ -1081,7 +1254,7 @@ async fn a1_every_operation_by_everybody_on_everything() {
           200: owner_token_all member owner tag_moderator moderator administrator
           401 unauthenticated: anonymous
           403 email_not_verified: unverified
-          403 not_allowed: suspended
+          403 sanctioned: suspended
           403 scope_missing: owner_token_read
         state_checkpoint_credences on Draft
           401 unauthenticated: anonymous
@@ -1109,7 +1282,7 @@ async fn a1_every_operation_by_everybody_on_everything() {
         state_credences on Open
           401 unauthenticated: anonymous
           403 email_not_verified: unverified
-          403 not_allowed: suspended
+          403 sanctioned: suspended
           403 scope_missing: owner_token_read
           409 scenarios_changed: owner_token_all member owner tag_moderator moderator administrator
         state_credences on Draft
@@ -1132,7 +1305,7 @@ async fn a1_every_operation_by_everybody_on_everything() {
         create_implication on Open
           401 unauthenticated: anonymous
           403 email_not_verified: unverified
-          403 not_allowed: suspended
+          403 sanctioned: suspended
           403 scope_missing: owner_token_read
           422 invalid: owner_token_all member owner tag_moderator moderator administrator
         create_implication on Draft
@@ -1144,7 +1317,7 @@ async fn a1_every_operation_by_everybody_on_everything() {
           204: owner_token_all member owner tag_moderator moderator administrator
           401 unauthenticated: anonymous
           403 email_not_verified: unverified
-          403 not_allowed: suspended
+          403 sanctioned: suspended
           403 scope_missing: owner_token_read
         retract_inevitability on Draft
           401 unauthenticated: anonymous
@@ -1161,7 +1334,7 @@ async fn a1_every_operation_by_everybody_on_everything() {
           200: owner_token_all member owner tag_moderator moderator administrator
           401 unauthenticated: anonymous
           403 email_not_verified: unverified
-          403 not_allowed: suspended
+          403 sanctioned: suspended
           403 scope_missing: owner_token_read
         state_inevitability on Draft
           401 unauthenticated: anonymous
@@ -1177,7 +1350,7 @@ async fn a1_every_operation_by_everybody_on_everything() {
         predict on Open
           401 unauthenticated: anonymous
           403 email_not_verified: unverified
-          403 not_allowed: suspended
+          403 sanctioned: suspended
           403 scope_missing: owner_token_read
           409 scenarios_changed: owner_token_all member owner tag_moderator moderator administrator
         predict on Draft
@@ -1194,7 +1367,7 @@ async fn a1_every_operation_by_everybody_on_everything() {
           204: owner_token_all member owner tag_moderator moderator administrator
           401 unauthenticated: anonymous
           403 email_not_verified: unverified
-          403 not_allowed: suspended
+          403 sanctioned: suspended
           403 scope_missing: owner_token_read
         retract_outcome_likelihood on Draft
           401 unauthenticated: anonymous
@@ -1211,7 +1384,7 @@ async fn a1_every_operation_by_everybody_on_everything() {
           200: owner_token_all member owner tag_moderator moderator administrator
           401 unauthenticated: anonymous
           403 email_not_verified: unverified
-          403 not_allowed: suspended
+          403 sanctioned: suspended
           403 scope_missing: owner_token_read
         state_outcome_likelihood on Draft
           401 unauthenticated: anonymous
@@ -1222,7 +1395,7 @@ async fn a1_every_operation_by_everybody_on_everything() {
           201: owner_token_all member owner tag_moderator moderator administrator
           401 unauthenticated: anonymous
           403 email_not_verified: unverified
-          403 not_allowed: suspended
+          403 sanctioned: suspended
           403 scope_missing: owner_token_read
         create_post on Draft
           401 unauthenticated: anonymous
@@ -1232,7 +1405,7 @@ async fn a1_every_operation_by_everybody_on_everything() {
         create_reference_class on Open
           401 unauthenticated: anonymous
           403 email_not_verified: unverified
-          403 not_allowed: suspended
+          403 sanctioned: suspended
           403 scope_missing: owner_token_read
           422 invalid: owner_token_all member owner tag_moderator moderator administrator
         create_reference_class on Draft
@@ -1248,7 +1421,7 @@ async fn a1_every_operation_by_everybody_on_everything() {
         propose_scenarios on Open
           401 unauthenticated: anonymous
           403 email_not_verified: unverified
-          403 not_allowed: suspended
+          403 sanctioned: suspended
           403 scope_missing: owner_token_read
           422 invalid: owner_token_all member owner tag_moderator moderator administrator
         propose_scenarios on Draft
@@ -1265,7 +1438,7 @@ async fn a1_every_operation_by_everybody_on_everything() {
           200: owner_token_all member owner tag_moderator moderator administrator
           401 unauthenticated: anonymous
           403 email_not_verified: unverified
-          403 not_allowed: suspended
+          403 sanctioned: suspended
           403 scope_missing: owner_token_read
         retract_variant_kind_dispute on Draft
           401 unauthenticated: anonymous
@@ -1276,7 +1449,7 @@ async fn a1_every_operation_by_everybody_on_everything() {
           200: owner_token_all member owner tag_moderator moderator administrator
           401 unauthenticated: anonymous
           403 email_not_verified: unverified
-          403 not_allowed: suspended
+          403 sanctioned: suspended
           403 scope_missing: owner_token_read
         dispute_variant_kind on Draft
           401 unauthenticated: anonymous
@@ -1287,7 +1460,7 @@ async fn a1_every_operation_by_everybody_on_everything() {
           200: owner_token_all member owner tag_moderator moderator administrator
           401 unauthenticated: anonymous
           403 email_not_verified: unverified
-          403 not_allowed: suspended
+          403 sanctioned: suspended
           403 scope_missing: owner_token_read
         rate_variant on Draft
           401 unauthenticated: anonymous

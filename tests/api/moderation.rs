@@ -11,39 +11,41 @@ use tokio::task::JoinSet;
 use crate::support::{Client, PASSWORD, Reply, TestApp};
 
 /// A topic of alice's with a post of hers, and people who find fault with it.
-struct Watched {
-    app: TestApp,
-    alice: Client,
-    bob: Client,
+pub struct Watched {
+    pub app: TestApp,
+    pub alice: Client,
+    pub bob: Client,
     /// A moderator of the whole site.
-    mallory: Client,
-    topic: String,
-    post: String,
+    pub mallory: Client,
+    pub carol: Client,
+    pub topic: String,
+    pub post: String,
 }
 
 impl Watched {
-    async fn new() -> Self {
+    pub async fn new() -> Self {
         // Shorter than a session goes without a refresh.
         let app = TestApp::with("[moderation]\nclaim_minutes = 3").await;
         let (alice, bob) = (app.member("alice").await, app.member("bob").await);
         let mallory = app.member("mallory").await;
-        grants(&app.administrator("carol").await, "mallory", json!({ "kind": "site" })).await;
+        let carol = app.administrator("carol").await;
+        grants(&carol, "mallory", json!({ "kind": "site" })).await;
         let topic = alice.opens_topic("Had the Armada landed in Kent").await;
         let post = alice.posts_in(&topic, "Buy maps of Kent, cheap!").await;
-        Self { app, alice, bob, mallory, topic, post }
+        Self { app, alice, bob, mallory, carol, topic, post }
     }
 
-    async fn reported(&self) -> String {
+    pub async fn reported(&self) -> String {
         self.bob.reports("post", &self.post, "spam").await;
         self.case().await
     }
 
     /// The case of the post.
-    async fn case(&self) -> String {
+    pub async fn case(&self) -> String {
         case_of(&self.app, &self.post).await
     }
 
-    async fn read(&self, case: &str) -> Value {
+    pub async fn read(&self, case: &str) -> Value {
         self.mallory.get(&format!("/mod/cases/{case}")).await.is(200).body
     }
 }
@@ -54,13 +56,14 @@ async fn case_of(app: &TestApp, post: &str) -> String {
     app.rows(&case).await.remove(0)
 }
 
-async fn grants(carol: &Client, name: &str, scope: Value) {
+/// Has an administrator make somebody a moderator of a part of the site.
+pub async fn grants(carol: &Client, name: &str, scope: Value) {
     let grant = json!({ "role": "moderator", "scope": scope, "reason": "Asked for." });
     carol.post(&format!("/accounts/{name}/role-grants"), grant).await.is(201);
 }
 
 /// Has somebody move a case as they have just read it.
-async fn moves(who: &Client, case: &str, act: &str, body: Option<Value>) -> Reply {
+pub async fn moves(who: &Client, case: &str, act: &str, body: Option<Value>) -> Reply {
     let path = format!("/mod/cases/{case}");
     let read = who.get(&path).await;
     let etag = read.header("etag").unwrap_or("\"0\"").to_owned();
@@ -79,6 +82,7 @@ async fn a_post_is_reported_claimed_and_decided_and_its_reporter_is_told() {
     let filed = bob.post("/reports", report.clone()).await.is(201);
     expect![[r#"
         {
+          "appeal": null,
           "closed_at": null,
           "comment": "The same everywhere.",
           "created_at": "2026-01-15T12:00:00Z",
@@ -105,6 +109,7 @@ async fn a_post_is_reported_claimed_and_decided_and_its_reporter_is_told() {
     let next = mallory.send(Method::POST, "/mod/cases/next", None).await.is(200);
     expect![[r#"
         {
+          "actions": [],
           "assignee": {
             "id": "00000000-0000-7000-8000-000000000005",
             "role": "moderator",
@@ -118,11 +123,13 @@ async fn a_post_is_reported_claimed_and_decided_and_its_reporter_is_told() {
           },
           "events": [
             {
+              "action_id": null,
               "actor": {
                 "id": "00000000-0000-7000-8000-000000000003",
                 "role": "member",
                 "username": "bob"
               },
+              "appeal_id": null,
               "created_at": "2026-01-15T12:00:00Z",
               "from_state": null,
               "kind": "opened",
@@ -132,11 +139,13 @@ async fn a_post_is_reported_claimed_and_decided_and_its_reporter_is_told() {
               "to_state": "open"
             },
             {
+              "action_id": null,
               "actor": {
                 "id": "00000000-0000-7000-8000-000000000005",
                 "role": "moderator",
                 "username": "mallory"
               },
+              "appeal_id": null,
               "created_at": "2026-01-15T12:00:00Z",
               "from_state": "open",
               "kind": "claimed",
@@ -196,11 +205,13 @@ async fn a_post_is_reported_claimed_and_decided_and_its_reporter_is_told() {
     expect![[r#"
         [
           {
+            "action_id": null,
             "actor": {
               "id": "00000000-0000-7000-8000-000000000003",
               "role": "member",
               "username": "bob"
             },
+            "appeal_id": null,
             "created_at": "2026-01-15T12:00:00Z",
             "from_state": null,
             "kind": "opened",
@@ -210,11 +221,13 @@ async fn a_post_is_reported_claimed_and_decided_and_its_reporter_is_told() {
             "to_state": "open"
           },
           {
+            "action_id": null,
             "actor": {
               "id": "00000000-0000-7000-8000-000000000005",
               "role": "moderator",
               "username": "mallory"
             },
+            "appeal_id": null,
             "created_at": "2026-01-15T12:00:00Z",
             "from_state": "open",
             "kind": "claimed",
@@ -224,11 +237,13 @@ async fn a_post_is_reported_claimed_and_decided_and_its_reporter_is_told() {
             "to_state": "claimed"
           },
           {
+            "action_id": null,
             "actor": {
               "id": "00000000-0000-7000-8000-000000000005",
               "role": "moderator",
               "username": "mallory"
             },
+            "appeal_id": null,
             "created_at": "2026-01-15T12:02:00Z",
             "from_state": "claimed",
             "kind": "resolved",
@@ -264,7 +279,7 @@ async fn rules_are_there_for_everybody() {
     );
     app.refuses_sql("policy_rule_is_fixed", "UPDATE policy_rule SET title = 'Whatever'").await;
     // The next version takes its place, and what was reported by the first one stays so.
-    app.sql("INSERT INTO policy_rule VALUES ('spam', 2, 'Spam', 'Advertising of any kind.', 3, now())")
+    app.sql("INSERT INTO policy_rule VALUES ('spam', 2, 'Spam', 'Advertising of any kind.', 3, now(), 'remove', 1, 'STATEMENT_CATEGORY_OTHER_VIOLATION_TC', false)")
         .await
         .unwrap();
     let rules = app.guest().get("/rules").await.is(200).body;

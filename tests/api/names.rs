@@ -160,9 +160,9 @@ async fn a_name_is_not_changed_often_nor_without_a_recent_proof() {
     ] {
         alice.put("/me/username", body).await.is_problem(422, "invalid");
     }
-    app.sql("UPDATE account SET state = 'suspended' WHERE username = 'alice'").await.unwrap();
-    rename(&alice, "alicia").await.is_problem(403, "not_allowed");
-    app.sql("UPDATE account SET state = 'active' WHERE username = 'alice'").await.unwrap();
+    app.suspend("alice").await;
+    rename(&alice, "alicia").await.is_problem(403, "sanctioned");
+    app.lift_all().await;
     assert_eq!(app.rows("SELECT username FROM username_history").await, Vec::<String>::new());
 
     rename(&alice, "alicia").await.is(200);

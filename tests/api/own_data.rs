@@ -6,7 +6,7 @@ use otherwise::exchange;
 use otherwise::worker::{own_data_next, tidy};
 use serde_json::{Value, json};
 
-use crate::support::builders::judged_topic;
+use crate::support::builders::{action, judged_topic};
 use crate::support::mails::RESET;
 use crate::support::{Client, PASSWORD, Reply, TestApp};
 
@@ -362,7 +362,10 @@ async fn d2_erasure_is_asked_for_with_the_password_and_can_be_taken_back() {
 async fn d2_who_is_suspended_has_a_right_to_it_and_the_last_administrator_stays() {
     let app = TestApp::new().await;
     let (alice, carol) = (app.member("alice").await, app.administrator("carol").await);
-    app.sql("UPDATE account SET state = 'suspended' WHERE username = 'alice'").await.unwrap();
+    let id = alice.get("/me").await.text("/id");
+    let mut suspension = action("suspend");
+    suspension["ends_at"] = json!("2027-01-01T00:00:00Z");
+    carol.acts("account", &id, suspension).await;
     asks_for_a_copy(&alice).await.is(202);
     alice.post("/me/erasure", json!({ "password": PASSWORD })).await.is(202);
     carol.post("/me/erasure", json!({ "password": PASSWORD })).await.is_problem(409, "last_administrator");

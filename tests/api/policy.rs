@@ -72,7 +72,7 @@ async fn attempt(app: &TestApp, act: Act, author: &Client, role: &Role, number: 
     let patch =
         async |path: &str, body: Value| any.send(Method::PATCH, path, Some(body.to_string().into())).await;
     if role.suspended {
-        app.sql("UPDATE account SET state = 'suspended' WHERE username = 'alice'").await.unwrap();
+        app.suspend("alice").await;
     }
     let reply = match act {
         Act::CreateTopic => who.post("/topics", json!({ "title": "Had Elizabeth married" })).await,
@@ -88,7 +88,7 @@ async fn attempt(app: &TestApp, act: Act, author: &Client, role: &Role, number: 
         Act::Vote => who.put(&format!("{url}/vote"), json!({ "quality": 1 })).await,
         Act::TakeVoteBack => who.delete(&format!("{url}/vote")).await,
     };
-    app.sql("UPDATE account SET state = 'active' WHERE username = 'alice'").await.unwrap();
+    app.lift_all().await;
     reply
 }
 
@@ -133,19 +133,19 @@ async fn who_may_do_what() {
     }
     expect![[r#"
                         anonymous            member               author               moderator            moderator_here       moderator_elsewhere  administrator        suspended_author
-        CreateTopic     401 unauthenticated  201                  201                  201                  201                  201                  201                  403 not_allowed
+        CreateTopic     401 unauthenticated  201                  201                  201                  201                  201                  201                  403 sanctioned
         ReadDraft       404 not_found        404 not_found        200                  200                  200                  404 not_found        200                  200
-        EditDraft       401 unauthenticated  404 not_found        200                  200                  200                  404 not_found        200                  403 not_allowed
-        EditOpenTopic   401 unauthenticated  403 not_your_topic   409 topic_not_draft  200                  200                  403 not_your_topic   200                  403 not_allowed
-        ArchiveTopic    401 unauthenticated  403 not_your_topic   409 topic_not_draft  200                  200                  403 not_your_topic   200                  403 not_allowed
+        EditDraft       401 unauthenticated  404 not_found        200                  200                  200                  404 not_found        200                  403 sanctioned
+        EditOpenTopic   401 unauthenticated  403 not_your_topic   409 topic_not_draft  200                  200                  403 not_your_topic   200                  403 sanctioned
+        ArchiveTopic    401 unauthenticated  403 not_your_topic   409 topic_not_draft  200                  200                  403 not_your_topic   200                  403 sanctioned
         ReadOpenTopic   200                  200                  200                  200                  200                  200                  200                  200
-        Post            401 unauthenticated  201                  201                  201                  201                  201                  201                  403 not_allowed
-        Reply           401 unauthenticated  201                  201                  201                  201                  201                  201                  403 not_allowed
-        EditPost        401 unauthenticated  403 not_your_post    200                  403 not_your_post    403 not_your_post    403 not_your_post    403 not_your_post    403 not_allowed
-        DeletePost      401 unauthenticated  403 not_your_post    200                  403 not_your_post    403 not_your_post    403 not_your_post    403 not_your_post    403 not_allowed
+        Post            401 unauthenticated  201                  201                  201                  201                  201                  201                  403 sanctioned
+        Reply           401 unauthenticated  201                  201                  201                  201                  201                  201                  403 sanctioned
+        EditPost        401 unauthenticated  403 not_your_post    200                  403 not_your_post    403 not_your_post    403 not_your_post    403 not_your_post    403 sanctioned
+        DeletePost      401 unauthenticated  403 not_your_post    200                  403 not_your_post    403 not_your_post    403 not_your_post    403 not_your_post    403 sanctioned
         ReadRevisions   200                  200                  200                  200                  200                  200                  200                  200
-        Vote            401 unauthenticated  200                  403 own_post         200                  200                  200                  200                  403 not_allowed
-        TakeVoteBack    401 unauthenticated  200                  403 own_post         200                  200                  200                  200                  403 not_allowed
+        Vote            401 unauthenticated  200                  403 own_post         200                  200                  200                  200                  403 sanctioned
+        TakeVoteBack    401 unauthenticated  200                  403 own_post         200                  200                  200                  200                  403 sanctioned
     "#]]
     .assert_eq(&format!("{}\n", table.trim_end()));
 }

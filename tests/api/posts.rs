@@ -109,6 +109,7 @@ async fn a_post_and_a_reply_are_answered_whole() {
           },
           "relations": [],
           "reply_count": 0,
+          "restrictions": [],
           "revision": 1,
           "stance_effects": [],
           "status": "visible",
@@ -174,6 +175,7 @@ async fn a_post_and_a_reply_are_answered_whole() {
             }
           ],
           "reply_count": 0,
+          "restrictions": [],
           "revision": 1,
           "stance_effects": [
             {
@@ -1069,6 +1071,7 @@ async fn a_deleted_post_is_a_tombstone_and_its_replies_stay() {
           },
           "relations": [],
           "reply_count": 1,
+          "restrictions": [],
           "revision": 2,
           "stance_effects": [],
           "status": "deleted",
@@ -1443,7 +1446,7 @@ async fn the_database_refuses_posts_and_relations_that_break_the_rules() {
             "post_tombstone_is_empty",
             format!("UPDATE post SET status = 'deleted', deleted_at = now() WHERE id = '{second}'"),
         ),
-        ("post_status_known", "UPDATE post SET status = 'hidden'".to_owned()),
+        ("post_status_known", "UPDATE post SET status = 'lost'".to_owned()),
         (
             "post_tally_not_negative",
             format!("UPDATE post_tally SET descendant_count = 0 WHERE post_id = '{first}'"),

@@ -142,7 +142,7 @@ async fn a7_a_grant_holds_within_its_scope() {
     grant(&carol, "alice", json!({ "permissions": ["topic.edit"] }), site()).await.is(201);
     assert_eq!(seen(&alice).await, (vec![(200, 200); 4], 4));
     // Who is suspended has no use of it.
-    app.sql("UPDATE account SET state = 'suspended' WHERE username = 'alice'").await.unwrap();
+    app.suspend("alice").await;
     assert_eq!(seen(&alice).await, (vec![(200, 403), (404, 404), (200, 403), (404, 404)], 2));
 }
 

@@ -63,10 +63,10 @@ async fn k1_a_token_ends_by_itself_and_with_its_owner() {
     let script = app.bearer(&alice.makes_token(json!(["read", "post"])).await.is(201).text("/token"));
     let topic = script.post("/topics", json!({ "title": "Had the Armada landed in Kent" })).await.is(201);
     assert_eq!(topic.text("/author/username"), "alice");
-    app.sql("UPDATE account SET state = 'suspended'").await.unwrap();
+    app.suspend("alice").await;
     let again = json!({ "title": "Had the Armada turned back" });
-    script.post("/topics", again.clone()).await.is_problem(403, "not_allowed");
-    app.sql("UPDATE account SET state = 'active'").await.unwrap();
+    script.post("/topics", again.clone()).await.is_problem(403, "sanctioned");
+    app.lift_all().await;
     script.post("/topics", again.clone()).await.is(201);
     app.app.clock.advance(TimeDelta::days(31) - TimeDelta::seconds(1));
     script.get("/me").await.is(200);

@@ -129,6 +129,7 @@ async fn a_topic_opens_and_is_answered_whole() {
           "post_count": 0,
           "question_text": "What would have become of England if the Armada had landed?",
           "quotations": [],
+          "restrictions": [],
           "scenario_set_version": 1,
           "scenario_set_versions": [],
           "scenarios": [
@@ -310,6 +311,7 @@ async fn a_draft_may_lack_everything_but_its_title() {
               "post_count": 0,
               "question_text": null,
               "quotations": [],
+              "restrictions": [],
               "scenario_set_version": 1,
               "scenario_set_versions": [],
               "scenarios": [],

@@ -55,6 +55,21 @@ fn body(method: &Method, path: &str) -> Option<Value> {
             "test_kind": "hoop",
         }),
         ("POST", "/reports") => json!({ "subject": { "kind": "topic", "id": AN_ID }, "rule": "spam" }),
+        ("POST", "/mod/rules") => json!({
+            "code": "fun", "version": 1, "title": "No fun", "body": "This is a serious place.", "severity": 1,
+            "strikes": 0, "category": "STATEMENT_CATEGORY_OTHER_VIOLATION_TC",
+        }),
+        ("POST", "/mod/actions") => json!({
+            "subject": { "kind": "topic", "id": AN_ID },
+            "actions": [{ "kind": "hide", "rule": "spam", "explanation": "It advertises a shop." }],
+        }),
+        ("POST", "/mod/actions/{id}/revert") => json!({ "explanation": "The shop is a museum." }),
+        ("POST", "/me/decisions/{id}/appeal" | "/reports/{id}/appeal") => {
+            json!({ "text": "I sell nothing: the shop is a museum." })
+        }
+        ("POST", "/mod/appeals/{id}/decide") => {
+            json!({ "outcome": "upheld", "reasons": "It was looked at again." })
+        }
         ("POST", "/mod/cases/{id}/release") => json!({}),
         ("POST", "/mod/cases/{id}/escalate") => json!({ "note": "It is not for me." }),
         ("POST", "/mod/cases/{id}/resolve") => json!({ "resolution": "rejected", "note": "It is nothing." }),

@@ -70,7 +70,7 @@ async fn predict(
     Body(new): Body<NewMetaPrediction>,
 ) -> Result<Answer> {
     actor.require()?;
-    let tx = app.begin().await?;
+    let tx = app.begin_as(&actor).await?;
     let topic = topics::hold(&tx, &actor, &name).await?;
     let permit = actor.may(StateCredences(&topic))?;
     require_version(&tx, &topic, new.scenario_set_version).await?;
@@ -134,7 +134,7 @@ async fn state_step_credences(
     Body(new): Body<NewStepCredences>,
 ) -> Result<Answer> {
     actor.require()?;
-    let tx = app.begin().await?;
+    let tx = app.begin_as(&actor).await?;
     let scenario = store::scenario(tx.conn(), id).await?;
     let topic = topics::hold(&tx, &actor, &scenario.topic_id.to_string()).await?;
     let permit = actor.may(StateCredences(&topic))?;
@@ -208,7 +208,7 @@ async fn state_inevitability(
     Body(new): Body<InevitabilityView>,
 ) -> Result<Answer> {
     actor.require()?;
-    let tx = app.begin().await?;
+    let tx = app.begin_as(&actor).await?;
     let topic = topics::hold(&tx, &actor, &name).await?;
     let permit = actor.may(StateCredences(&topic))?;
     let known_by = topic.outcome_actual_date.as_ref().or(topic.horizon.as_ref());
@@ -249,7 +249,7 @@ async fn retract_inevitability(
     Path(name): Path<String>,
 ) -> Result<Answer> {
     actor.require()?;
-    let tx = app.begin().await?;
+    let tx = app.begin_as(&actor).await?;
     let topic = topics::hold(&tx, &actor, &name).await?;
     let permit = actor.may(StateCredences(&topic))?;
     store::forget_inevitability(&app, &tx, &permit).await?;
@@ -279,7 +279,7 @@ async fn state_checkpoint_credences(
     Body(new): Body<CheckpointCredences>,
 ) -> Result<Answer> {
     actor.require()?;
-    let tx = app.begin().await?;
+    let tx = app.begin_as(&actor).await?;
     let topic = topics::hold(&tx, &actor, &name).await?;
     let permit = actor.may(StateCredences(&topic))?;
     let places = store::checkpoint_places(tx.conn(), topic.id).await?;

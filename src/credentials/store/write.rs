@@ -85,6 +85,8 @@ fn saying(kind: MailKind, config: &Config) -> Saying {
         MailKind::ErasureCancelled => Saying::Notice(mails::erasure_cancelled),
         MailKind::IdentityLinked => Saying::Notice(mails::identity_linked),
         MailKind::IdentityUnlinked => Saying::Notice(mails::identity_unlinked),
+        MailKind::DecisionMade => Saying::Notice(mails::decision_made),
+        MailKind::AppealDecided => Saying::Notice(mails::appeal_decided),
         MailKind::ExportReady => Saying::Lasting(Lasting {
             page: "own-data",
             operation: "GET /api/v1/me/export/file",

@@ -87,7 +87,7 @@ async fn state_outcome_likelihood(
     Body(new): Body<NewOutcomeLikelihood>,
 ) -> Result<Answer> {
     let own = actor.require()?.id;
-    let tx = app.begin().await?;
+    let tx = app.begin_as(&actor).await?;
     let topic = state(&app, &tx, &actor, &name, Some(new.bp)).await?;
     let view = view(tx.conn(), &topic, own).await?;
     tx.commit().await?;
@@ -119,7 +119,7 @@ async fn retract_outcome_likelihood(
     Path(name): Path<String>,
 ) -> Result<Answer> {
     actor.require()?;
-    let tx = app.begin().await?;
+    let tx = app.begin_as(&actor).await?;
     state(&app, &tx, &actor, &name, None).await?;
     tx.commit().await?;
     Ok(Answer::none())

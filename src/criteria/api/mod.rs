@@ -151,7 +151,7 @@ async fn record(
 
 async fn rate(app: &App, actor: &Actor, judged: Judged, mine: Ratings) -> Result<Answer> {
     actor.require()?;
-    let tx = app.begin().await?;
+    let tx = app.begin_as(actor).await?;
     let (topic, scenario) = hold(&tx, actor, judged).await?;
     let permit = actor.may(JudgeByCriteria { topic: &topic, scenario: scenario.as_ref() })?;
     if store::rate(app, &tx, &permit, judged, &mine).await? {
@@ -165,7 +165,7 @@ async fn rate(app: &App, actor: &Actor, judged: Judged, mine: Ratings) -> Result
 
 async fn flag(app: &App, actor: &Actor, judged: Judged, clashes: Option<bool>) -> Result<Answer> {
     actor.require()?;
-    let tx = app.begin().await?;
+    let tx = app.begin_as(actor).await?;
     let (topic, scenario) = hold(&tx, actor, judged).await?;
     let permit = actor.may(JudgeByCriteria { topic: &topic, scenario: scenario.as_ref() })?;
     if store::flag(app, &tx, &permit, judged, clashes).await? {
@@ -181,7 +181,7 @@ async fn flag(app: &App, actor: &Actor, judged: Judged, clashes: Option<bool>) -
 
 async fn dispute_kind(app: &App, actor: &Actor, id: VariantId, disputes: Option<bool>) -> Result<Answer> {
     actor.require()?;
-    let (tx, judged) = (app.begin().await?, Judged::Variant(id));
+    let (tx, judged) = (app.begin_as(actor).await?, Judged::Variant(id));
     let (topic, _) = hold(&tx, actor, judged).await?;
     let permit = actor.may(JudgeByCriteria { topic: &topic, scenario: None })?;
     if store::dispute_kind(app, &tx, &permit, id, disputes).await? {

@@ -103,7 +103,7 @@ async fn create_reference_class(
 ) -> Result<Answer> {
     // Before the key is looked up: what was answered to a session is not for a token without the scope.
     actor.require_scope(Scope::Post)?;
-    let tx = app.begin().await?;
+    let tx = app.begin_as(&actor).await?;
     let (new, claimed) = create.claim(&app, &tx, &actor).await?;
     let once = match claimed {
         Claimed::Before(answer) => return Ok(answer),
@@ -168,7 +168,7 @@ async fn delete_reference_class(
     if_match: IfMatch,
 ) -> Result<Answer> {
     actor.require()?;
-    let tx = app.begin().await?;
+    let tx = app.begin_as(&actor).await?;
     let topic_id = store::find_class(tx.conn(), id).await?.topic_id;
     topics::find(tx.conn(), &actor, &topic_id.to_string()).await?;
     topics::lock_activity(&tx, topic_id).await?;

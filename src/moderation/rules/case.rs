@@ -54,6 +54,25 @@ impl Standing {
         Self { state, is_escalated, ..Self::OPEN }
     }
 
+    /// Where somebody takes it who appeals against what was decided; none where it does not stand decided.
+    pub fn appealed(self) -> Option<Self> {
+        (self.state == CaseState::Resolved).then_some(Self { state: CaseState::Appealed, ..self })
+    }
+
+    /// Where it goes when no appeal waits any more, with what came of it by now; none where it had gone elsewhere.
+    pub fn settled(self, resolution: CaseOutcome) -> Option<Self> {
+        (self.state == CaseState::Appealed).then_some(Self {
+            state: CaseState::Resolved,
+            resolution: Some(resolution),
+            ..self
+        })
+    }
+
+    /// Whether what was to be decided was decided.
+    pub fn is_decided(self) -> bool {
+        matches!(self.state, CaseState::Resolved | CaseState::Appealed)
+    }
+
     /// Where it stands at a moment: a claim that has run out is none, whether anybody has noticed or not.
     #[must_use]
     pub fn at(self, now: Time) -> Self {
@@ -97,6 +116,7 @@ impl Standing {
             }
             (CaseState::Resolved, Move::Resolve(outcome)) if self.resolution == Some(outcome) => Ok(None),
             (CaseState::Resolved, _) => no_such_move("It was decided."),
+            (CaseState::Appealed, _) => no_such_move("It was decided, and an appeal waits: decide that."),
         }
     }
 }
@@ -135,6 +155,7 @@ mod tests {
             ("another's", claimed(other, false)),
             ("upheld", resolved(CaseOutcome::Upheld)),
             ("rejected", resolved(CaseOutcome::Rejected)),
+            ("appealed", resolved(CaseOutcome::Upheld).appealed().unwrap()),
         ]
     }
 
@@ -195,8 +216,30 @@ mod tests {
             rejected: release: InvalidStateTransition
             rejected: escalate: InvalidStateTransition
             rejected: uphold: InvalidStateTransition
+            appealed: claim: InvalidStateTransition
+            appealed: claim as before: InvalidStateTransition
+            appealed: release: InvalidStateTransition
+            appealed: escalate: InvalidStateTransition
+            appealed: uphold: InvalidStateTransition
         "]]
         .assert_eq(&table);
+    }
+
+    #[test]
+    fn only_what_was_decided_is_appealed_against() {
+        for (name, standing) in standings() {
+            let decided = ["upheld", "rejected"].contains(&name);
+            assert_eq!(standing.appealed().is_some(), decided, "{name}");
+            assert_eq!(standing.settled(CaseOutcome::Upheld).is_some(), name == "appealed", "{name}");
+            assert_eq!(standing.is_decided(), decided || name == "appealed", "{name}");
+            if let Some(appealed) = standing.appealed() {
+                let settled = appealed.settled(CaseOutcome::Rejected).unwrap();
+                assert_eq!(
+                    (settled.state, settled.resolution),
+                    (CaseState::Resolved, Some(CaseOutcome::Rejected))
+                );
+            }
+        }
     }
 
     #[test]

@@ -11,10 +11,11 @@ use crate::accounts;
 use crate::app::App;
 use crate::clock::Time;
 use crate::db::{Tx, sql};
+use crate::decisions::rules::ActionKind;
 use crate::entity::{
-    account, audit_log, case_event, checkpoint_credence, citation, cotenability_flag, credence,
+    account, appeal, audit_log, case_event, checkpoint_credence, citation, cotenability_flag, credence,
     credence_part, criterion_rating, data_export, forecast, identity, implication, implication_scenario,
-    inevitability, kind_dispute, mail, meta_prediction, meta_prediction_part, mind_change,
+    inevitability, kind_dispute, mail, meta_prediction, meta_prediction_part, mind_change, mod_action,
     outcome_likelihood, passkey, personal_access_token, post, post_revision, quotation, reference_class,
     relation, report, role_grant, scenario, scenario_proposal, session, source, step_credence, topic,
     username_history, vote,
@@ -591,6 +592,26 @@ async fn write_reports(
             "id": row.id, "rule": row.rule_code, "rule_version": row.rule_version,
             "subject_revision": row.subject_revision, "comment": row.comment,
             "outcome": row.outcome.as_ref().map(named), "created_at": moment(row.created_at),
+        })));
+    }
+    file.list("decisions");
+    let decided = mod_action::Entity::find()
+        .filter(mod_action::Column::TargetId.eq(id))
+        .filter(mod_action::Column::Kind.ne(ActionKind::Revert));
+    for row in decided.order_by_asc(mod_action::Column::Id).all(db).await? {
+        fits!(file.item(&json!({
+            "id": row.id, "kind": named(&row.kind), "rule": row.rule_code, "rule_version": row.rule_version,
+            "explanation": row.explanation, "strikes": row.strikes, "ends_at": perhaps(row.expires_at),
+            "created_at": moment(row.created_at),
+        })));
+    }
+    file.list("appeals");
+    let appeals = appeal::Entity::find().filter(appeal::Column::AppellantId.eq(id));
+    for row in appeals.order_by_asc(appeal::Column::Id).all(db).await? {
+        fits!(file.item(&json!({
+            "id": row.id, "decision_id": row.action_id, "report_id": row.report_id, "text": row.text,
+            "state": named(&row.state), "outcome": row.outcome.as_ref().map(named), "reasons": row.reasons,
+            "created_at": moment(row.created_at),
         })));
     }
     file.list("case_events");

@@ -3,7 +3,7 @@
 mod views;
 
 pub use views::{AgreementTally, Mine, QualityTally, Tallies};
-use views::{PostInContext, PostView, RevisionView, Thread, ThreadPost, ThreadTopic, Votes, document};
+use views::{PostInContext, PostView, Reader, RevisionView, Thread, ThreadPost, ThreadTopic, document};
 
 use std::collections::HashMap;
 
@@ -18,8 +18,10 @@ use uuid::Uuid;
 use crate::app::App;
 use crate::auth::rules::Scope;
 use crate::changes::About;
+use crate::clock::Time;
 use crate::db::ConnectionTrait;
 use crate::db::keyset::{self, RankPosition, Walk};
+use crate::decisions::rules::RestrictionKind;
 use crate::entity::topic;
 use crate::error::{Error, Result};
 use crate::events::{self, Event};
@@ -54,7 +56,7 @@ struct Assembly<'a> {
     /// The walks through replies that begin with this answer.
     walk: Option<Walk>,
     children: HashMap<Uuid, Vec<PlacedRow>>,
-    votes: Votes,
+    reader: Reader,
 }
 
 impl Assembly<'_> {
@@ -75,16 +77,21 @@ impl Assembly<'_> {
     fn posts(&mut self, rows: Vec<PlacedRow>) -> Result<Vec<ThreadPost>> {
         let post = |placed: PlacedRow| {
             let replies = self.replies(&placed.post)?;
-            let mine = self.votes.on(placed.post.id);
-            Ok(ThreadPost { post: PostView::of(placed.post, mine)?, replies })
+            Ok(ThreadPost { post: PostView::of(placed.post, &self.reader)?, replies })
         };
         rows.into_iter().map(post).collect()
     }
 }
 
-async fn read_branch(app: &App, actor: &Actor, branch: &Branch<'_>) -> Result<Page<ThreadPost>> {
+async fn read_branch(
+    app: &App,
+    actor: &Actor,
+    topic_id: TopicId,
+    branch: &Branch<'_>,
+) -> Result<Page<ThreadPost>> {
     let rows = thread::read(&app.db, branch).await?;
-    let votes = Votes::read(&app.db, actor, rows.iter().map(|row| row.post.id.0).collect()).await?;
+    let ids = rows.iter().map(|row| row.post.id.0).collect();
+    let reader = Reader::of(&app.db, actor, topic_id, ids, app.now()).await?;
     let more = rows.first().is_some_and(|row| row.more);
     let begun = rows.first().and_then(PlacedRow::snapshot).map(|snapshot| Walk::begin(app, snapshot));
     let mut children: HashMap<Uuid, Vec<PlacedRow>> = HashMap::new();
@@ -101,7 +108,7 @@ async fn read_branch(app: &App, actor: &Actor, branch: &Branch<'_>) -> Result<Pa
         }
         _ => None,
     };
-    let mut assembly = Assembly { app, order: branch.order, walk: begun, children, votes };
+    let mut assembly = Assembly { app, order: branch.order, walk: begun, children, reader };
     Ok(Page { items: assembly.posts(first)?, next })
 }
 
@@ -164,7 +171,7 @@ impl ThreadQuery {
         &self,
         app: &App,
         actor: &Actor,
-        branch: Uuid,
+        (topic_id, branch): (TopicId, Uuid),
         usual: (i64, i64, i32),
     ) -> Result<Page<ThreadPost>> {
         let name = list_name(branch, self.sort);
@@ -178,7 +185,7 @@ impl ThreadQuery {
             children: self.children.map_or(usual.1, |children| children.0),
             depth: self.depth.map_or(usual.2, |depth| depth.0),
         };
-        read_branch(app, actor, &branch).await
+        read_branch(app, actor, topic_id, &branch).await
     }
 }
 
@@ -198,7 +205,7 @@ async fn read_thread(
     shared(&app, &actor, &uri, async || {
         let topic = topics::find(&app.db, &actor, &name).await?;
         let about = About::Topic(topic.id);
-        let posts = query.page(&app, &actor, topic.id.0, (20, 5, 4)).await?;
+        let posts = query.page(&app, &actor, (topic.id, topic.id.0), (20, 5, 4)).await?;
         let topic = ThreadTopic { id: topic.id, slug: topic.slug, title: topic.title };
         let thread = Thread { topic, sort: query.sort, posts };
         Ok((Answer::ok(&thread, Cache::for_reader(&actor))?, about))
@@ -219,7 +226,7 @@ async fn list_replies(
 ) -> Result<Answer> {
     shared(&app, &actor, &uri, async || {
         let topic = readable(&app.db, &actor, id).await?;
-        let page = query.page(&app, &actor, id.0, (25, 5, 0)).await?;
+        let page = query.page(&app, &actor, (topic.id, id.0), (25, 5, 0)).await?;
         Ok((Answer::ok(&page, Cache::for_reader(&actor))?, About::Topic(topic.id)))
     })
     .await
@@ -294,7 +301,7 @@ async fn create_post(
 ) -> Result<Answer> {
     // Before the key is looked up: what was answered to a session is not for a token without the scope.
     actor.require_scope(Scope::Post)?;
-    let tx = app.begin().await?;
+    let tx = app.begin_as(&actor).await?;
     let (new, claimed) = create.claim(&app, &tx, &actor).await?;
     let once = match claimed {
         Claimed::Before(answer) => return Ok(answer),
@@ -309,7 +316,17 @@ async fn create_post(
         Some(parent) => Some(store::find_parent(&tx, topic_id, parent).await?),
         None => None,
     };
-    let permit = actor.may(CreatePost { topic: &topic, parent: parent.as_ref() })?;
+    let now = app.now();
+    let above = match &parent {
+        Some(parent) => store::restricted_above(&tx, parent.id).await?,
+        None => Vec::new(),
+    };
+    let last_posted_at = match topic.restrictions.in_force(RestrictionKind::SlowMode, now) {
+        Some(slow) => store::last_posted(&tx, topic_id, actor.require()?.id, slow, now).await?,
+        None => None,
+    };
+    let act = CreatePost { topic: &topic, parent: parent.as_ref(), above: &above, last_posted_at, now };
+    let permit = actor.may(act)?;
     store::refuse_too_deep(parent.as_ref())?;
     let targets: Vec<_> = new.relations.iter().map(|relation| relation.target).enumerate().collect();
     let found = store::resolve(&tx, topic_id, &targets).await?;
@@ -339,7 +356,7 @@ async fn create_post(
         ..actor.event()
     };
     events::record(&app, &tx, event).await?;
-    let view = views::read(tx.conn(), &actor, post.id).await?;
+    let view = views::read(tx.conn(), &actor, post.id, app.now()).await?;
     let answer = Answer::created(format!("/api/v1/posts/{}", post.id), &view, Cache::Private)?.version(1);
     let answer = once.record(&app, &tx, answer).await?;
     tx.commit().await?;
@@ -363,7 +380,12 @@ async fn refuse_unknown_scenarios(
     })
 }
 
-async fn in_context(db: &impl ConnectionTrait, actor: &Actor, id: PostId) -> Result<(PostInContext, i32)> {
+async fn in_context(
+    db: &impl ConnectionTrait,
+    actor: &Actor,
+    id: PostId,
+    now: Time,
+) -> Result<(PostInContext, i32)> {
     let post = store::find(db, id).await?;
     let mut above = thread::ancestor_ids(db, id, MAX_ANCESTORS).await?;
     let count = i32::try_from(above.len()).unwrap_or(MAX_ANCESTORS);
@@ -374,12 +396,12 @@ async fn in_context(db: &impl ConnectionTrait, actor: &Actor, id: PostId) -> Res
         above.push(post.root_id.0);
     }
     let wanted = above.iter().copied().chain([id.0]).collect::<Vec<_>>();
-    let votes = Votes::read(db, actor, wanted.clone()).await?;
+    let reader = Reader::of(db, actor, post.topic_id, wanted.clone(), now).await?;
     let rows = thread::read_posts(db, wanted).await?;
     let mut views = HashMap::new();
     for row in rows {
         let id = row.id;
-        views.insert(id.0, PostView::of(row, votes.on(id))?);
+        views.insert(id.0, PostView::of(row, &reader)?);
     }
     let ancestors = above.iter().rev().filter_map(|id| views.remove(id)).collect();
     let view = views.remove(&id.0).ok_or_else(Error::not_found)?;
@@ -393,7 +415,7 @@ async fn in_context(db: &impl ConnectionTrait, actor: &Actor, id: PostId) -> Res
 async fn read_post(State(app): State<App>, actor: Actor, Path(id): Path<PostId>, uri: Uri) -> Result<Answer> {
     shared(&app, &actor, &uri, async || {
         let topic = readable(&app.db, &actor, id).await?;
-        let (view, revision) = in_context(&app.db, &actor, id).await?;
+        let (view, revision) = in_context(&app.db, &actor, id, app.now()).await?;
         let answer = Answer::ok(&view, Cache::for_reader(&actor))?.version(revision);
         Ok((answer, About::Topic(topic.id)))
     })
@@ -431,7 +453,7 @@ async fn revise_post(
             return Err(Error::fields(wrong));
         }
     }
-    let tx = app.begin().await?;
+    let tx = app.begin_as(&actor).await?;
     readable(tx.conn(), &actor, id).await?;
     let post = store::find_for_update(&tx, id).await?;
     let permit = actor.may(EditPost(&post))?;
@@ -447,7 +469,7 @@ async fn revise_post(
         };
         events::record(&app, &tx, event).await?;
     }
-    let (view, revision) = in_context(tx.conn(), &actor, id).await?;
+    let (view, revision) = in_context(tx.conn(), &actor, id, app.now()).await?;
     tx.commit().await?;
     Ok(Answer::ok(&view, Cache::Private)?.version(revision))
 }
@@ -463,7 +485,7 @@ async fn delete_post(
     if_match: IfMatch,
 ) -> Result<Answer> {
     actor.require()?;
-    let tx = app.begin().await?;
+    let tx = app.begin_as(&actor).await?;
     let topic_id = readable(tx.conn(), &actor, id).await?.id;
     // The order in which a new post takes its locks.
     topics::lock_activity(&tx, topic_id).await?;
@@ -474,7 +496,7 @@ async fn delete_post(
     let event =
         Event { kind: "post_deleted", topic_id: Some(topic_id), subject_id: Some(id.0), ..actor.event() };
     events::record(&app, &tx, event).await?;
-    let (view, revision) = in_context(tx.conn(), &actor, id).await?;
+    let (view, revision) = in_context(tx.conn(), &actor, id, app.now()).await?;
     tx.commit().await?;
     Ok(Answer::ok(&view, Cache::Private)?.version(revision))
 }
@@ -489,10 +511,11 @@ async fn list_revisions(
     Path(id): Path<PostId>,
     Query(query): Query<PageQuery>,
 ) -> Result<Answer> {
-    readable(&app.db, &actor, id).await?;
+    let topic = readable(&app.db, &actor, id).await?;
     let name = format!("revisions/{id}");
     let before = query.place(&app, &name)?;
-    let revisions = store::revisions(&app.db, id, before, query.limit).await?;
+    let sees_hidden = topics::sees_hidden(&app.db, &actor, topic.id).await?;
+    let revisions = store::revisions(&app.db, id, (actor.id(), sees_hidden), before, query.limit).await?;
     let page = Page::cut(revisions, query.limit, |last| keyset::encode(&app, &name, &last.number));
     let view = |revision: crate::entity::post_revision::Model| {
         Ok(RevisionView {

@@ -8,12 +8,13 @@ use uuid::Uuid;
 
 use crate::accounts::Author;
 use crate::basis_points::{BasisPoints, shift};
-use crate::clock::Timestamp;
+use crate::clock::{Time, Timestamp};
 use crate::db::ConnectionTrait;
+use crate::decisions::rules::Restriction;
 use crate::entity::vote;
 use crate::error::{Error, Result};
 use crate::http::page::Page;
-use crate::ids::{PostId, RelationId, TopicId};
+use crate::ids::{AccountId, PostId, RelationId, TopicId};
 use crate::policy::Actor;
 use crate::posts::rules::{
     CitationStatus, Criterion, PostStatus, RelationType, StanceEffect, Target, TestKind, weight_in_decibans,
@@ -22,6 +23,7 @@ use crate::posts::store::{self};
 use crate::posts::thread::{self, PostRow};
 use crate::ranking::rules::Order;
 use crate::sources::CitationView;
+use crate::topics;
 
 /// Votes on a post, by axis.
 #[derive(Debug, Clone, Copy, Serialize, ToSchema)]
@@ -140,6 +142,8 @@ pub(super) struct PostView {
     created_at: Timestamp,
     edited_at: Option<Timestamp>,
     revision: i32,
+    /// What nobody may do to it.
+    restrictions: Vec<Restriction>,
     /// The reader's own vote; there when the reader is signed in.
     #[serde(skip_serializing_if = "Option::is_none")]
     mine: Option<Mine>,
@@ -206,8 +210,9 @@ pub(super) fn document<T: serde::de::DeserializeOwned>(value: Option<serde_json:
 }
 
 impl PostView {
-    pub(super) fn of(row: PostRow, mine: Option<Mine>) -> Result<Self> {
-        let there = row.status == PostStatus::Visible;
+    pub(super) fn of(row: PostRow, reader: &Reader) -> Result<Self> {
+        let there = reader.sees(&row);
+        let mine = reader.vote_on(row.id);
         let author = match (row.author_id, row.username, row.role) {
             (Some(id), Some(username), Some(role)) if there => Some(Author { id, username, role }),
             _ => None,
@@ -240,6 +245,7 @@ impl PostView {
             created_at: row.created_at.into(),
             edited_at: row.edited_at.map(Into::into),
             revision: row.revision,
+            restrictions: row.restrictions.at(reader.now).cloned().collect(),
             mine,
         })
     }
@@ -247,24 +253,56 @@ impl PostView {
 
 /// One post by itself. A new post is answered so: the answer is kept for retries, and should hold nobody
 /// else's words, who may take them back meanwhile.
-pub(super) async fn read(db: &impl ConnectionTrait, actor: &Actor, id: PostId) -> Result<PostView> {
-    let votes = Votes::read(db, actor, vec![id.0]).await?;
+pub(super) async fn read(
+    db: &impl ConnectionTrait,
+    actor: &Actor,
+    id: PostId,
+    now: Time,
+) -> Result<PostView> {
     let row = thread::read_posts(db, vec![id.0]).await?.into_iter().next().ok_or_else(Error::not_found)?;
-    PostView::of(row, votes.on(id))
+    let reader = Reader::of(db, actor, row.topic_id, vec![id.0], now).await?;
+    PostView::of(row, &reader)
 }
 
-/// The reader's votes on a page: none where nobody signed in, zeros where they did not vote.
-pub(super) struct Votes(Option<HashMap<PostId, vote::Model>>);
+/// Whoever reads posts of a topic: their votes, and what they see that others do not.
+pub(super) struct Reader {
+    id: Option<AccountId>,
+    /// None where nobody signed in; zeros for posts that they did not vote on.
+    votes: Option<HashMap<PostId, vote::Model>>,
+    /// Whether they look after this topic, and see what was taken out of sight.
+    sees_hidden: bool,
+    now: Time,
+}
 
-impl Votes {
-    pub(super) async fn read(db: &impl ConnectionTrait, actor: &Actor, posts: Vec<Uuid>) -> Result<Self> {
-        Ok(Self(match actor.id() {
+impl Reader {
+    pub(super) async fn of(
+        db: &impl ConnectionTrait,
+        actor: &Actor,
+        topic_id: TopicId,
+        posts: Vec<Uuid>,
+        now: Time,
+    ) -> Result<Self> {
+        let votes = match actor.id() {
             Some(reader) => Some(store::votes_of(db, reader, posts).await?),
             None => None,
-        }))
+        };
+        let sees_hidden = topics::sees_hidden(db, actor, topic_id).await?;
+        Ok(Self { id: actor.id(), votes, sees_hidden, now })
     }
 
-    pub(super) fn on(&self, post: PostId) -> Option<Mine> {
-        self.0.as_ref().map(|votes| votes.get(&post).map(Mine::from).unwrap_or_default())
+    fn vote_on(&self, post: PostId) -> Option<Mine> {
+        self.votes.as_ref().map(|votes| votes.get(&post).map(Mine::from).unwrap_or_default())
+    }
+
+    /// Whether they see the text of a post, and whose it is: what was taken out of sight, its author does, and whoever
+    /// looks after the topic.
+    fn sees(&self, row: &PostRow) -> bool {
+        match row.status {
+            PostStatus::Visible => true,
+            PostStatus::Hidden | PostStatus::Removed => {
+                self.sees_hidden || (self.id.is_some() && self.id == row.author_id)
+            }
+            PostStatus::Deleted => false,
+        }
     }
 }

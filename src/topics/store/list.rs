@@ -61,7 +61,7 @@ impl SummaryRow {
 }
 
 /// The statement that reads the list of topics in one order. Drafts are shown to their
-/// author and to whoever may edit them.
+/// author and to whoever may edit them, what was taken out of sight to its author alone: moderators find it by its case.
 macro_rules! topics_by {
     ($key:literal, $after:literal, $direction:literal) => {
         concat!(
@@ -71,9 +71,9 @@ macro_rules! topics_by {
                     AND ($3::text IS NULL OR pg_visible_in_snapshot(r.since, $3::pg_snapshot))
                     AND ($4::text IS NULL OR EXISTS (SELECT FROM topic_tag g WHERE g.topic_id = r.topic_id AND g.tag = $4))
                     AND EXISTS (SELECT FROM topic t WHERE t.id = r.topic_id
-                                AND (t.status <> 'draft' OR t.author_id = $5 OR $6 OR t.id = ANY ($8)
+                                AND (is_shown(t.status) OR t.author_id = $5 OR (t.status = 'draft' AND ($6 OR t.id = ANY ($8)
                                      OR coalesce((SELECT true FROM topic_tag g WHERE g.topic_id = t.id
-                                                  AND g.tag = ANY ($9) LIMIT 1), false)))
+                                                  AND g.tag = ANY ($9) LIMIT 1), false)))))
                   ORDER BY r.", $key, " ", $direction, ", r.topic_id ", $direction, " LIMIT $7)
                  UNION ALL
                  (SELECT r.topic_id, r.", $key, " FROM topic_rank r
@@ -82,9 +82,9 @@ macro_rules! topics_by {
                     AND NOT pg_visible_in_snapshot(r.until, $3::pg_snapshot)
                     AND ($4::text IS NULL OR EXISTS (SELECT FROM topic_tag g WHERE g.topic_id = r.topic_id AND g.tag = $4))
                     AND EXISTS (SELECT FROM topic t WHERE t.id = r.topic_id
-                                AND (t.status <> 'draft' OR t.author_id = $5 OR $6 OR t.id = ANY ($8)
+                                AND (is_shown(t.status) OR t.author_id = $5 OR (t.status = 'draft' AND ($6 OR t.id = ANY ($8)
                                      OR coalesce((SELECT true FROM topic_tag g WHERE g.topic_id = t.id
-                                                  AND g.tag = ANY ($9) LIMIT 1), false)))
+                                                  AND g.tag = ANY ($9) LIMIT 1), false)))))
                   ORDER BY r.", $key, " ", $direction, ", r.topic_id ", $direction, " LIMIT $7)
              )
              SELECT t.id, t.slug, t.title, t.question_text, t.status, e.title AS event_title, e.date AS event_date,

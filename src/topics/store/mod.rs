@@ -10,11 +10,15 @@ pub use read::{StoredTopic, StoredVariant, numbered, read};
 use std::collections::HashMap;
 
 use sea_orm::sea_query::LockType;
-use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, FromQueryResult, QueryFilter, QuerySelect};
+use sea_orm::{
+    ActiveEnum, ColumnTrait, ConnectionTrait, EntityTrait, FromQueryResult, QueryFilter, QuerySelect,
+};
 
 use crate::app::App;
+use crate::changes::Change;
 use crate::clock::Time;
 use crate::db::{OnConstraint, Tx, insert as insert_row, insert_all, one, sql, update};
+use crate::decisions::rules::{Image, Restrictions};
 use crate::entity::{
     antecedent_variant, background_fact, checkpoint, historical_event, topic, topic_activity, topic_tag,
     variant_step,
@@ -22,7 +26,7 @@ use crate::entity::{
 use crate::error::{Code, Error, Result};
 use crate::historic_date::HistoricDate;
 use crate::ids::{AccountId, BackgroundFactId, TopicId, VariantId};
-use crate::policy::{Actor, CreateTopic, DecideProposal, EditTopic, EraseAccount, Permit};
+use crate::policy::{Actor, CreateTopic, DecideProposal, EditTopic, EraseAccount, Moderate, Permit};
 use crate::ranking;
 use crate::roles::rules::{Permission, Place};
 use crate::scenarios::rules::NewScenario;
@@ -33,19 +37,75 @@ use crate::topics::rules::{
     DatedStatement, EventContent, NewBackgroundFact, NewVariant, TopicContent, TopicStatus, VariantStepKind,
 };
 
-/// The topic, if this reader may see it: drafts are for their author and for whoever may edit them.
+/// The topic, if this reader may see it: drafts are for their author and for whoever may edit them, what was taken out
+/// of sight for its author and for whoever looks after it.
 async fn visible_to(
     db: &impl ConnectionTrait,
     actor: &Actor,
     topic: Option<topic::Model>,
 ) -> Result<topic::Model> {
     let topic = topic.ok_or_else(Error::not_found)?;
-    if topic.status != TopicStatus::Draft || actor.is(Some(topic.author_id)) {
-        return Ok(topic);
+    let seen = match topic.status {
+        TopicStatus::Open | TopicStatus::Archived => true,
+        _ if actor.is(Some(topic.author_id)) => true,
+        TopicStatus::Draft => has_in(db, actor, topic.id, &[Permission::TopicEdit]).await?,
+        TopicStatus::Hidden | TopicStatus::Removed => sees_hidden(db, actor, topic.id).await?,
+    };
+    if seen { Ok(topic) } else { Err(Error::not_found()) }
+}
+
+/// Whether somebody has any of these permissions in a topic.
+async fn has_in(
+    db: &impl ConnectionTrait,
+    actor: &Actor,
+    id: TopicId,
+    permissions: &[Permission],
+) -> Result<bool> {
+    if actor.signed_in().is_none_or(|account| account.powers.is_empty()) {
+        return Ok(false);
     }
-    let may_edit = actor.signed_in().is_some_and(|account| !account.powers.is_empty())
-        && actor.has(Permission::TopicEdit, Place::Topic { id: topic.id, tags: &tags(db, topic.id).await? });
-    if may_edit { Ok(topic) } else { Err(Error::not_found()) }
+    let tags = tags(db, id).await?;
+    Ok(permissions.iter().any(|permission| actor.has(*permission, Place::Topic { id, tags: &tags })))
+}
+
+/// Whether somebody looks after a topic, and sees what was taken out of sight in it.
+///
+/// # Errors
+/// The database is away.
+pub async fn sees_hidden(db: &impl ConnectionTrait, actor: &Actor, id: TopicId) -> Result<bool> {
+    has_in(db, actor, id, &[Permission::ContentHide, Permission::ReportRead]).await
+}
+
+/// Has a topic, which is locked, be as an action made it, or as it was before one; gives how it was until now, in the
+/// same respect.
+///
+/// # Errors
+/// A defect where the image is of something else.
+pub async fn apply(
+    app: &App,
+    tx: &Tx,
+    _: &Permit<Moderate<'_>>,
+    topic: &topic::Model,
+    image: &Image,
+) -> Result<Image> {
+    let mut row = topic.clone();
+    let before = match image {
+        Image::Nothing => return Ok(Image::Nothing),
+        Image::Status(status) => {
+            row.status = TopicStatus::try_from_value(status).map_err(Error::internal)?;
+            Image::Status(topic.status.to_value())
+        }
+        Image::Restriction { kind, set } => {
+            row.restrictions = topic.restrictions.with(*kind, set.clone());
+            Image::Restriction { kind: *kind, set: topic.restrictions.of(*kind).cloned() }
+        }
+    };
+    row.version += 1;
+    row.updated_at = app.now();
+    update(tx, row).await?;
+    // Whether it is listed concerns more than itself.
+    tx.changes(Change::Everywhere);
+    Ok(before)
 }
 
 /// The tags of a topic.
@@ -195,6 +255,7 @@ pub async fn insert(
         version: 1,
         created_at: new.created_at,
         updated_at: new.created_at,
+        restrictions: Restrictions::default(),
     };
     set_scalars(&mut row, content);
     set_event(app, tx, &mut row, content.event.as_ref()).await?;
@@ -583,15 +644,15 @@ pub async fn lock_activity(tx: &Tx, topic_id: TopicId) -> Result<()> {
     Ok(())
 }
 
-/// Counts a post that became a tombstone.
+/// Counts so many posts more, or less, that are shown.
 ///
 /// # Errors
 /// The database is away.
-pub async fn note_tombstone(tx: &Tx, topic_id: TopicId) -> Result<()> {
+pub async fn note_shown_posts(tx: &Tx, topic_id: TopicId, difference: i32) -> Result<()> {
     tx.conn()
         .execute_raw(sql(
-            "UPDATE topic_activity SET post_count = post_count - 1 WHERE topic_id = $1",
-            [topic_id.into()],
+            "UPDATE topic_activity SET post_count = post_count + $2 WHERE topic_id = $1",
+            [topic_id.into(), difference.into()],
         ))
         .await?;
     Ok(())

@@ -4,6 +4,11 @@ use serde_json::{Value, json};
 
 use super::Client;
 
+/// Something that moderators do, for spam.
+pub fn action(kind: &str) -> Value {
+    json!({ "kind": kind, "rule": "spam", "explanation": "It advertises a shop, and nothing else." })
+}
+
 /// A date of day precision.
 pub fn day(value: &str) -> Value {
     json!({ "value": value, "precision": "day" })
@@ -169,6 +174,18 @@ impl Client {
     pub async fn reports(&self, kind: &str, id: &str, rule: &str) -> String {
         let report = json!({ "subject": { "kind": kind, "id": id }, "rule": rule });
         self.post("/reports", report).await.is(201).text("/id")
+    }
+
+    /// Does something about a subject, as a moderator, and gives the action's identifier.
+    pub async fn acts(&self, kind: &str, id: &str, action: Value) -> String {
+        let about = json!({ "subject": { "kind": kind, "id": id }, "actions": [action] });
+        self.post("/mod/actions", about).await.is(201).text("/actions/0/id")
+    }
+
+    /// Appeals against what was decided, and gives the appeal's identifier.
+    pub async fn appeals(&self, decision: &str) -> String {
+        let appeal = json!({ "text": "I sell nothing: the shop is a museum." });
+        self.post(&format!("/me/decisions/{decision}/appeal"), appeal).await.is(201).text("/id")
     }
 
     /// Judges the quality of a post.

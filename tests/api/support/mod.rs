@@ -94,6 +94,23 @@ impl TestApp {
         self.sign_in(username).await
     }
 
+    /// Has an administrator suspend somebody for a year.
+    pub async fn suspend(&self, username: &str) {
+        let known = self.rows("SELECT 1::text FROM account WHERE username = 'warden'").await;
+        let warden =
+            if known.is_empty() { self.administrator("warden").await } else { self.sign_in("warden").await };
+        let id =
+            self.rows(&format!("SELECT id::text FROM account WHERE username = '{username}'")).await.remove(0);
+        let mut suspension = builders::action("suspend");
+        suspension["ends_at"] = json!("2027-01-01T00:00:00Z");
+        warden.acts("account", &id, suspension).await;
+    }
+
+    /// Has whoever is kept from something be free again.
+    pub async fn lift_all(&self) {
+        self.sql("UPDATE sanction SET lifted_at = starts_at WHERE lifted_at IS NULL").await.unwrap();
+    }
+
     /// Signs somebody in.
     pub async fn sign_in(&self, username: &str) -> Client {
         let session =

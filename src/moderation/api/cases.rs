@@ -1,4 +1,4 @@
-//! Rules, reports and cases on the wire.
+//! Cases on the wire.
 
 use std::collections::HashMap;
 
@@ -9,107 +9,24 @@ use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use super::rules::case::Move;
-use super::rules::{
-    CaseEventKind, CaseNote, CaseOutcome, CaseState, ReportComment, ReportOutcome, RuleCode, Subject,
-    SubjectKind,
-};
-use super::store::{self, CaseOrder, Charge, Circumstances, Listed};
+use super::actions::{ActionView, NewAction, hold_back, orders};
 use crate::accounts::{Author, authors};
 use crate::app::App;
 use crate::audit::{self, Object};
-use crate::auth::rules::Scope;
 use crate::clock::Timestamp;
 use crate::db::{ConnectionTrait, Tx, keyset};
-use crate::entity::{case_event, moderation_case, policy_rule, report};
+use crate::decisions::rules::{Subject, SubjectKind};
+use crate::entity::{case_event, moderation_case, report};
 use crate::error::{Error, Result};
 use crate::events::{self, Event};
-use crate::http::page::{Limit, Page, PageQuery};
-use crate::http::{Answer, Body, Cache, Claimed, Create, IfMatch, Path, Query};
-use crate::ids::{AccountId, CaseId, ReportId, TopicId};
-use crate::policy::{Actor, ReadCase, ReadCases, ReportSubject};
+use crate::http::page::{Limit, Page};
+use crate::http::{Answer, Body, Cache, IfMatch, Path, Query};
+use crate::ids::{AccountId, ActionId, AppealId, CaseId, ReportId, TopicId};
+use crate::moderation::rules::case::Move;
+use crate::moderation::rules::{CaseEventKind, CaseNote, CaseOutcome, CaseState, ReportOutcome};
+use crate::moderation::store::{self, ActionFilter, CaseOrder, Charge, Circumstances, Listed, Order};
+use crate::policy::{Actor, ReadCase, ReadCases};
 use crate::roles::rules::Permission;
-
-/// A rule of the site.
-#[derive(Debug, Serialize, ToSchema)]
-struct RuleView {
-    /// What reports call it.
-    code: String,
-    /// Counts its versions, from 1; what was decided by an older one stays decided by that.
-    version: i32,
-    title: String,
-    body: String,
-    /// How much breaking it weighs: 1 little, 4 most.
-    severity: i16,
-    effective_from: Timestamp,
-}
-
-impl From<policy_rule::Model> for RuleView {
-    fn from(row: policy_rule::Model) -> Self {
-        Self {
-            code: row.code,
-            version: row.version,
-            title: row.title,
-            body: row.body,
-            severity: row.severity,
-            effective_from: row.effective_from.into(),
-        }
-    }
-}
-
-/// The rules of the site.
-#[derive(Debug, Serialize, ToSchema)]
-struct Rules {
-    /// The least grave first.
-    items: Vec<RuleView>,
-}
-
-/// That something breaks a rule.
-#[derive(Debug, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-struct NewReport {
-    /// What does.
-    subject: Subject,
-    /// The code of the rule.
-    rule: RuleCode,
-    /// What the moderators should know.
-    #[serde(default)]
-    comment: Option<ReportComment>,
-}
-
-/// A report, as whoever made it sees it.
-#[derive(Debug, Serialize, ToSchema)]
-struct ReportView {
-    id: ReportId,
-    subject: Subject,
-    /// The version of the subject that was reported.
-    subject_revision: i32,
-    /// The code of the rule.
-    rule: String,
-    rule_version: i32,
-    comment: String,
-    /// What came of it; null while it is open.
-    outcome: Option<ReportOutcome>,
-    created_at: Timestamp,
-    closed_at: Option<Timestamp>,
-}
-
-impl ReportView {
-    fn of(row: report::Model, subjects: &HashMap<CaseId, Subject>) -> Result<Self> {
-        let subject = subjects.get(&row.case_id).copied();
-        Ok(Self {
-            id: row.id,
-            subject: subject.ok_or_else(|| Error::internal(anyhow::anyhow!("a report without a case")))?,
-            subject_revision: row.subject_revision,
-            rule: row.rule_code,
-            rule_version: row.rule_version,
-            comment: row.comment,
-            outcome: row.outcome,
-            created_at: row.created_at.into(),
-            closed_at: row.closed_at.map(Into::into),
-        })
-    }
-}
 
 /// What moderators have to decide of a subject, in short.
 #[derive(Debug, Serialize, ToSchema)]
@@ -193,6 +110,10 @@ struct CaseEventView {
     to_state: CaseState,
     resolution: Option<CaseOutcome>,
     note: String,
+    /// What was done, where it was something to the subject.
+    action_id: Option<ActionId>,
+    /// The appeal that was made, taken back or decided.
+    appeal_id: Option<AppealId>,
     created_at: Timestamp,
 }
 
@@ -227,6 +148,8 @@ struct CaseView {
     reports: Vec<CaseReportView>,
     /// The last hundred things that happened to it, in order.
     events: Vec<CaseEventView>,
+    /// What was done in it, the last first: the hundred last.
+    actions: Vec<ActionView>,
     /// What the reader may do with it as it stands.
     moves: Vec<MoveName>,
 }
@@ -280,74 +203,10 @@ struct CaseDecision {
     resolution: Decision,
     /// Why, for other moderators.
     note: CaseNote,
-}
-
-/// List the rules
-///
-/// What may not be done here, and what reports refer to.
-#[utoipa::path(get, path = "/rules", tag = "moderation", responses((status = 200, body = Rules)), security((), ("bearer" = [])))]
-async fn list_rules(State(app): State<App>, actor: Actor) -> Result<Answer> {
-    let items = store::rules(&app.db).await?.into_iter().map(RuleView::from).collect();
-    Answer::ok(&Rules { items }, Cache::for_reader(&actor))
-}
-
-/// Report something
-///
-/// That a post, a topic or an account breaks a rule. Who reports the same again by the same rule, while that is open, gets
-/// the report there is.
-#[utoipa::path(post, path = "/reports", tag = "moderation", request_body = NewReport, responses((status = 201, body = ReportView)), security(("bearer" = [])))]
-async fn create_report(State(app): State<App>, actor: Actor, create: Create<NewReport>) -> Result<Answer> {
-    // Before the key is looked up: what was answered to a session is not for a token without the scope.
-    actor.require_scope(Scope::Post)?;
-    let tx = app.begin().await?;
-    let (new, claimed) = create.claim(&app, &tx, &actor).await?;
-    let once = match claimed {
-        Claimed::Before(answer) => return Ok(answer),
-        Claimed::Now(once) => once,
-    };
-    let reported = store::find_subject(&tx, &actor, new.subject).await?;
-    let permit = actor.may(ReportSubject { owner_id: reported.owner_id })?;
-    let comment = new.comment.map_or_else(String::new, Into::into);
-    let (row, is_new) = store::file(&app, &tx, &permit, &reported, &new.rule, comment).await?;
-    let id = row.id;
-    if is_new {
-        let event = Event { kind: "report_filed", subject_id: Some(id.0), ..actor.event() };
-        events::record(&app, &tx, event).await?;
-    }
-    let subjects = HashMap::from([(row.case_id, new.subject)]);
-    let view = ReportView::of(row, &subjects)?;
-    let answer = Answer::created(format!("/api/v1/reports/{id}"), &view, Cache::No)?;
-    let answer = once.record(&app, &tx, answer).await?;
-    tx.commit().await?;
-    Ok(answer)
-}
-
-/// List one's reports
-///
-/// With what came of them, the last first.
-#[utoipa::path(get, path = "/reports", tag = "moderation", params(PageQuery), responses((status = 200, body = Page<ReportView>)), security(("bearer" = [])))]
-async fn list_own_reports(
-    State(app): State<App>,
-    actor: Actor,
-    Query(query): Query<PageQuery>,
-) -> Result<Answer> {
-    let own = actor.require()?.id;
-    let list = format!("reports/{own}");
-    let before = query.place(&app, &list)?;
-    let rows = store::list_own_reports(&app.db, own, before, query.limit).await?;
-    let subjects = store::subjects(&app.db, &rows).await?;
-    let page = Page::cut(rows, query.limit, |last| keyset::encode(&app, &list, &last.id));
-    let items = page.items.into_iter().map(|row| ReportView::of(row, &subjects)).collect::<Result<_>>()?;
-    Answer::ok(&Page { items, next: page.next }, Cache::No)
-}
-
-/// Read one's report
-#[utoipa::path(get, path = "/reports/{id}", tag = "moderation", params(("id" = ReportId, Path)), responses((status = 200, body = ReportView)), security(("bearer" = [])))]
-async fn read_own_report(State(app): State<App>, actor: Actor, Path(id): Path<ReportId>) -> Result<Answer> {
-    let own = actor.require()?.id;
-    let row = store::find_own_report(&app.db, id, own).await?;
-    let subjects = store::subjects(&app.db, std::slice::from_ref(&row)).await?;
-    Answer::ok(&ReportView::of(row, &subjects)?, Cache::No)
+    /// What is done about the subject, all of it or nothing, and only where it is upheld.
+    #[serde(default)]
+    #[schema(max_items = 10)]
+    actions: Vec<NewAction>,
 }
 
 /// Which cases are asked for.
@@ -407,13 +266,13 @@ async fn list_cases(State(app): State<App>, actor: Actor, Query(query): Query<Ca
 async fn claim_next_case(State(app): State<App>, actor: Actor) -> Result<Answer> {
     let reader = actor.require()?;
     actor.may(ReadCases)?;
-    let tx = app.begin().await?;
+    let tx = app.begin_as(&actor).await?;
     let Some(case) = store::next(&app, &tx, reader.id, &reader.powers).await? else {
         // Claims that had run out are ended all the same.
         tx.commit().await?;
         return Ok(Answer::none());
     };
-    goes(&app, tx, &actor, case, None, (Move::Claim(store::claimed_until(&app)), None)).await
+    goes(&app, tx, &actor, case, None, (Move::Claim(store::claimed_until(&app)), None, Vec::new())).await
 }
 
 /// Read a case
@@ -442,7 +301,7 @@ async fn claim_case(
     if_match: IfMatch,
 ) -> Result<Answer> {
     let until = store::claimed_until(&app);
-    moves(&app, &actor, id, if_match, (Move::Claim(until), None)).await
+    moves(&app, &actor, id, if_match, (Move::Claim(until), None, Vec::new())).await
 }
 
 /// Give a case back
@@ -454,7 +313,7 @@ async fn release_case(
     if_match: IfMatch,
     Body(remark): Body<Remark>,
 ) -> Result<Answer> {
-    moves(&app, &actor, id, if_match, (Move::Release, remark.note)).await
+    moves(&app, &actor, id, if_match, (Move::Release, remark.note, Vec::new())).await
 }
 
 /// Pass a case on
@@ -468,7 +327,7 @@ async fn escalate_case(
     if_match: IfMatch,
     Body(escalation): Body<Escalation>,
 ) -> Result<Answer> {
-    moves(&app, &actor, id, if_match, (Move::Escalate, Some(escalation.note))).await
+    moves(&app, &actor, id, if_match, (Move::Escalate, Some(escalation.note), Vec::new())).await
 }
 
 /// Decide a case
@@ -482,8 +341,12 @@ async fn resolve_case(
     if_match: IfMatch,
     Body(decision): Body<CaseDecision>,
 ) -> Result<Answer> {
-    let outcome = decision.resolution.into();
-    moves(&app, &actor, id, if_match, (Move::Resolve(outcome), Some(decision.note))).await
+    let outcome: CaseOutcome = decision.resolution.into();
+    let orders = orders(decision.actions)?;
+    if outcome != CaseOutcome::Upheld && !orders.is_empty() {
+        return Err(Error::field("actions", "does_not_fit", "Where no rule was broken, nothing is done."));
+    }
+    moves(&app, &actor, id, if_match, (Move::Resolve(outcome), Some(decision.note), orders)).await
 }
 
 /// Has a case go where somebody moves it, and shows it.
@@ -492,11 +355,14 @@ async fn moves(
     actor: &Actor,
     id: CaseId,
     if_match: IfMatch,
-    act: (Move, Option<CaseNote>),
+    act: (Move, Option<CaseNote>, Vec<Order>),
 ) -> Result<Answer> {
     // As when it is read.
     actor.may(ReadCases)?;
-    let tx = app.begin().await?;
+    let tx = app.begin_as(actor).await?;
+    if !act.2.is_empty() {
+        hold_back(&tx, &act.2, store::find(tx.conn(), id).await?.owner_id).await?;
+    }
     let case = store::find_for_update(&tx, id).await?;
     goes(app, tx, actor, case, Some(if_match), act).await
 }
@@ -507,19 +373,21 @@ async fn goes(
     app: &App,
     tx: Tx,
     actor: &Actor,
-    case: moderation_case::Model,
+    mut case: moderation_case::Model,
     if_match: Option<IfMatch>,
-    (act, note): (Move, Option<CaseNote>),
+    (act, note, orders): (Move, Option<CaseNote>, Vec<Order>),
 ) -> Result<Answer> {
     let by = actor.require()?.id;
     let circumstances = store::circumstances(tx.conn(), &case, by, app.now()).await?;
-    let permit = actor.may(circumstances.decide(&case))?;
+    actor.may(circumstances.decide(&case))?;
     let Some(to) = store::standing(&case).at(app.now()).after(act, by)? else {
         return answer(app, tx.conn(), actor, &case, &circumstances).await;
     };
     if let Some(if_match) = if_match {
         if_match.check(case.version)?;
     }
+    let done = store::act(app, &tx, actor, (&mut case, &circumstances), &orders, None).await?;
+    let permit = actor.may(circumstances.decide(&case))?;
     let moved = store::take(app, &tx, &permit, (act, to), note).await?;
     let kind = match act {
         Move::Claim(_) => "case_claimed",
@@ -530,6 +398,7 @@ async fn goes(
     let event = Event { kind, subject_id: Some(moved.id.0), ..actor.event() };
     events::record(app, &tx, event).await?;
     let answer = answer(app, tx.conn(), actor, &moved, &circumstances).await?;
+    store::audit_actions(app, &tx, actor, &done).await?;
     if let Move::Resolve(outcome) = act {
         let entry = audit::Entry {
             object: Some(Object::case(moved.id)),
@@ -572,7 +441,10 @@ async fn answer(
         text: content.text,
         topic_slug: content.slug,
     });
+    let done = ActionFilter { case_id: Some(case.id), ..ActionFilter::default() };
+    let done = store::list_actions(db, (by, &Charge::EVERYWHERE), done, None, Limit::MOST).await?;
     let view = CaseView {
+        actions: ActionView::of(db, done).await?,
         summary: CaseSummary::of(app, case, &people),
         content,
         reports: reports.into_iter().map(|row| case_report(row, &people)).collect(),
@@ -605,16 +477,15 @@ fn case_event(row: case_event::Model, people: &HashMap<AccountId, Author>) -> Ca
         to_state: row.to_state,
         resolution: row.resolution,
         note: row.note,
+        action_id: row.action_id,
+        appeal_id: row.appeal_id,
         created_at: row.created_at.into(),
     }
 }
 
-/// Every path of moderation.
-pub fn router() -> OpenApiRouter<App> {
+/// The paths about cases.
+pub(super) fn router() -> OpenApiRouter<App> {
     OpenApiRouter::new()
-        .routes(routes!(list_rules))
-        .routes(routes!(list_own_reports, create_report))
-        .routes(routes!(read_own_report))
         .routes(routes!(list_cases))
         .routes(routes!(claim_next_case))
         .routes(routes!(read_case))

@@ -1,6 +1,4 @@
-//! Reports and cases: every query and write.
-
-use std::collections::HashMap;
+//! Cases: where they stand, what happens to them, and whose turn it is.
 
 use chrono::TimeDelta;
 use sea_orm::{
@@ -9,162 +7,25 @@ use sea_orm::{
 };
 use uuid::Uuid;
 
-use super::rules::case::{Move, Standing};
-use super::rules::weight::{Accuracy, priority, weight};
-use super::rules::{
-    CaseEventKind, CaseNote, CaseOutcome, CaseState, ReportOutcome, RuleCode, Subject, SubjectKind,
-};
-use crate::accounts::rules::{AccountKind, AccountState, Role};
+use super::subjects::Reported;
+use crate::accounts::rules::Role;
 use crate::app::App;
 use crate::clock::Time;
 use crate::db::{Tx, insert, one, sql, update};
-use crate::entity::{case_event, moderation_case, policy_rule, report};
-use crate::error::{Code, Error, Result};
+use crate::decisions::rules::{Subject, SubjectKind};
+use crate::entity::{case_event, moderation_case, report};
+use crate::error::{Error, Result};
 use crate::http::page::Limit;
-use crate::ids::{AccountId, CaseId, PostId, ReportId, TopicId};
-use crate::policy::{Actor, DecideCase, Permit, ReportSubject};
-use crate::posts::rules::PostStatus;
+use crate::ids::{AccountId, ActionId, AppealId, CaseId, PostId, TopicId};
+use crate::moderation::rules::case::{Move, Standing};
+use crate::moderation::rules::weight::priority;
+use crate::moderation::rules::{CaseEventKind, CaseNote, CaseState, ReportOutcome};
+use crate::policy::{DecideCase, Permit};
 use crate::roles::rules::{Permission, Place, Powers};
-use crate::topics::rules::TopicStatus;
-use crate::{accounts, posts, roles, topics};
-
-/// The rules of the site as they are, the gravest last.
-///
-/// # Errors
-/// The database is away.
-pub(super) async fn rules(db: &impl ConnectionTrait) -> Result<Vec<policy_rule::Model>> {
-    let statement =
-        "SELECT * FROM (SELECT DISTINCT ON (code) * FROM policy_rule ORDER BY code, version DESC) r
-                     ORDER BY severity, code";
-    Ok(policy_rule::Entity::find().from_raw_sql(sql(statement, [])).all(db).await?)
-}
-
-/// A rule as it is.
-async fn rule(db: &impl ConnectionTrait, code: &str) -> Result<policy_rule::Model> {
-    let found = policy_rule::Entity::find()
-        .filter(policy_rule::Column::Code.eq(code))
-        .order_by_desc(policy_rule::Column::Version)
-        .one(db)
-        .await?;
-    found.ok_or_else(|| Error::field("rule", "unknown_rule", "GET /rules lists those there are."))
-}
-
-/// What is reported, as it is.
-#[derive(Debug, Clone)]
-pub(super) struct Reported {
-    subject: Subject,
-    topic_id: Option<TopicId>,
-    /// Whose it is.
-    pub(super) owner_id: AccountId,
-    revision: i32,
-}
-
-/// Finds what somebody wants to report, as far as they may see it.
-///
-/// # Errors
-/// 422 where there is no such thing, or none that they may see; 409 where it is gone.
-pub(super) async fn find_subject(tx: &Tx, actor: &Actor, subject: Subject) -> Result<Reported> {
-    let unknown =
-        || Error::field("subject.id", "unknown_id", "There is no such thing, or you may not see it.");
-    let hide = |error: Error| if error.code == Code::NotFound { unknown() } else { error };
-    match subject.kind {
-        SubjectKind::Post => {
-            let post = posts::find(tx.conn(), PostId(subject.id)).await.map_err(hide)?;
-            topics::find(tx.conn(), actor, &post.topic_id.to_string()).await.map_err(hide)?;
-            let (PostStatus::Visible, Some(owner_id)) = (post.status, post.author_id) else {
-                return Err(Code::PostDeleted.error("It is gone already."));
-            };
-            Ok(Reported { subject, topic_id: Some(post.topic_id), owner_id, revision: post.revision })
-        }
-        SubjectKind::Topic => {
-            let topic = topics::find(tx.conn(), actor, &subject.id.to_string()).await.map_err(hide)?;
-            // Whoever is in charge of cases need not be one who sees drafts.
-            if topic.status == TopicStatus::Draft {
-                return Err(Code::TopicNotOpen.error("Nobody but its author and the staff sees a draft."));
-            }
-            Ok(Reported {
-                subject,
-                topic_id: Some(topic.id),
-                owner_id: topic.author_id,
-                revision: topic.version,
-            })
-        }
-        SubjectKind::Account => {
-            let found = accounts::find_by_id(tx.conn(), AccountId(subject.id)).await?;
-            let account = found.filter(|account| {
-                account.kind == AccountKind::Person && account.state != AccountState::Deleted
-            });
-            let account = account.ok_or_else(unknown)?;
-            Ok(Reported { subject, topic_id: None, owner_id: account.id, revision: account.version })
-        }
-    }
-}
-
-/// Adds a report to the case of its subject, which it makes where there is none, and opens again where it says something
-/// new; says whether it is another one. The same person reports a subject by one rule once at a time.
-///
-/// # Errors
-/// 422 where there is no such rule.
-pub(super) async fn file(
-    app: &App,
-    tx: &Tx,
-    permit: &Permit<ReportSubject>,
-    reported: &Reported,
-    rule_code: &RuleCode,
-    comment: String,
-) -> Result<(report::Model, bool)> {
-    let rule = rule(tx.conn(), rule_code.as_str()).await?;
-    // Of several who report a subject at once, the first makes the case.
-    tx.queue(&format!("report {}", reported.subject.id)).await?;
-    let (mut case, is_new) = match case_of(tx, reported.subject).await? {
-        Some(case) => (case, false),
-        None => (open(app, tx, reported, permit.by()).await?, true),
-    };
-    let by = permit.by();
-    let theirs = report::Entity::find()
-        .filter(report::Column::CaseId.eq(case.id))
-        .filter(report::Column::ReporterId.eq(by))
-        .filter(report::Column::RuleCode.eq(&rule.code))
-        .filter(report::Column::Outcome.is_null());
-    if let Some(open) = theirs.one(tx.conn()).await? {
-        return Ok((open, false));
-    }
-    let author = accounts::require(tx.conn(), by).await?;
-    let accuracy = accuracy(tx.conn(), by).await?;
-    let is_settled =
-        case.state == CaseState::Resolved && was_reviewed(tx, &case, &rule.code, reported).await?;
-    let now = app.now();
-    let row = report::Model {
-        id: app.ids.next(),
-        case_id: case.id,
-        reporter_id: Some(by),
-        rule_code: rule.code,
-        rule_version: rule.version,
-        subject_revision: reported.revision,
-        comment,
-        weight: weight(author.trust_level, author.role != Role::Member, accuracy, rule.severity),
-        outcome: is_settled.then_some(ReportOutcome::AlreadyReviewed),
-        created_at: now,
-        closed_at: is_settled.then_some(now),
-    };
-    insert(tx, row.clone()).await?;
-    // The event that a new case begins with is its first report.
-    if !is_new {
-        let from = case.state;
-        let is_reopened = from == CaseState::Resolved && !is_settled;
-        if is_reopened {
-            stand(&mut case, Standing::OPEN, now);
-            case.opened_at = now;
-        }
-        let kind = if is_reopened { CaseEventKind::Reopened } else { CaseEventKind::Reported };
-        tell(app, tx, &case, Happened::by(kind, by), Some(from)).await?;
-    }
-    count(app, tx, case).await?;
-    Ok((row, true))
-}
+use crate::{roles, topics};
 
 /// The case of a subject, which nobody else changes until the transaction ends.
-async fn case_of(tx: &Tx, subject: Subject) -> Result<Option<moderation_case::Model>> {
+pub(super) async fn case_of(tx: &Tx, subject: Subject) -> Result<Option<moderation_case::Model>> {
     let column = match subject.kind {
         SubjectKind::Post => moderation_case::Column::SubjectPostId,
         SubjectKind::Topic => moderation_case::Column::SubjectTopicId,
@@ -175,7 +36,12 @@ async fn case_of(tx: &Tx, subject: Subject) -> Result<Option<moderation_case::Mo
 }
 
 /// Makes a case, with the event that it begins with.
-async fn open(app: &App, tx: &Tx, reported: &Reported, by: AccountId) -> Result<moderation_case::Model> {
+pub(super) async fn open(
+    app: &App,
+    tx: &Tx,
+    reported: &Reported,
+    by: AccountId,
+) -> Result<moderation_case::Model> {
     let Reported { subject, topic_id, owner_id, .. } = reported;
     let when = |kind| (subject.kind == kind).then_some(subject.id);
     let now = app.now();
@@ -206,36 +72,6 @@ async fn open(app: &App, tx: &Tx, reported: &Reported, by: AccountId) -> Result<
     Ok(row)
 }
 
-/// Whether the same was decided before: of this version of the subject, by this rule.
-async fn was_reviewed(
-    tx: &Tx,
-    case: &moderation_case::Model,
-    rule_code: &str,
-    reported: &Reported,
-) -> Result<bool> {
-    let decided = report::Entity::find()
-        .filter(report::Column::CaseId.eq(case.id))
-        .filter(report::Column::RuleCode.eq(rule_code))
-        .filter(report::Column::SubjectRevision.eq(reported.revision))
-        .filter(report::Column::Outcome.is_not_null());
-    Ok(decided.one(tx.conn()).await?.is_some())
-}
-
-#[derive(FromQueryResult)]
-struct AccuracyRow {
-    upheld: i64,
-    rejected: i64,
-}
-
-/// How often somebody's reports were right, as far as it was decided.
-async fn accuracy(db: &impl ConnectionTrait, reporter: AccountId) -> Result<Accuracy> {
-    let statement = "SELECT count(*) FILTER (WHERE outcome = 'upheld') AS upheld,
-                            count(*) FILTER (WHERE outcome = 'rejected') AS rejected
-                     FROM report WHERE reporter_id = $1";
-    let row: Option<AccuracyRow> = one(db, sql(statement, [reporter.into()])).await?;
-    Ok(row.map(|AccuracyRow { upheld, rejected }| Accuracy { upheld, rejected }).unwrap_or_default())
-}
-
 #[derive(FromQueryResult)]
 struct OpenReports {
     reports: i32,
@@ -244,7 +80,11 @@ struct OpenReports {
 }
 
 /// Keeps a case, which is locked, with what its open reports come to.
-async fn count(app: &App, tx: &Tx, mut case: moderation_case::Model) -> Result<moderation_case::Model> {
+pub(super) async fn count(
+    app: &App,
+    tx: &Tx,
+    mut case: moderation_case::Model,
+) -> Result<moderation_case::Model> {
     // Whoever finds several rules broken weighs as much as by the gravest of them.
     let statement = "SELECT coalesce(sum(reports), 0)::integer AS reports, count(*)::integer AS reporters,
                             least(coalesce(sum(weight), 0), 2000000000)::integer AS score
@@ -262,30 +102,42 @@ async fn count(app: &App, tx: &Tx, mut case: moderation_case::Model) -> Result<m
 }
 
 /// What happened to a case.
-struct Happened {
+pub(super) struct Happened {
     kind: CaseEventKind,
     by: Option<AccountId>,
     note: String,
+    action_id: Option<ActionId>,
+    appeal_id: Option<AppealId>,
 }
 
 impl Happened {
     /// By somebody, who said nothing about it.
-    fn by(kind: CaseEventKind, by: AccountId) -> Self {
-        Self { kind, by: Some(by), note: String::new() }
+    pub(super) fn by(kind: CaseEventKind, by: AccountId) -> Self {
+        Self { by: Some(by), ..Self::by_itself(kind) }
     }
 
     /// By nobody.
-    fn by_itself(kind: CaseEventKind) -> Self {
-        Self { kind, by: None, note: String::new() }
+    pub(super) fn by_itself(kind: CaseEventKind) -> Self {
+        Self { kind, by: None, note: String::new(), action_id: None, appeal_id: None }
+    }
+
+    /// Something was done to the subject.
+    pub(super) fn acted(by: Option<AccountId>, action_id: ActionId) -> Self {
+        Self { by, action_id: Some(action_id), ..Self::by_itself(CaseEventKind::Acted) }
+    }
+
+    /// An appeal was made, taken back or decided.
+    pub(super) fn appeal(kind: CaseEventKind, by: AccountId, appeal_id: AppealId) -> Self {
+        Self { appeal_id: Some(appeal_id), ..Self::by(kind, by) }
     }
 }
 
 /// Adds to the history of a case, which is locked, and stands where this took it.
-async fn tell(
+pub(super) async fn tell(
     app: &App,
     tx: &Tx,
     case: &moderation_case::Model,
-    Happened { kind, by, note }: Happened,
+    Happened { kind, by, note, action_id, appeal_id }: Happened,
     from_state: Option<CaseState>,
 ) -> Result<()> {
     let last = case_event::Entity::find()
@@ -302,13 +154,15 @@ async fn tell(
         to_state: case.state,
         resolution: case.resolution.filter(|_| kind == CaseEventKind::Resolved),
         note,
+        action_id,
+        appeal_id,
         created_at: app.now(),
     };
     insert(tx, row).await
 }
 
 /// Has a case, which is locked, go somewhere else, and tells of it; where it is resolved, its reports are closed.
-async fn go(
+pub(super) async fn go(
     app: &App,
     tx: &Tx,
     case: &mut moderation_case::Model,
@@ -318,14 +172,14 @@ async fn go(
     let from = case.state;
     stand(case, to, app.now());
     tell(app, tx, case, happened, Some(from)).await?;
-    if let Some(outcome) = to.resolution {
+    if let Some(outcome) = to.resolution.filter(|_| to.state == CaseState::Resolved) {
         close_reports(tx, case.id, outcome.into(), app.now()).await?;
     }
     Ok(())
 }
 
 /// Ends a claim of a case, which is locked, that has run out.
-async fn lapse(app: &App, tx: &Tx, case: &mut moderation_case::Model) -> Result<()> {
+pub(super) async fn lapse(app: &App, tx: &Tx, case: &mut moderation_case::Model) -> Result<()> {
     let stored = standing(case);
     let present = stored.at(app.now());
     if present == stored {
@@ -335,7 +189,7 @@ async fn lapse(app: &App, tx: &Tx, case: &mut moderation_case::Model) -> Result<
 }
 
 /// Where a row stands, apart from a claim that has run out.
-pub(super) fn standing(case: &moderation_case::Model) -> Standing {
+pub(in crate::moderation) fn standing(case: &moderation_case::Model) -> Standing {
     Standing {
         state: case.state,
         is_escalated: case.is_escalated,
@@ -345,15 +199,17 @@ pub(super) fn standing(case: &moderation_case::Model) -> Standing {
 }
 
 /// Has a row stand somewhere from now on.
-fn stand(case: &mut moderation_case::Model, standing: Standing, now: Time) {
+pub(super) fn stand(case: &mut moderation_case::Model, standing: Standing, now: Time) {
+    let was_decided = self::standing(case).is_decided();
     let Standing { state, is_escalated, claim, resolution } = standing;
     (case.state, case.is_escalated, case.resolution) = (state, is_escalated, resolution);
     (case.assignee_id, case.claim_expires_at) = claim.unzip();
-    case.resolved_at = resolution.map(|_| now);
+    // What is appealed against was decided when it was.
+    case.resolved_at = resolution.map(|_| case.resolved_at.filter(|_| was_decided).unwrap_or(now));
 }
 
 /// Until when somebody has a case that they claim now.
-pub(super) fn claimed_until(app: &App) -> Time {
+pub(in crate::moderation) fn claimed_until(app: &App) -> Time {
     app.now() + TimeDelta::minutes(app.config.moderation.claim_minutes.into())
 }
 
@@ -361,7 +217,7 @@ pub(super) fn claimed_until(app: &App) -> Time {
 ///
 /// # Errors
 /// The database is away.
-pub(super) async fn take(
+pub(in crate::moderation) async fn take(
     app: &App,
     tx: &Tx,
     permit: &Permit<DecideCase<'_>>,
@@ -391,7 +247,7 @@ async fn close_reports(tx: &Tx, id: CaseId, outcome: ReportOutcome, now: Time) -
 ///
 /// # Errors
 /// 404 where there is none.
-pub(super) async fn find_for_update(tx: &Tx, id: CaseId) -> Result<moderation_case::Model> {
+pub(in crate::moderation) async fn find_for_update(tx: &Tx, id: CaseId) -> Result<moderation_case::Model> {
     let found = moderation_case::Entity::find_by_id(id).lock_exclusive().one(tx.conn()).await?;
     found.ok_or_else(Error::not_found)
 }
@@ -400,22 +256,25 @@ pub(super) async fn find_for_update(tx: &Tx, id: CaseId) -> Result<moderation_ca
 ///
 /// # Errors
 /// 404 where there is none.
-pub(super) async fn find(db: &impl ConnectionTrait, id: CaseId) -> Result<moderation_case::Model> {
+pub(in crate::moderation) async fn find(
+    db: &impl ConnectionTrait,
+    id: CaseId,
+) -> Result<moderation_case::Model> {
     moderation_case::Entity::find_by_id(id).one(db).await?.ok_or_else(Error::not_found)
 }
 
 /// What decides who may do something with a case, besides the case.
 #[derive(Debug)]
-pub(super) struct Circumstances {
+pub(in crate::moderation) struct Circumstances {
     /// The tags of its topic, by which moderators may be in charge of it.
-    pub(super) tags: Vec<String>,
+    pub(in crate::moderation) tags: Vec<String>,
     owner_rank: Role,
     is_reporter: bool,
 }
 
 impl Circumstances {
     /// To decide the case, for the policy.
-    pub(super) fn decide<'a>(&'a self, case: &'a moderation_case::Model) -> DecideCase<'a> {
+    pub(in crate::moderation) fn decide<'a>(&'a self, case: &'a moderation_case::Model) -> DecideCase<'a> {
         let Self { tags, owner_rank, is_reporter } = self;
         DecideCase { case, tags, owner_rank: *owner_rank, is_reporter: *is_reporter }
     }
@@ -425,7 +284,7 @@ impl Circumstances {
 ///
 /// # Errors
 /// The database is away.
-pub(super) async fn circumstances(
+pub(in crate::moderation) async fn circumstances(
     db: &impl ConnectionTrait,
     case: &moderation_case::Model,
     by: AccountId,
@@ -447,15 +306,19 @@ pub(super) async fn circumstances(
 
 /// Where somebody is in charge: everywhere, or within topics and tags.
 #[derive(Debug, Clone)]
-pub(super) struct Charge {
-    everywhere: bool,
-    topics: Vec<Uuid>,
-    tags: Vec<String>,
+pub(in crate::moderation) struct Charge {
+    pub(super) everywhere: bool,
+    pub(super) topics: Vec<Uuid>,
+    pub(super) tags: Vec<String>,
 }
 
 impl Charge {
+    /// Everywhere.
+    pub(in crate::moderation) const EVERYWHERE: Self =
+        Self { everywhere: true, topics: Vec::new(), tags: Vec::new() };
+
     /// Where these powers include a permission.
-    pub(super) fn of(powers: &Powers, permission: Permission) -> Self {
+    pub(in crate::moderation) fn of(powers: &Powers, permission: Permission) -> Self {
         let (topics, tags) = powers.scopes_of(permission);
         Self {
             everywhere: powers.include(permission, Place::Site),
@@ -468,7 +331,7 @@ impl Charge {
 /// In which order cases are listed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "lowercase")]
-pub(super) enum CaseOrder {
+pub(in crate::moderation) enum CaseOrder {
     /// The most urgent first. A case whose urgency changes while the list is walked may come twice, or not at all.
     #[default]
     Urgent,
@@ -478,15 +341,15 @@ pub(super) enum CaseOrder {
 
 /// Which cases are listed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Listed {
+pub(in crate::moderation) struct Listed {
     /// In which order.
-    pub(super) order: CaseOrder,
+    pub(in crate::moderation) order: CaseOrder,
     /// Those in this state at the moment, if any is named.
-    pub(super) state: Option<CaseState>,
+    pub(in crate::moderation) state: Option<CaseState>,
     /// Those about this kind of subject, if any is named.
-    pub(super) subject_kind: Option<SubjectKind>,
+    pub(in crate::moderation) subject_kind: Option<SubjectKind>,
     /// Those that somebody has claimed, if anybody is named.
-    pub(super) assignee: Option<AccountId>,
+    pub(in crate::moderation) assignee: Option<AccountId>,
 }
 
 macro_rules! cases_by {
@@ -512,7 +375,7 @@ macro_rules! cases_by {
 ///
 /// # Errors
 /// The database is away.
-pub(super) async fn list(
+pub(in crate::moderation) async fn list(
     db: &impl ConnectionTrait,
     (reader, charge): (AccountId, &Charge),
     listed: Listed,
@@ -549,7 +412,7 @@ pub(super) async fn list(
 ///
 /// # Errors
 /// The database is away.
-pub(super) async fn next(
+pub(in crate::moderation) async fn next(
     app: &App,
     tx: &Tx,
     by: AccountId,
@@ -632,7 +495,10 @@ const SHOWN: u64 = 100;
 ///
 /// # Errors
 /// The database is away.
-pub(super) async fn reports(db: &impl ConnectionTrait, id: CaseId) -> Result<Vec<report::Model>> {
+pub(in crate::moderation) async fn reports(
+    db: &impl ConnectionTrait,
+    id: CaseId,
+) -> Result<Vec<report::Model>> {
     let rows = report::Entity::find()
         .filter(report::Column::CaseId.eq(id))
         .order_by_asc(report::Column::Outcome.is_not_null())
@@ -646,7 +512,10 @@ pub(super) async fn reports(db: &impl ConnectionTrait, id: CaseId) -> Result<Vec
 ///
 /// # Errors
 /// The database is away.
-pub(super) async fn history(db: &impl ConnectionTrait, id: CaseId) -> Result<Vec<case_event::Model>> {
+pub(in crate::moderation) async fn history(
+    db: &impl ConnectionTrait,
+    id: CaseId,
+) -> Result<Vec<case_event::Model>> {
     let rows = case_event::Entity::find()
         .filter(case_event::Column::CaseId.eq(id))
         .order_by_desc(case_event::Column::Seq)
@@ -654,123 +523,4 @@ pub(super) async fn history(db: &impl ConnectionTrait, id: CaseId) -> Result<Vec
     let mut rows = rows.all(db).await?;
     rows.reverse();
     Ok(rows)
-}
-
-/// What a subject says now.
-#[derive(Debug, FromQueryResult)]
-pub(super) struct Content {
-    pub(super) revision: i32,
-    pub(super) text: String,
-    pub(super) slug: Option<String>,
-}
-
-/// What the subject of a case says now, and the slug of the topic that it is in.
-///
-/// # Errors
-/// The database is away.
-pub(super) async fn content(
-    db: &impl ConnectionTrait,
-    case: &moderation_case::Model,
-) -> Result<Option<Content>> {
-    let (statement, id) = match (case.subject_post_id, case.subject_topic_id, case.subject_account_id) {
-        (Some(id), ..) => (
-            "SELECT p.revision, p.body AS text, t.slug FROM post p JOIN topic t ON t.id = p.topic_id WHERE p.id = $1",
-            id.0,
-        ),
-        (_, Some(id), _) => (
-            "SELECT version AS revision, concat_ws(E'\n\n', title, question_text) AS text, slug
-             FROM topic WHERE id = $1",
-            id.0,
-        ),
-        (.., Some(id)) => (
-            "SELECT version AS revision, concat_ws(E'\n\n', username, display_name, bio) AS text, NULL AS slug
-             FROM account WHERE id = $1",
-            id.0,
-        ),
-        _ => return Ok(None),
-    };
-    one(db, sql(statement, [id.into()])).await
-}
-
-/// What is reported, of a case.
-pub(super) fn subject_of(case: &moderation_case::Model) -> Subject {
-    let id = [
-        case.subject_post_id.map(|id| id.0),
-        case.subject_topic_id.map(|id| id.0),
-        case.subject_account_id.map(|id| id.0),
-    ];
-    Subject { kind: case.subject_kind, id: id.into_iter().flatten().next().unwrap_or_default() }
-}
-
-/// Finds a report by whoever made it.
-///
-/// # Errors
-/// 404 where there is none, or it is somebody else's.
-pub(super) async fn find_own_report(
-    db: &impl ConnectionTrait,
-    id: ReportId,
-    own: AccountId,
-) -> Result<report::Model> {
-    let found = report::Entity::find_by_id(id).filter(report::Column::ReporterId.eq(own));
-    found.one(db).await?.ok_or_else(Error::not_found)
-}
-
-/// The reports that somebody made, the last first: those before one, and one more than fits on the page.
-///
-/// # Errors
-/// The database is away.
-pub(super) async fn list_own_reports(
-    db: &impl ConnectionTrait,
-    own: AccountId,
-    before: Option<ReportId>,
-    limit: Limit,
-) -> Result<Vec<report::Model>> {
-    let rows = report::Entity::find()
-        .filter(report::Column::ReporterId.eq(own))
-        .filter(report::Column::Id.lt(before.unwrap_or(ReportId(Uuid::max()))))
-        .order_by_desc(report::Column::Id)
-        .limit(u64::try_from(limit.and_one()).unwrap_or_default());
-    Ok(rows.all(db).await?)
-}
-
-/// What reports are about, by their cases.
-///
-/// # Errors
-/// The database is away.
-pub(super) async fn subjects(
-    db: &impl ConnectionTrait,
-    reports: &[report::Model],
-) -> Result<HashMap<CaseId, Subject>> {
-    let cases = moderation_case::Entity::find()
-        .filter(moderation_case::Column::Id.is_in(reports.iter().map(|report| report.case_id)));
-    Ok(cases.all(db).await?.iter().map(|case| (case.id, subject_of(case))).collect())
-}
-
-/// Takes away who reported what, and what they said about it, where their account is erased; what they wrote as a
-/// moderator too. Cases about them are moot.
-///
-/// # Errors
-/// The database is away.
-pub async fn erase(app: &App, tx: &Tx, account_id: AccountId) -> Result<()> {
-    let waiting = moderation_case::Entity::find()
-        .filter(moderation_case::Column::SubjectAccountId.eq(account_id))
-        .filter(moderation_case::Column::State.ne(CaseState::Resolved))
-        .lock_exclusive();
-    for mut case in waiting.all(tx.conn()).await? {
-        let moot = Standing {
-            state: CaseState::Resolved,
-            claim: None,
-            resolution: Some(CaseOutcome::Moot),
-            ..standing(&case)
-        };
-        go(app, tx, &mut case, moot, Happened::by_itself(CaseEventKind::Resolved)).await?;
-        count(app, tx, case).await?;
-    }
-    for statement in [
-        "UPDATE report SET reporter_id = NULL, comment = '' WHERE reporter_id = $1",
-        "UPDATE case_event SET actor_id = NULL, note = '' WHERE actor_id = $1",
-    ] {
-        tx.conn().execute_raw(sql(statement, [account_id.into()])).await?;
-    }
-    Ok(())
 }

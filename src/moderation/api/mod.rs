@@ -1,0 +1,23 @@
+//! Rules, reports, cases, what is done about them, and appeals, on the wire.
+
+mod actions;
+mod cases;
+mod decisions;
+mod oversight;
+mod policy_rules;
+mod reports;
+
+use utoipa_axum::router::OpenApiRouter;
+
+use crate::app::App;
+
+/// Every path of moderation.
+pub fn router() -> OpenApiRouter<App> {
+    OpenApiRouter::new()
+        .merge(policy_rules::router())
+        .merge(reports::router())
+        .merge(cases::router())
+        .merge(actions::router())
+        .merge(decisions::router())
+        .merge(oversight::router())
+}

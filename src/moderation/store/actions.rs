@@ -1,0 +1,445 @@
+//! Doing something to the subject of a case or to whoever it belongs to, and taking it back.
+
+use sea_orm::{
+    ActiveEnum, ColumnTrait, Condition, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect,
+};
+use uuid::Uuid;
+
+use super::cases::{Charge, Circumstances, Happened, case_of, count, lapse, open, tell};
+use super::subjects::{Reported, made_at, subject_of};
+use crate::app::App;
+use crate::audit::{self, Object};
+use crate::clock::Time;
+use crate::db::{OnConstraint, Tx, sql};
+use crate::decisions::rules::{
+    ActionKind, Aim, Bounds, Explanation, ExternalId, Image, LegalGround, NoticeSource, Restriction,
+    check_action,
+};
+use crate::decisions::{self, Act, By};
+use crate::entity::{mod_action, moderation_case, report};
+use crate::error::{Code, Error, Result};
+use crate::events::{self, Event};
+use crate::http::page::Limit;
+use crate::ids::{AccountId, ActionId, CaseId, PostId, TopicId};
+use crate::mail;
+use crate::mail::rules::MailKind;
+use crate::moderation::rules::RuleCode;
+use crate::policy::{Actor, Moderate, Permit};
+use crate::posts::rules::PostStatus;
+use crate::topics::rules::TopicStatus;
+use crate::{accounts, auth, posts, topics};
+
+/// Something that is to be done, as it was asked for.
+#[derive(Debug)]
+pub(in crate::moderation) struct Order {
+    /// What.
+    pub(in crate::moderation) kind: ActionKind,
+    /// Which rule was broken.
+    pub(in crate::moderation) rule: RuleCode,
+    /// Which law.
+    pub(in crate::moderation) legal_ground: Option<LegalGround>,
+    /// Why, to whom it concerns.
+    pub(in crate::moderation) explanation: Explanation,
+    /// Until when.
+    pub(in crate::moderation) ends_at: Option<Time>,
+    /// Within which topic.
+    pub(in crate::moderation) topic_id: Option<TopicId>,
+    /// How many seconds between two posts.
+    pub(in crate::moderation) seconds: Option<i32>,
+    /// What the client calls it.
+    pub(in crate::moderation) external_id: Option<ExternalId>,
+}
+
+/// An action, and whether it was done now or before.
+#[derive(Debug)]
+pub(in crate::moderation) struct Done {
+    /// The action.
+    pub(in crate::moderation) action: mod_action::Model,
+    /// Whether it was done now; otherwise all was so already.
+    pub(in crate::moderation) is_new: bool,
+}
+
+/// The case of what moderators want to decide about, which nobody else changes until the transaction ends; it is opened
+/// where there is none, and whether it was is told.
+///
+/// # Errors
+/// The database is away.
+pub(in crate::moderation) async fn act_on(
+    app: &App,
+    tx: &Tx,
+    by: AccountId,
+    reported: &Reported,
+) -> Result<(moderation_case::Model, bool)> {
+    tx.queue(&format!("report {}", reported.subject.id)).await?;
+    Ok(match case_of(tx, reported.subject).await? {
+        Some(case) => (case, false),
+        None => (open(app, tx, reported, by).await?, true),
+    })
+}
+
+/// Does what was asked for in a case, which is locked: all of it or nothing. What was done under the same name before, or is
+/// so already, is not done again.
+///
+/// # Errors
+/// What the policy says; 409 where somebody else has the case, or the subject is not in a state for it; 422 where something
+/// does not fit, with `at` and its number before every field.
+pub(in crate::moderation) async fn act(
+    app: &App,
+    tx: &Tx,
+    actor: &Actor,
+    (case, circumstances): (&mut moderation_case::Model, &Circumstances),
+    orders: &[Order],
+    batch_id: Option<Uuid>,
+) -> Result<Vec<Done>> {
+    let by = actor.require()?.id;
+    lapse(app, tx, case).await?;
+    refuse_anothers(case, by)?;
+    let mut done = Vec::new();
+    for (i, order) in orders.iter().enumerate() {
+        if let Some(external_id) = &order.external_id
+            && let Some(action) = decisions::with_external_id(tx.conn(), by, external_id).await?
+        {
+            if action.case_id != Some(case.id) || action.kind != order.kind {
+                return Err(Error::field(
+                    format!("actions[{i}].external_id"),
+                    "duplicate",
+                    "You gave this name to something else.",
+                ));
+            }
+            done.push(Done { action, is_new: false });
+            continue;
+        }
+        done.push(act_once(app, tx, actor, (case, circumstances), (i, order), batch_id).await?);
+    }
+    if done.iter().any(|done| done.is_new) {
+        *case = count(app, tx, case.clone()).await?;
+    }
+    Ok(done)
+}
+
+/// Refuses what somebody else is at.
+fn refuse_anothers(case: &moderation_case::Model, by: AccountId) -> Result<()> {
+    if case.assignee_id.is_none_or(|assignee| assignee == by) {
+        return Ok(());
+    }
+    Err(Code::CaseClaimed.error("Somebody else is at it: wait until they are done, or let go."))
+}
+
+async fn act_once(
+    app: &App,
+    tx: &Tx,
+    actor: &Actor,
+    (case, circumstances): (&moderation_case::Model, &Circumstances),
+    (i, order): (usize, &Order),
+    batch_id: Option<Uuid>,
+) -> Result<Done> {
+    let at = format!("actions[{i}].");
+    let subject = subject_of(case);
+    let rule = decisions::rule(tx.conn(), &format!("{at}rule"), order.rule.as_str()).await?;
+    let bounds = Bounds {
+        ends_at: order.ends_at,
+        scope: order.topic_id,
+        seconds: order.seconds,
+        names_law: order.legal_ground.is_some(),
+        is_illegal: rule.code == "illegal",
+    };
+    let wrong = check_action(&at, order.kind, subject.kind, &bounds, app.now());
+    if !wrong.is_empty() {
+        return Err(Error::fields(wrong));
+    }
+    let scope_tags = match order.topic_id {
+        // Whoever may not see a topic does not learn that it is there.
+        Some(id) => match topics::find(tx.conn(), actor, &id.to_string()).await {
+            Ok(topic) => topics::tags(tx.conn(), topic.id).await?,
+            Err(error) if error.code == Code::NotFound => {
+                let detail = "There is no such topic, or you may not see it.";
+                return Err(Error::field(format!("{at}topic_id"), "unknown_id", detail));
+            }
+            Err(error) => return Err(error),
+        },
+        None => Vec::new(),
+    };
+    let scope = order.topic_id.map(|id| (id, scope_tags.as_slice()));
+    let permit = actor.may(Moderate { case: circumstances.decide(case), kind: order.kind, scope })?;
+    let after = wanted(order);
+    let before = if order.kind.aim() == Aim::Content {
+        let Some(before) = change(app, tx, actor, &permit, (case, order.kind), &after).await? else {
+            let before = decisions::last_of_kind(tx.conn(), subject, order.kind).await?;
+            let action = before.ok_or_else(|| Code::InvalidStateTransition.error("It is so already."))?;
+            return Ok(Done { action, is_new: false });
+        };
+        before
+    } else {
+        Image::Nothing
+    };
+    let act = Act {
+        kind: order.kind,
+        subject,
+        topic_id: case.topic_id,
+        target_id: case.owner_id,
+        content_date: made_at(tx.conn(), subject).await?,
+        case_id: Some(case.id),
+        rule: &rule,
+        legal_ground: order.legal_ground.as_ref(),
+        explanation: order.explanation.to_string(),
+        scope: order.topic_id,
+        strikes: if order.kind.sanction().is_some() { rule.strikes } else { 0 },
+        ends_at: order.ends_at,
+        before,
+        after,
+        external_id: order.external_id.as_ref(),
+        batch_id,
+        source: found_by(tx, case).await?,
+        by: By::Person,
+    };
+    let action =
+        decisions::record(app, tx, &permit, act).await.on_constraint("mod_action_external_key", || {
+            Error::field(format!("{at}external_id"), "duplicate", "You gave this name to something else.")
+        })?;
+    if order.kind == ActionKind::Ban {
+        auth::end_all(tx, case.owner_id, None, "banned", app.now()).await?;
+        auth::revoke_all_tokens(tx, case.owner_id, app.now()).await?;
+    }
+    tell_all(app, tx, actor, case, &action).await?;
+    Ok(Done { action, is_new: true })
+}
+
+/// What an order makes of its subject.
+fn wanted(order: &Order) -> Image {
+    let restriction = |kind| Image::Restriction {
+        kind,
+        set: Some(Restriction { kind, seconds: order.seconds, ends_at: order.ends_at.map(Into::into) }),
+    };
+    match (order.kind, order.kind.restriction()) {
+        (ActionKind::Hide, _) => Image::Status(PostStatus::Hidden.to_value()),
+        (ActionKind::Remove, _) => Image::Status(PostStatus::Removed.to_value()),
+        (_, Some(kind)) => restriction(kind),
+        _ => Image::Nothing,
+    }
+}
+
+/// Changes a post or a topic; gives how it was, or nothing where it is so already.
+async fn change(
+    app: &App,
+    tx: &Tx,
+    actor: &Actor,
+    permit: &Permit<Moderate<'_>>,
+    (case, kind): (&moderation_case::Model, ActionKind),
+    after: &Image,
+) -> Result<Option<Image>> {
+    let weaker = || Code::InvalidStateTransition.error("It was removed: take that back before it is hidden.");
+    let before = match (case.subject_post_id, case.subject_topic_id) {
+        (Some(id), _) => {
+            let post = locked_post(tx, case, id).await?;
+            if post.status == PostStatus::Removed && kind == ActionKind::Hide {
+                return Err(weaker());
+            }
+            posts::apply(tx, permit, &post, after).await?
+        }
+        (_, Some(id)) => {
+            topics::lock_activity(tx, id).await?;
+            let topic = topics::find_for_update(tx, actor, id).await?;
+            if topic.status == TopicStatus::Removed && kind == ActionKind::Hide {
+                return Err(weaker());
+            }
+            topics::apply(app, tx, permit, &topic, after).await?
+        }
+        _ => return Err(Error::internal(anyhow::anyhow!("an action on content has no content"))),
+    };
+    Ok((before != *after).then_some(before))
+}
+
+/// A post and its topic's activity, in the order in which posts are changed.
+async fn locked_post(
+    tx: &Tx,
+    case: &moderation_case::Model,
+    id: PostId,
+) -> Result<crate::entity::post::Model> {
+    if let Some(topic) = case.topic_id {
+        topics::lock_activity(tx, topic).await?;
+    }
+    posts::find_for_update(tx, id).await
+}
+
+/// By whom what a case is about was found: by those who reported it, if anybody did.
+async fn found_by(tx: &Tx, case: &moderation_case::Model) -> Result<NoticeSource> {
+    let any = report::Entity::find().filter(report::Column::CaseId.eq(case.id)).one(tx.conn()).await?;
+    Ok(if any.is_some() { NoticeSource::OtherNotification } else { NoticeSource::Voluntary })
+}
+
+/// Enters what was done in the audit log: at the end of the transaction, since all wait for that log.
+///
+/// # Errors
+/// The database is away.
+pub(in crate::moderation) async fn audit_actions(
+    app: &App,
+    tx: &Tx,
+    actor: &Actor,
+    done: &[Done],
+) -> Result<()> {
+    for Done { action, .. } in done.iter().filter(|done| done.is_new) {
+        let entry = audit::Entry {
+            object: Some(Object::action(action.id)),
+            data: serde_json::json!({
+                "kind": action.kind, "case_id": action.case_id, "target_id": action.target_id,
+            }),
+            ..actor.entry("moderate")
+        };
+        audit::record(app, tx, entry).await?;
+    }
+    Ok(())
+}
+
+/// Says that something was done: in the history of the case, to whom it concerns, and in the log of events.
+async fn tell_all(
+    app: &App,
+    tx: &Tx,
+    actor: &Actor,
+    case: &moderation_case::Model,
+    action: &mod_action::Model,
+) -> Result<()> {
+    let by = actor.require()?.id;
+    tell(app, tx, case, Happened::acted(Some(by), action.id), Some(case.state)).await?;
+    let event =
+        Event { kind: "moderated", topic_id: case.topic_id, subject_id: Some(action.id.0), ..actor.event() };
+    events::record(app, tx, event).await?;
+    let concerned = accounts::require(tx.conn(), action.target_id).await?;
+    mail::notify(app, tx, &concerned, MailKind::DecisionMade).await
+}
+
+/// Takes an action back, and gives the action that did. What was changed since in the same respect stays, and refuses it.
+///
+/// # Errors
+/// What the policy says; 409 where it was taken back by something else, or what it changed was changed since.
+pub(in crate::moderation) async fn take_back(
+    app: &App,
+    tx: &Tx,
+    actor: &Actor,
+    (case, circumstances): (&mut moderation_case::Model, &Circumstances),
+    id: ActionId,
+    explanation: String,
+    batch_id: Option<Uuid>,
+) -> Result<Done> {
+    let by = actor.require()?.id;
+    lapse(app, tx, case).await?;
+    let action = decisions::find_for_update(tx, id).await?;
+    let scope_tags = match action.scope_topic_id {
+        Some(topic) => topics::tags(tx.conn(), topic).await?,
+        None => Vec::new(),
+    };
+    let scope = action.scope_topic_id.map(|topic| (topic, scope_tags.as_slice()));
+    let permit = actor.may(Moderate { case: circumstances.decide(case), kind: action.kind, scope })?;
+    if action.kind == ActionKind::Revert {
+        return Err(Code::InvalidStateTransition.error("This takes something back: do that anew instead."));
+    }
+    if let Some(before) = decisions::reverted_by(tx.conn(), &[id]).await?.remove(&id) {
+        return Ok(Done { action: decisions::find(tx.conn(), before).await?, is_new: false });
+    }
+    refuse_anothers(case, by)?;
+    put_back(app, tx, actor, &permit, case, &action).await?;
+    let reverted = decisions::revert(app, tx, &permit, &action, explanation, batch_id).await?;
+    tell_all(app, tx, actor, case, &reverted).await?;
+    *case = count(app, tx, case.clone()).await?;
+    Ok(Done { action: reverted, is_new: true })
+}
+
+/// Has what an action changed be as it was before.
+async fn put_back(
+    app: &App,
+    tx: &Tx,
+    actor: &Actor,
+    permit: &Permit<Moderate<'_>>,
+    case: &moderation_case::Model,
+    action: &mod_action::Model,
+) -> Result<()> {
+    if action.after_image == Image::Nothing {
+        return Ok(());
+    }
+    let found = match (case.subject_post_id, case.subject_topic_id) {
+        (Some(id), _) => {
+            let post = locked_post(tx, case, id).await?;
+            posts::apply(tx, permit, &post, &action.before_image).await?
+        }
+        (_, Some(id)) => {
+            topics::lock_activity(tx, id).await?;
+            let topic = topics::find_for_update(tx, actor, id).await?;
+            topics::apply(app, tx, permit, &topic, &action.before_image).await?
+        }
+        _ => return Ok(()),
+    };
+    if found == action.after_image {
+        return Ok(());
+    }
+    Err(Code::ChangedSince.error("Something else was done to it since: take that back first."))
+}
+
+/// Which actions are listed.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(in crate::moderation) struct ActionFilter {
+    /// Those in this case.
+    pub(in crate::moderation) case_id: Option<CaseId>,
+    /// Those that concern this account.
+    pub(in crate::moderation) target_id: Option<AccountId>,
+    /// Those of this topic.
+    pub(in crate::moderation) topic_id: Option<TopicId>,
+    /// Those of this kind.
+    pub(in crate::moderation) kind: Option<ActionKind>,
+}
+
+/// The actions in the places that somebody is in charge of, without those that concern themselves, the last first: those
+/// before one, and one more than fits on the page.
+///
+/// # Errors
+/// The database is away.
+pub(in crate::moderation) async fn list_actions(
+    db: &impl ConnectionTrait,
+    (reader, charge): (AccountId, &Charge),
+    filter: ActionFilter,
+    before: Option<ActionId>,
+    limit: Limit,
+) -> Result<Vec<mod_action::Model>> {
+    let statement = "SELECT a.* FROM mod_action a
+         WHERE ($1 OR a.topic_id = ANY ($2) OR EXISTS
+                (SELECT FROM topic_tag t WHERE t.topic_id = a.topic_id AND t.tag = ANY ($3)))
+           AND a.target_id <> $4 AND a.id < $5
+           AND ($6::uuid IS NULL OR a.case_id = $6) AND ($7::uuid IS NULL OR a.target_id = $7)
+           AND ($8::uuid IS NULL OR a.topic_id = $8) AND ($9::text IS NULL OR a.kind = $9)
+         ORDER BY a.id DESC LIMIT $10";
+    let values = [
+        charge.everywhere.into(),
+        charge.topics.clone().into(),
+        charge.tags.clone().into(),
+        reader.into(),
+        before.unwrap_or(ActionId(Uuid::max())).into(),
+        filter.case_id.into(),
+        filter.target_id.into(),
+        filter.topic_id.into(),
+        filter.kind.as_ref().map(ActiveEnum::to_value).into(),
+        limit.and_one().into(),
+    ];
+    Ok(mod_action::Entity::find().from_raw_sql(sql(statement, values)).all(db).await?)
+}
+
+/// Every action, for everybody, the last first: those before one, and one more than fits on the page.
+///
+/// # Errors
+/// The database is away.
+pub(in crate::moderation) async fn list_public(
+    db: &impl ConnectionTrait,
+    (topic_id, kind): (Option<TopicId>, Option<ActionKind>),
+    before: Option<ActionId>,
+    limit: Limit,
+) -> Result<Vec<mod_action::Model>> {
+    let mut wanted = Condition::all().add(mod_action::Column::Id.lt(before.unwrap_or(ActionId(Uuid::max()))));
+    if let Some(topic_id) = topic_id {
+        wanted = wanted.add(mod_action::Column::TopicId.eq(topic_id));
+    }
+    if let Some(kind) = kind {
+        wanted = wanted.add(mod_action::Column::Kind.eq(kind));
+    }
+    let rows = mod_action::Entity::find()
+        .filter(wanted)
+        .order_by_desc(mod_action::Column::Id)
+        .limit(u64::try_from(limit.and_one()).unwrap_or_default());
+    Ok(rows.all(db).await?)
+}

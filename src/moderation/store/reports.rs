@@ -1,0 +1,165 @@
+//! Reports: filing them, and what comes of them.
+
+use std::collections::HashMap;
+
+use sea_orm::{
+    ColumnTrait, ConnectionTrait, EntityTrait, FromQueryResult, QueryFilter, QueryOrder, QuerySelect,
+};
+use uuid::Uuid;
+
+use super::cases::{Happened, case_of, count, open, stand, standing, tell};
+use super::subjects::{Reported, subject_of};
+use crate::accounts;
+use crate::accounts::rules::Role;
+use crate::app::App;
+use crate::db::{Tx, insert, one, sql};
+use crate::decisions;
+use crate::decisions::rules::Subject;
+use crate::entity::{moderation_case, report};
+use crate::error::{Error, Result};
+use crate::http::page::Limit;
+use crate::ids::{AccountId, CaseId, ReportId};
+use crate::moderation::rules::case::Standing;
+use crate::moderation::rules::weight::{Accuracy, weight};
+use crate::moderation::rules::{CaseEventKind, ReportOutcome, RuleCode};
+use crate::policy::{Permit, ReportSubject};
+
+/// Adds a report to the case of its subject, which it makes where there is none, and opens again where it says something
+/// new; says whether it is another one. The same person reports a subject by one rule once at a time.
+///
+/// # Errors
+/// 422 where there is no such rule.
+pub(in crate::moderation) async fn file(
+    app: &App,
+    tx: &Tx,
+    permit: &Permit<ReportSubject>,
+    reported: &Reported,
+    rule_code: &RuleCode,
+    comment: String,
+) -> Result<(report::Model, bool)> {
+    let rule = decisions::rule(tx.conn(), "rule", rule_code.as_str()).await?;
+    // Of several who report a subject at once, the first makes the case.
+    tx.queue(&format!("report {}", reported.subject.id)).await?;
+    let (mut case, is_new) = match case_of(tx, reported.subject).await? {
+        Some(case) => (case, false),
+        None => (open(app, tx, reported, permit.by()).await?, true),
+    };
+    let by = permit.by();
+    let theirs = report::Entity::find()
+        .filter(report::Column::CaseId.eq(case.id))
+        .filter(report::Column::ReporterId.eq(by))
+        .filter(report::Column::RuleCode.eq(&rule.code))
+        .filter(report::Column::Outcome.is_null());
+    if let Some(open) = theirs.one(tx.conn()).await? {
+        return Ok((open, false));
+    }
+    let author = accounts::require(tx.conn(), by).await?;
+    let accuracy = accuracy(tx.conn(), by).await?;
+    let is_decided = standing(&case).is_decided();
+    let is_settled = is_decided && was_reviewed(tx, &case, &rule.code, reported).await?;
+    let now = app.now();
+    let row = report::Model {
+        id: app.ids.next(),
+        case_id: case.id,
+        reporter_id: Some(by),
+        rule_code: rule.code,
+        rule_version: rule.version,
+        subject_revision: reported.revision,
+        comment,
+        weight: weight(author.trust_level, author.role != Role::Member, accuracy, rule.severity),
+        outcome: is_settled.then_some(ReportOutcome::AlreadyReviewed),
+        created_at: now,
+        closed_at: is_settled.then_some(now),
+    };
+    insert(tx, row.clone()).await?;
+    // The event that a new case begins with is its first report.
+    if !is_new {
+        let from = case.state;
+        let is_reopened = is_decided && !is_settled;
+        if is_reopened {
+            stand(&mut case, Standing::OPEN, now);
+            case.opened_at = now;
+        }
+        let kind = if is_reopened { CaseEventKind::Reopened } else { CaseEventKind::Reported };
+        tell(app, tx, &case, Happened::by(kind, by), Some(from)).await?;
+    }
+    count(app, tx, case).await?;
+    Ok((row, true))
+}
+
+/// Whether the same was decided before: of this version of the subject, by this rule.
+async fn was_reviewed(
+    tx: &Tx,
+    case: &moderation_case::Model,
+    rule_code: &str,
+    reported: &Reported,
+) -> Result<bool> {
+    let decided = report::Entity::find()
+        .filter(report::Column::CaseId.eq(case.id))
+        .filter(report::Column::RuleCode.eq(rule_code))
+        .filter(report::Column::SubjectRevision.eq(reported.revision))
+        .filter(report::Column::Outcome.is_not_null());
+    Ok(decided.one(tx.conn()).await?.is_some())
+}
+
+#[derive(FromQueryResult)]
+struct AccuracyRow {
+    upheld: i64,
+    rejected: i64,
+}
+
+/// How often somebody's reports were right, as far as it was decided.
+pub(in crate::moderation) async fn accuracy(
+    db: &impl ConnectionTrait,
+    reporter: AccountId,
+) -> Result<Accuracy> {
+    let statement = "SELECT count(*) FILTER (WHERE outcome = 'upheld') AS upheld,
+                            count(*) FILTER (WHERE outcome = 'rejected') AS rejected
+                     FROM report WHERE reporter_id = $1";
+    let row: Option<AccuracyRow> = one(db, sql(statement, [reporter.into()])).await?;
+    Ok(row.map(|AccuracyRow { upheld, rejected }| Accuracy { upheld, rejected }).unwrap_or_default())
+}
+
+/// Finds a report by whoever made it.
+///
+/// # Errors
+/// 404 where there is none, or it is somebody else's.
+pub(in crate::moderation) async fn find_own_report(
+    db: &impl ConnectionTrait,
+    id: ReportId,
+    own: AccountId,
+) -> Result<report::Model> {
+    let found = report::Entity::find_by_id(id).filter(report::Column::ReporterId.eq(own));
+    found.one(db).await?.ok_or_else(Error::not_found)
+}
+
+/// The reports that somebody made, the last first: those before one, and one more than fits on the page.
+///
+/// # Errors
+/// The database is away.
+pub(in crate::moderation) async fn list_own_reports(
+    db: &impl ConnectionTrait,
+    own: AccountId,
+    before: Option<ReportId>,
+    limit: Limit,
+) -> Result<Vec<report::Model>> {
+    let rows = report::Entity::find()
+        .filter(report::Column::ReporterId.eq(own))
+        .filter(report::Column::Id.lt(before.unwrap_or(ReportId(Uuid::max()))))
+        .order_by_desc(report::Column::Id)
+        .limit(u64::try_from(limit.and_one()).unwrap_or_default());
+    Ok(rows.all(db).await?)
+}
+
+/// What reports are about, by their cases.
+///
+/// # Errors
+/// The database is away.
+pub(in crate::moderation) async fn subjects(
+    db: &impl ConnectionTrait,
+    reports: &[report::Model],
+) -> Result<HashMap<CaseId, Subject>> {
+    let cases = moderation_case::Entity::find()
+        .filter(moderation_case::Column::Id.is_in(reports.iter().map(|report| report.case_id)));
+    Ok(cases.all(db).await?.iter().map(|case| (case.id, subject_of(case))).collect())
+}

@@ -1,0 +1,153 @@
+//! What is reported and decided about.
+
+use sea_orm::{ConnectionTrait, FromQueryResult};
+
+use crate::accounts::rules::{AccountKind, AccountState};
+use crate::clock::Time;
+use crate::db::{Tx, one, sql};
+use crate::decisions::rules::{Subject, SubjectKind};
+use crate::entity::moderation_case;
+use crate::error::{Code, Error, Result};
+use crate::ids::{AccountId, PostId, TopicId};
+use crate::policy::Actor;
+use crate::posts::rules::PostStatus;
+use crate::topics::rules::TopicStatus;
+use crate::{accounts, posts, topics};
+
+/// What is reported, as it is.
+#[derive(Debug, Clone)]
+pub(in crate::moderation) struct Reported {
+    pub(super) subject: Subject,
+    /// The topic that it is in, or is.
+    pub(in crate::moderation) topic_id: Option<TopicId>,
+    /// Whose it is.
+    pub(in crate::moderation) owner_id: AccountId,
+    pub(super) revision: i32,
+}
+
+/// What a subject is looked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::moderation) enum Purpose {
+    /// To report it: it has to be there for everybody.
+    Report,
+    /// To decide about it: it may be out of sight already.
+    Decide,
+}
+
+/// Finds what somebody wants to report or to decide about, as far as they may see it.
+///
+/// # Errors
+/// 422 where there is no such thing, or none that they may see; 409 where it is gone.
+pub(in crate::moderation) async fn find_subject(
+    tx: &Tx,
+    actor: &Actor,
+    subject: Subject,
+    purpose: Purpose,
+) -> Result<Reported> {
+    let unknown =
+        || Error::field("subject.id", "unknown_id", "There is no such thing, or you may not see it.");
+    let hide = |error: Error| if error.code == Code::NotFound { unknown() } else { error };
+    match subject.kind {
+        SubjectKind::Post => {
+            let post = posts::find(tx.conn(), PostId(subject.id)).await.map_err(hide)?;
+            topics::find(tx.conn(), actor, &post.topic_id.to_string()).await.map_err(hide)?;
+            let owner_id = match (post.status, post.author_id) {
+                (PostStatus::Visible, Some(owner)) => owner,
+                (PostStatus::Hidden | PostStatus::Removed, Some(owner)) if purpose == Purpose::Decide => {
+                    owner
+                }
+                (PostStatus::Hidden | PostStatus::Removed, Some(_)) => {
+                    return Err(Code::PostHidden.error("Moderators took it out of sight already."));
+                }
+                _ => return Err(Code::PostDeleted.error("It is gone already.")),
+            };
+            Ok(Reported { subject, topic_id: Some(post.topic_id), owner_id, revision: post.revision })
+        }
+        SubjectKind::Topic => {
+            let topic = topics::find(tx.conn(), actor, &subject.id.to_string()).await.map_err(hide)?;
+            // Whoever is in charge of cases need not be one who sees drafts.
+            if topic.status == TopicStatus::Draft {
+                return Err(Code::TopicNotOpen.error("Nobody but its author and the staff sees a draft."));
+            }
+            Ok(Reported {
+                subject,
+                topic_id: Some(topic.id),
+                owner_id: topic.author_id,
+                revision: topic.version,
+            })
+        }
+        SubjectKind::Account => {
+            let found = accounts::find_by_id(tx.conn(), AccountId(subject.id)).await?;
+            let account = found.filter(|account| {
+                account.kind == AccountKind::Person && account.state != AccountState::Deleted
+            });
+            let account = account.ok_or_else(unknown)?;
+            Ok(Reported { subject, topic_id: None, owner_id: account.id, revision: account.version })
+        }
+    }
+}
+
+/// What a subject says now.
+#[derive(Debug, FromQueryResult)]
+pub(in crate::moderation) struct Content {
+    pub(in crate::moderation) revision: i32,
+    pub(in crate::moderation) text: String,
+    pub(in crate::moderation) slug: Option<String>,
+}
+
+/// What the subject of a case says now, and the slug of the topic that it is in.
+///
+/// # Errors
+/// The database is away.
+pub(in crate::moderation) async fn content(
+    db: &impl ConnectionTrait,
+    case: &moderation_case::Model,
+) -> Result<Option<Content>> {
+    let (statement, id) = match (case.subject_post_id, case.subject_topic_id, case.subject_account_id) {
+        (Some(id), ..) => (
+            "SELECT p.revision, p.body AS text, t.slug FROM post p JOIN topic t ON t.id = p.topic_id WHERE p.id = $1",
+            id.0,
+        ),
+        (_, Some(id), _) => (
+            "SELECT version AS revision, concat_ws(E'\n\n', title, question_text) AS text, slug
+             FROM topic WHERE id = $1",
+            id.0,
+        ),
+        (.., Some(id)) => (
+            "SELECT version AS revision, concat_ws(E'\n\n', username, display_name, bio) AS text, NULL AS slug
+             FROM account WHERE id = $1",
+            id.0,
+        ),
+        _ => return Ok(None),
+    };
+    one(db, sql(statement, [id.into()])).await
+}
+
+/// What is reported, of a case.
+pub(in crate::moderation) fn subject_of(case: &moderation_case::Model) -> Subject {
+    let id = [
+        case.subject_post_id.map(|id| id.0),
+        case.subject_topic_id.map(|id| id.0),
+        case.subject_account_id.map(|id| id.0),
+    ];
+    Subject { kind: case.subject_kind, id: id.into_iter().flatten().next().unwrap_or_default() }
+}
+
+#[derive(FromQueryResult)]
+struct Made {
+    made_at: Time,
+}
+
+/// When the subject of a case was made.
+///
+/// # Errors
+/// The database is away.
+pub(super) async fn made_at(db: &impl ConnectionTrait, subject: Subject) -> Result<Time> {
+    let statement = match subject.kind {
+        SubjectKind::Post => "SELECT created_at AS made_at FROM post WHERE id = $1",
+        SubjectKind::Topic => "SELECT created_at AS made_at FROM topic WHERE id = $1",
+        SubjectKind::Account => "SELECT created_at AS made_at FROM account WHERE id = $1",
+    };
+    let made: Option<Made> = one(db, sql(statement, [subject.id.into()])).await?;
+    made.map(|made| made.made_at).ok_or_else(Error::not_found)
+}
