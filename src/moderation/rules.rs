@@ -7,8 +7,8 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-use crate::invalid::Invalid;
-use crate::text::{string_value, text, text_enum};
+pub use crate::text::RuleCode;
+use crate::text::{text, text_enum};
 
 text_enum! {
     /// What kind of thing is reported.
@@ -119,20 +119,4 @@ text! {
     pub struct ReportComment, 1..=2000, prose;
     /// What moderators say to each other about a case.
     pub struct CaseNote, 3..=2000, prose
-}
-
-string_value! {
-    /// What reports call a rule: words of a-z and 0-9, joined by `_`, 40 characters at most.
-    pub struct RuleCode,
-    |text| {
-        let word = |word: &str| {
-            !word.is_empty() && word.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit())
-        };
-        if text.len() <= 40 && text.split('_').all(word) {
-            Ok(text.to_owned())
-        } else {
-            Err(Invalid::new("not_a_rule_code", "GET /rules lists the rules there are, each with its code."))
-        }
-    },
-    |schema| schema.pattern(Some("^[a-z0-9]+(_[a-z0-9]+)*$")).max_length(Some(40))
 }
