@@ -32,6 +32,8 @@ pub struct Config {
     pub trust: Trust,
     /// Reports and what moderators do.
     pub moderation: Moderation,
+    /// Rules by which posts are judged without a human.
+    pub automation: Automation,
     /// Tokens and sessions.
     pub auth: Auth,
     /// Passkeys.
@@ -168,6 +170,16 @@ pub struct Moderation {
     pub claim_minutes: u32,
     /// What the reports of a case weigh together, in hundredths, that makes it half as urgent as can be.
     pub half_priority_weight: u32,
+}
+
+/// Rules by which posts are judged without a human.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Automation {
+    /// How long a trial of a rule may take, in milliseconds.
+    pub trial_ms: u64,
+    /// For how long a rule may be enforced after a trial, in hours.
+    pub trial_valid_hours: u32,
 }
 
 /// Tokens and sessions.
@@ -709,6 +721,8 @@ impl Config {
             ("password.queue", self.password.queue as u64),
             ("moderation.claim_minutes", self.moderation.claim_minutes.into()),
             ("moderation.half_priority_weight", self.moderation.half_priority_weight.into()),
+            ("automation.trial_ms", self.automation.trial_ms),
+            ("automation.trial_valid_hours", self.automation.trial_valid_hours.into()),
             ("trust.level_1_accepted", self.trust.level_1_accepted.into()),
             ("trust.level_2_accepted", self.trust.level_2_accepted.into()),
             ("trust.level_3_accepted", self.trust.level_3_accepted.into()),

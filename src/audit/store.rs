@@ -12,7 +12,7 @@ use crate::app::App;
 use crate::db::{ConnectionTrait, Tx, insert};
 use crate::entity::audit_log;
 use crate::error::Result;
-use crate::ids::{AccountId, CaseId, SessionId, TokenId, TopicId};
+use crate::ids::{AccountId, AutomationRuleId, CaseId, ListSetId, SessionId, TokenId, TopicId};
 use crate::keys::sha256;
 use crate::policy::{Actor, SignedIn};
 
@@ -44,6 +44,16 @@ impl Object {
     /// A case of moderation.
     pub fn case(id: CaseId) -> Self {
         Self { kind: "moderation_case", id: id.0 }
+    }
+
+    /// A rule of automatic moderation.
+    pub fn automation_rule(id: AutomationRuleId) -> Self {
+        Self { kind: "automation_rule", id: id.0 }
+    }
+
+    /// A set of words or domains.
+    pub fn list_set(id: ListSetId) -> Self {
+        Self { kind: "list_set", id: id.0 }
     }
 
     /// A session.

@@ -19,6 +19,7 @@ use crate::accounts::{Author, authors};
 use crate::app::App;
 use crate::audit::{self, Object};
 use crate::auth::rules::Scope;
+use crate::automation;
 use crate::clock::Timestamp;
 use crate::db::{ConnectionTrait, Tx, keyset};
 use crate::entity::{case_event, moderation_case, policy_rule, report};
@@ -26,7 +27,7 @@ use crate::error::{Error, Result};
 use crate::events::{self, Event};
 use crate::http::page::{Limit, Page, PageQuery};
 use crate::http::{Answer, Body, Cache, Claimed, Create, IfMatch, Path, Query};
-use crate::ids::{AccountId, CaseId, ReportId, TopicId};
+use crate::ids::{AccountId, CaseId, PostId, ReportId, TopicId};
 use crate::policy::{Actor, ReadCase, ReadCases, ReportSubject};
 use crate::roles::rules::Permission;
 
@@ -311,6 +312,10 @@ async fn create_report(State(app): State<App>, actor: Actor, create: Create<NewR
     let (row, is_new) = store::file(&app, &tx, &permit, &reported, &new.rule, comment).await?;
     let id = row.id;
     if is_new {
+        if new.subject.kind == SubjectKind::Post {
+            let enforced = automation::judge_report(&app, &tx, &permit, PostId(new.subject.id)).await?;
+            automation::refuse_to_ignore(&enforced)?;
+        }
         let event = Event { kind: "report_filed", subject_id: Some(id.0), ..actor.event() };
         events::record(&app, &tx, event).await?;
     }

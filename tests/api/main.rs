@@ -32,6 +32,7 @@ mod support;
 mod accounts;
 mod architecture;
 mod audit;
+mod automation;
 mod conventions;
 mod credences;
 mod credentials;

@@ -14,8 +14,8 @@ use crate::events::{self, Event};
 use crate::ids::AccountId;
 use crate::policy::{EraseAccount, Permit};
 use crate::{
-    accounts, auth, credences, credentials, criteria, identities, implications, mail, mind_changes,
-    moderation, posts, roles, scenario_sets, topics,
+    accounts, auth, automation, credences, credentials, criteria, identities, implications, mail,
+    mind_changes, moderation, posts, roles, scenario_sets, topics,
 };
 
 /// Notes that an account is to be erased when the time of grace is over. The account was read under its lock.
@@ -113,6 +113,7 @@ async fn erase(app: &App, tx: &Tx, permit: &Permit<EraseAccount<'_>>) -> Result<
     implications::erase(tx, id).await?;
     criteria::erase(app, tx, id).await?;
     scenario_sets::erase(app, tx, id).await?;
+    automation::erase(tx, id).await?;
     moderation::erase(app, tx, id).await?;
     mail::erase(tx, id).await?;
     idempotency::forget_of(tx, &id.to_string()).await?;
