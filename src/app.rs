@@ -1,11 +1,12 @@
 //! What every request handler has at hand.
 
 use std::ops::Deref;
-use std::sync::Arc;
+use std::sync::{Arc, RwLock};
 
 use chrono::TimeDelta;
 use sea_orm::{AccessMode, DatabaseConnection, DatabaseTransaction, IsolationLevel, TransactionTrait};
 
+use crate::automation::rules::judge::RuleBook;
 use crate::changes::Changes;
 use crate::clock::{Clock, Time};
 use crate::config::Config;
@@ -44,6 +45,8 @@ pub struct Inner {
     pub changes: Arc<Changes>,
     /// What everybody is answered.
     pub shared_answers: SharedAnswers,
+    /// The rules of automatic moderation, ready to judge by, as they were when they were last asked for.
+    pub rule_book: RwLock<Arc<RuleBook>>,
     /// Who hands mail over.
     pub mailer: Mailer,
     /// Who says who people are.
@@ -69,6 +72,7 @@ impl App {
             limits,
             changes,
             shared_answers,
+            rule_book: RwLock::default(),
             mailer,
             identity_providers,
         }))

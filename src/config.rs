@@ -32,6 +32,8 @@ pub struct Config {
     pub trust: Trust,
     /// Reports and what moderators do.
     pub moderation: Moderation,
+    /// Rules by which posts are judged without a human.
+    pub automation: Automation,
     /// Tokens and sessions.
     pub auth: Auth,
     /// Passkeys.
@@ -174,6 +176,16 @@ pub struct Moderation {
     pub appeal_months: u32,
     /// Where decisions hold: countries by their codes (ISO 3166-1).
     pub territorial_scope: Vec<String>,
+}
+
+/// Rules by which posts are judged without a human.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Automation {
+    /// How long a trial of a rule may take, in milliseconds.
+    pub trial_ms: u64,
+    /// For how long a rule may be enforced after a trial, in hours.
+    pub trial_valid_hours: u32,
 }
 
 /// Tokens and sessions.
@@ -718,6 +730,8 @@ impl Config {
             ("moderation.half_priority_weight", self.moderation.half_priority_weight.into()),
             ("moderation.strike_days", self.moderation.strike_days.into()),
             ("moderation.appeal_months", self.moderation.appeal_months.into()),
+            ("automation.trial_ms", self.automation.trial_ms),
+            ("automation.trial_valid_hours", self.automation.trial_valid_hours.into()),
             ("trust.level_1_accepted", self.trust.level_1_accepted.into()),
             ("trust.level_2_accepted", self.trust.level_2_accepted.into()),
             ("trust.level_3_accepted", self.trust.level_3_accepted.into()),

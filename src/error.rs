@@ -145,6 +145,10 @@ codes! {
     TopicNotDraft = 409 "topic_not_draft" "This topic is no draft any more";
     /// Another moderator is at it.
     CaseClaimed = 409 "case_claimed" "Somebody else claimed this case";
+    /// A rule is enforced after it was tried.
+    TrialNeeded = 409 "trial_needed" "Try this version of the rule out first";
+    /// A rule looks into the set.
+    SetInUse = 409 "set_in_use" "A rule looks into this set";
     /// There is no such way from where it stands.
     InvalidStateTransition = 409 "invalid_state_transition" "It cannot go there from where it stands";
     /// A draft has no thread, and an archived one takes nothing more.
@@ -213,6 +217,8 @@ codes! {
     SlowMode = 429 "slow_mode" "Wait before you post again";
     /// Too many requests of one class.
     RateLimited = 429 "rate_limited" "Too many requests";
+    /// A rule of automatic moderation takes no more posts of somebody for now.
+    LimitedByRule = 429 "limited_by_rule" "A rule of automatic moderation takes no more for now";
     /// Headers are over the limit.
     HeadersTooLarge = 431 "headers_too_large" "The headers are too large";
     /// A fault of the server's.

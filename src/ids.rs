@@ -103,6 +103,14 @@ id! {
     ActionId
     /// That somebody holds a decision to be wrong.
     AppealId
+    /// A rule by which posts are judged without a human.
+    AutomationRuleId
+    /// What such a rule would have made of posts that were there.
+    TrialId
+    /// That such a rule met a post.
+    RuleHitId
+    /// A set of words or domains.
+    ListSetId
 }
 
 /// Where new identifiers come from: the system, or a counter that repeats itself in tests.

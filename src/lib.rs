@@ -32,6 +32,7 @@ pub mod app;
 pub mod accounts;
 pub mod audit;
 pub mod auth;
+pub mod automation;
 pub mod credences;
 pub mod credentials;
 pub mod criteria;

@@ -1290,3 +1290,20 @@ impl Action for DecideAppeal<'_> {
         }
     }
 }
+
+/// Write the rules of automatic moderation and the sets they look into, try rules out, and see what they met.
+#[derive(Debug)]
+pub struct EditAutomation;
+
+impl Action for EditAutomation {
+    const SCOPE: Scope = Scope::Moderate;
+    const TAKES_PART: bool = false;
+
+    fn decide(&self, who: &Actor) -> Result<()> {
+        allow_if(
+            who.has(Permission::RuleEdit, Place::Site),
+            Code::NotAllowed,
+            "Administrators write the rules of automatic moderation, and whoever has rule.edit.",
+        )
+    }
+}

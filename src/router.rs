@@ -24,8 +24,8 @@ use crate::error::{Code, Error, Result};
 use crate::http::limits::Guest;
 use crate::http::{Answer, AskedBy, Cache, Path, code_of, middleware, openapi};
 use crate::{
-    accounts, auth, credences, credentials, criteria, db, identities, implications, mind_changes, moderation,
-    own_data, posts, roles, scenario_sets, topics, track_record, votes,
+    accounts, auth, automation, credences, credentials, criteria, db, identities, implications, mind_changes,
+    moderation, own_data, posts, roles, scenario_sets, topics, track_record, votes,
 };
 
 #[derive(utoipa::OpenApi)]
@@ -75,6 +75,7 @@ fn api() -> (Router<App>, OpenApi) {
         .merge(implications::router())
         .merge(criteria::router())
         .merge(moderation::router())
+        .merge(automation::router())
         .merge(own_data::router())
         .routes(routes!(read_openapi));
     let (router, document) = OpenApiRouter::with_openapi(Document::openapi())

@@ -276,6 +276,22 @@ macro_rules! text {
     (@kind markdown) => { $crate::text::Kind::Markdown };
 }
 
+string_value! {
+    /// What a rule of the site is called: words of a-z and 0-9, joined by `_`, 40 characters at most.
+    pub struct RuleCode,
+    |text| {
+        let word = |word: &str| {
+            !word.is_empty() && word.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit())
+        };
+        if text.len() <= 40 && text.split('_').all(word) {
+            Ok(text.to_owned())
+        } else {
+            Err(Invalid::new("not_a_rule_code", "GET /rules lists the rules there are, each with its code."))
+        }
+    },
+    |schema| schema.pattern(Some("^[a-z0-9]+(_[a-z0-9]+)*$")).max_length(Some(40))
+}
+
 /// A tag, such as `cold-war`.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize, utoipa::ToSchema)]
 #[serde(try_from = "String", into = "String")]

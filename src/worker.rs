@@ -9,6 +9,7 @@ use crate::accounts;
 use crate::app::App;
 use crate::audit;
 use crate::auth;
+use crate::automation;
 use crate::credences;
 use crate::credentials;
 use crate::db::{Bell, Tx, idempotency, rate_limit};
@@ -108,7 +109,8 @@ pub async fn tidy(app: &App) -> Result<u64> {
             + identities::forget_expired(app, &tx).await?
             + mail::forget_finished(app, &tx).await?
             + own_data::forget_expired(app, &tx).await?
-            + auth::forget_addresses(app, &tx).await?;
+            + auth::forget_addresses(app, &tx).await?
+            + automation::forget_old(app, &tx).await?;
         tx.commit().await?;
         forgotten += lot;
         if lot < LOT {

@@ -13,7 +13,7 @@ use crate::app::App;
 use crate::db::{ConnectionTrait, Tx, insert, sql};
 use crate::entity::{audit_log, mod_action};
 use crate::error::Result;
-use crate::ids::{AccountId, ActionId, AppealId, CaseId, SessionId, TokenId, TopicId};
+use crate::ids::{AccountId, ActionId, AppealId, AutomationRuleId, CaseId, ListSetId, SessionId, TokenId, TopicId};
 use crate::keys::sha256;
 use crate::policy::{Actor, SignedIn};
 
@@ -55,6 +55,16 @@ impl Object {
     /// An appeal.
     pub fn appeal(id: AppealId) -> Self {
         Self { kind: "appeal", id: id.0 }
+    }
+
+    /// A rule of automatic moderation.
+    pub fn automation_rule(id: AutomationRuleId) -> Self {
+        Self { kind: "automation_rule", id: id.0 }
+    }
+
+    /// A set of words or domains.
+    pub fn list_set(id: ListSetId) -> Self {
+        Self { kind: "list_set", id: id.0 }
     }
 
     /// A session.

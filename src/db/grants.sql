@@ -17,6 +17,8 @@ BEGIN
     EXECUTE format('GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public TO %I', app);
     -- What is only added to.
     EXECUTE format('REVOKE UPDATE, DELETE ON audit_log, event FROM %I', app);
+    -- What only loses the name of whoever did it.
+    EXECUTE format('REVOKE DELETE ON automation_rule_version, automation_trial, rule_hit FROM %I', app);
     EXECUTE format('REVOKE INSERT, UPDATE, DELETE ON seaql_migrations FROM %I', app);
     -- Databases of older versions let everybody make tables.
     EXECUTE format('REVOKE CREATE ON SCHEMA public FROM PUBLIC, %I', app);

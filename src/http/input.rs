@@ -7,7 +7,7 @@ use axum::http::header::CONTENT_TYPE;
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, StatusCode};
 use http_body_util::BodyExt;
-use serde::de::value::{MapDeserializer, SeqDeserializer};
+use serde::de::value::{MapAccessDeserializer, MapDeserializer, SeqDeserializer};
 use serde::de::{DeserializeOwned, IntoDeserializer, MapAccess, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 use serde_json::Value;
@@ -285,7 +285,13 @@ impl<'de> Deserializer<'de> for Strict {
         variants: &'static [&'static str],
         visitor: V,
     ) -> Result<V::Value, Self::Error> {
-        self.0.deserialize_enum(name, variants, visitor)
+        match self.0 {
+            Value::Object(fields) if fields.len() == 1 => {
+                let fields = fields.into_iter().map(|(name, value)| (name, Strict(value)));
+                visitor.visit_enum(MapAccessDeserializer::new(MapDeserializer::new(fields)))
+            }
+            plain => plain.deserialize_enum(name, variants, visitor),
+        }
     }
 
     serde::forward_to_deserialize_any! {
@@ -344,6 +350,15 @@ mod tests {
         list: Option<Vec<u8>>,
         inner: Option<Box<Input>>,
         choice: Option<Choice>,
+        holding: Option<Holding>,
+    }
+
+    #[derive(Debug, Deserialize)]
+    #[serde(rename_all = "snake_case")]
+    #[expect(dead_code, reason = "only whether they can be read matters")]
+    enum Holding {
+        Nothing,
+        Inner(Box<Input>),
     }
 
     #[derive(Debug, Deserialize)]
@@ -369,6 +384,11 @@ mod tests {
         assert_eq!(refusal(r#"{"name":"a","list":[1,256]}"#), invalid("list[1] wrong_type"));
         assert_eq!(refusal(r#"{"name":"a","choice":[]}"#), invalid("choice wrong_type"));
         assert_eq!(refusal(r#"{"name":"a","choice":1}"#), invalid("choice wrong_type"));
+        assert_eq!(refusal(r#"{"name":"a","holding":{"inner":["b"]}}"#), invalid("holding.inner wrong_type"));
+        assert_eq!(refusal(r#"{"name":"a","holding":{"inner":{}}}"#), invalid("holding.inner.name missing"));
+        assert_eq!(refusal(r#"{"name":"a","holding":{"other":1}}"#), invalid("holding unknown_value"));
+        assert_eq!(refusal(r#"{"name":"a","holding":{}}"#), invalid("holding wrong_type"));
+        assert!(parse_json::<Input>(br#"{"name":"a","holding":"nothing"}"#).is_ok());
         assert_eq!(refusal("[]"), invalid("(body) wrong_type"));
         assert_eq!(refusal(r#"["a",[1]]"#), invalid("(body) wrong_type"));
         assert_eq!(refusal(r#"{"name":"a","inner":["b",null,null]}"#), invalid("inner wrong_type"));

@@ -6,6 +6,7 @@ pub mod period;
 pub mod weight;
 
 use crate::invalid::Invalid;
+pub use crate::text::RuleCode;
 use crate::text::{string_value, text, text_enum};
 
 text_enum! {
@@ -112,19 +113,6 @@ text! {
 }
 
 string_value! {
-    /// What reports call a rule: words of a-z and 0-9, joined by `_`, 40 characters at most.
-    pub struct RuleCode,
-    |text| {
-        let word = |word: &str| {
-            !word.is_empty() && word.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit())
-        };
-        if text.len() <= 40 && text.split('_').all(word) {
-            Ok(text.to_owned())
-        } else {
-            Err(Invalid::new("not_a_rule_code", "GET /rules lists the rules there are, each with its code."))
-        }
-    },
-    |schema| schema.pattern(Some("^[a-z0-9]+(_[a-z0-9]+)*$")).max_length(Some(40));
     /// What the transparency database of the European Union calls a kind of wrong: `STATEMENT_CATEGORY_…`.
     pub struct RuleCategory,
     |text| {

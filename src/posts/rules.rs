@@ -6,6 +6,7 @@ use uuid::Uuid;
 
 use crate::basis_points::BasisPoints;
 use crate::error::Field;
+pub use crate::sources::rules::CitationStatus;
 use crate::text::{text, text_enum};
 
 text_enum! {
@@ -57,20 +58,6 @@ text_enum! {
         BackgroundFact = "background_fact",
         /// A variant of the antecedent.
         Variant = "variant",
-    }
-}
-
-text_enum! {
-    /// Whether a post says where it has things from.
-    pub enum CitationStatus {
-        /// It does.
-        Cited = "cited",
-        /// It does not.
-        Uncited = "uncited",
-        /// Its author has read it somewhere.
-        SourceForgotten = "source_forgotten",
-        /// There is nothing to cite.
-        NotApplicable = "not_applicable",
     }
 }
 

@@ -23,6 +23,20 @@ text_enum! {
     }
 }
 
+text_enum! {
+    /// Whether a post says where it has things from.
+    pub enum CitationStatus {
+        /// It does.
+        Cited = "cited",
+        /// It does not.
+        Uncited = "uncited",
+        /// Its author has read it somewhere.
+        SourceForgotten = "source_forgotten",
+        /// There is nothing to cite.
+        NotApplicable = "not_applicable",
+    }
+}
+
 text! {
     /// The type of a source in the terms of CSL, such as `book`, `speech` or `article-newspaper`.
     pub struct SourceType, 1..=40, line

@@ -30,7 +30,7 @@ const KINDS: [&[&str]; 11] = [
 ];
 
 /// Features, from left to right.
-const FEATURES: [&str; 25] = [
+const FEATURES: [&str; 26] = [
     "events",
     "audit",
     "ranking",
@@ -44,6 +44,7 @@ const FEATURES: [&str; 25] = [
     "identities",
     "sources",
     "scenarios",
+    "automation",
     "topics",
     "posts",
     "votes",
@@ -62,7 +63,7 @@ const FEATURES: [&str; 25] = [
 const KNOT: (&[&str], &str) = (&["db", "http"], "app");
 
 /// Libraries, and the kinds of file that call them. Derives are passive and may stand on any value type.
-const HOMES: [(&str, &[&str]); 11] = [
+const HOMES: [(&str, &[&str]); 13] = [
     ("axum::", &["api", "http", "router", "actor", "serve"]),
     ("utoipa_axum::", &["api", "http", "router", "actor", "serve"]),
     (
@@ -90,6 +91,8 @@ const HOMES: [(&str, &[&str]); 11] = [
     ("openidconnect::", &["openid"]),
     ("reqwest::", &["openid"]),
     ("quick_cache::", &["http"]),
+    ("regex::", &["rules"]),
+    ("regex_syntax::", &["rules"]),
 ];
 
 /// Derives and helpers of the database library that declare a column type and call nothing.

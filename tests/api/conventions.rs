@@ -443,9 +443,18 @@ pub async fn everything_readable() -> (TestApp, Client, Vec<String>) {
     let decision = carol.acts("account", &alices, action("warn")).await;
     let appeal = alice.appeals(&decision).await;
     let others_appeal = zoe.appeals(&carol.acts("account", &zoes, action("warn")).await).await;
-    let role = json!({ "permissions": ["report.read"], "scope": { "kind": "site" }, "reason": "Asked for." });
+    let role = json!({ "permissions": ["report.read", "rule.edit"], "scope": { "kind": "site" }, "reason": "Asked for." });
     let granted = carol.post("/accounts/alice/role-grants", role).await;
     let grant = granted.is(201).text("/id");
+    let rule = json!({
+        "name": "Links", "explanation": "Nobody links to a place.", "policy_rule": "spam", "mode": "shadow",
+        "triggers": { "post_created": true }, "when": { "links": { "at_least": 1 } }, "action": "queue",
+    });
+    let rule = alice.post("/mod/automation-rules", rule).await.is(201).text("/id");
+    zoe.posts_in(&topic, "At https://example.org.").await;
+    let set = alice.post("/mod/sets", json!({ "name": "Words", "kind": "words" })).await.is(201).text("/id");
+    let values = json!({ "values": [{ "value": "spam" }] });
+    alice.post(&format!("/mod/sets/{set}/values"), values).await.is(200);
     alice.post("/me/erasure", json!({ "password": PASSWORD })).await.is(202);
     let alice = app.sign_in("alice").await;
     alice.send(Method::POST, "/me/export", None).await.is(202);
@@ -461,6 +470,8 @@ pub async fn everything_readable() -> (TestApp, Client, Vec<String>) {
                 path if path.contains("/implications/") => &implication,
                 path if path.contains("/reports/") => &report,
                 path if path.contains("/mod/cases/") => &case,
+                path if path.contains("/mod/automation-rules/") => &rule,
+                path if path.contains("/mod/sets/") => &set,
                 path if path.contains("/role-grants/") => &grant,
                 path if path.contains("/me/decisions/") => &decision,
                 path if path.contains("/mod/appeals/") => &others_appeal,

@@ -34,6 +34,7 @@ mod actions;
 mod appeals;
 mod architecture;
 mod audit;
+mod automation;
 mod conventions;
 mod credences;
 mod credentials;

@@ -95,7 +95,11 @@ fn tried_on(operation: &str) -> &'static [On] {
         | "list_statements"
         | "read_backlog"
         | "read_daily"
-        | "read_stances" => &[On::Itself],
+        | "read_stances"
+        | "list_automation_rules"
+        | "create_automation_rule"
+        | "list_sets"
+        | "create_set" => &[On::Itself],
         "read_profile"
         | "read_track_record"
         | "list_recorded_credences"
@@ -116,7 +120,19 @@ fn tried_on(operation: &str) -> &'static [On] {
         | "read_own_appeal"
         | "withdraw_appeal"
         | "read_appeal"
-        | "decide_appeal" => &[On::Alices],
+        | "decide_appeal"
+        // These are of the site, and of those who write its rules.
+        | "read_automation_rule"
+        | "edit_automation_rule"
+        | "retire_automation_rule"
+        | "test_automation_rule"
+        | "list_rule_hits"
+        | "read_set"
+        | "edit_set"
+        | "delete_set"
+        | "list_set_values"
+        | "add_set_values"
+        | "remove_set_value" => &[On::Alices],
         "read_case" | "claim_case" | "release_case" | "escalate_case" | "resolve_case" | "revert_action" => {
             &[On::Open, On::Alices]
         }
@@ -270,6 +286,12 @@ fn body(operation: &str, number: usize, who: &Role) -> Option<Value> {
         "decide_appeal" => json!({ "outcome": "upheld", "reasons": "It was looked at again." }),
         "escalate_case" => json!({ "note": "It is not for me." }),
         "resolve_case" => json!({ "resolution": "rejected", "note": "It is nothing." }),
+        "create_automation_rule" => automation_rule(number),
+        "edit_automation_rule" => json!({ "mode": "shadow" }),
+        "test_automation_rule" => json!({ "last": 1 }),
+        "create_set" => json!({ "name": format!("Set {number}"), "kind": "words" }),
+        "edit_set" => json!({ "name": format!("Renamed {number}") }),
+        "add_set_values" => json!({ "values": [{ "value": "spam" }] }),
         "revise_implication" => json!({ "test_kind": "smoking_gun" }),
         "resolve_implication" => json!({ "resolution": "unresolved" }),
         "rate_scenario" | "rate_variant" => json!({ "ratings": { "clarity": 3 } }),
@@ -281,6 +303,14 @@ fn body(operation: &str, number: usize, who: &Role) -> Option<Value> {
             "citation": { "source_id": uuid::Uuid::nil() },
         }),
         _ => return None,
+    })
+}
+
+/// A rule of automatic moderation that meets nobody.
+fn automation_rule(number: usize) -> Value {
+    json!({
+        "name": format!("Rule {number}"), "explanation": "Nobody posts under such a tag.", "policy_rule": "spam",
+        "triggers": { "post_created": true }, "when": { "tag": "never" }, "action": "queue",
     })
 }
 
@@ -428,6 +458,18 @@ impl World {
                     let warned = self.app.sign_in("mallory").await.acts("account", &id, action("warn")).await;
                     if operation.ends_with("_appeal") { alice.appeals(&warned).await } else { warned }
                 }
+                _ if operation.contains("automation_rule") || operation == "list_rule_hits" => {
+                    let carol = self.app.sign_in("carol").await;
+                    carol.post("/mod/automation-rules", automation_rule(number)).await.is(201).text("/id")
+                }
+                _ if operation.contains("_set") => {
+                    let carol = self.app.sign_in("carol").await;
+                    let set = json!({ "name": format!("Set {number}"), "kind": "words" });
+                    let id = carol.post("/mod/sets", set).await.is(201).text("/id");
+                    let values = json!({ "values": [{ "value": "spam" }] });
+                    carol.post(&format!("/mod/sets/{id}/values"), values).await.is(200);
+                    id
+                }
                 _ if is_case => {
                     let alice = self.app.sign_in("alice").await.get("/me").await.text("/id");
                     self.case_about("account", &alice).await
@@ -463,6 +505,8 @@ impl World {
                  DELETE FROM mod_action m USING account a WHERE a.id = m.target_id AND a.username NOT IN ('sid', 'sue');
                  DELETE FROM moderation_case c USING account a WHERE a.id = c.owner_id AND a.username NOT IN ('sid', 'sue');
                  DELETE FROM identity;
+                 DELETE FROM automation_rule;
+                 DELETE FROM list_set;
                  UPDATE account SET role = 'member' WHERE username = 'alice'",
             )
             .await
@@ -477,7 +521,9 @@ fn operations() -> Vec<(String, Method, String)> {
         for (method, operation) in item.as_object().unwrap() {
             if let (Ok(method), Some(id)) = (method.to_uppercase().parse(), operation["operationId"].as_str())
             {
-                found.push((id.to_owned(), method, path.clone()));
+                // Which value is to go is said there.
+                let query = if id == "remove_set_value" { "?value=spam" } else { "" };
+                found.push((id.to_owned(), method, format!("{path}{query}")));
             }
         }
     }
@@ -914,6 +960,41 @@ async fn a1_every_operation_by_everybody_on_everything() {
           403 sanctioned: suspended
           403 scope_missing: owner_token_read
           404 not_found: tag_moderator
+        list_automation_rules
+          200: administrator
+          401 unauthenticated: anonymous
+          403 not_allowed: owner_token_all member unverified suspended owner tag_moderator moderator
+          403 scope_missing: owner_token_read
+        create_automation_rule
+          201: administrator
+          401 unauthenticated: anonymous
+          403 not_allowed: owner_token_all member unverified suspended owner tag_moderator moderator
+          403 scope_missing: owner_token_read
+        retire_automation_rule on Alices
+          200: administrator
+          401 unauthenticated: anonymous
+          403 not_allowed: owner_token_all member unverified suspended owner tag_moderator moderator
+          403 scope_missing: owner_token_read
+        read_automation_rule on Alices
+          200: administrator
+          401 unauthenticated: anonymous
+          403 not_allowed: owner_token_all member unverified suspended owner tag_moderator moderator
+          403 scope_missing: owner_token_read
+        edit_automation_rule on Alices
+          200: administrator
+          401 unauthenticated: anonymous
+          403 not_allowed: owner_token_all member unverified suspended owner tag_moderator moderator
+          403 scope_missing: owner_token_read
+        list_rule_hits on Alices
+          200: administrator
+          401 unauthenticated: anonymous
+          403 not_allowed: owner_token_all member unverified suspended owner tag_moderator moderator
+          403 scope_missing: owner_token_read
+        test_automation_rule on Alices
+          200: administrator
+          401 unauthenticated: anonymous
+          403 not_allowed: owner_token_all member unverified suspended owner tag_moderator moderator
+          403 scope_missing: owner_token_read
         list_cases
           200: tag_moderator moderator administrator
           401 unauthenticated: anonymous
@@ -993,6 +1074,46 @@ async fn a1_every_operation_by_everybody_on_everything() {
           404 not_found: tag_moderator
         read_log
           200: everybody
+        list_sets
+          200: administrator
+          401 unauthenticated: anonymous
+          403 not_allowed: owner_token_all member unverified suspended owner tag_moderator moderator
+          403 scope_missing: owner_token_read
+        create_set
+          201: administrator
+          401 unauthenticated: anonymous
+          403 not_allowed: owner_token_all member unverified suspended owner tag_moderator moderator
+          403 scope_missing: owner_token_read
+        delete_set on Alices
+          204: administrator
+          401 unauthenticated: anonymous
+          403 not_allowed: owner_token_all member unverified suspended owner tag_moderator moderator
+          403 scope_missing: owner_token_read
+        read_set on Alices
+          200: administrator
+          401 unauthenticated: anonymous
+          403 not_allowed: owner_token_all member unverified suspended owner tag_moderator moderator
+          403 scope_missing: owner_token_read
+        edit_set on Alices
+          200: administrator
+          401 unauthenticated: anonymous
+          403 not_allowed: owner_token_all member unverified suspended owner tag_moderator moderator
+          403 scope_missing: owner_token_read
+        remove_set_value on Alices
+          200: administrator
+          401 unauthenticated: anonymous
+          403 not_allowed: owner_token_all member unverified suspended owner tag_moderator moderator
+          403 scope_missing: owner_token_read
+        list_set_values on Alices
+          200: administrator
+          401 unauthenticated: anonymous
+          403 not_allowed: owner_token_all member unverified suspended owner tag_moderator moderator
+          403 scope_missing: owner_token_read
+        add_set_values on Alices
+          200: administrator
+          401 unauthenticated: anonymous
+          403 not_allowed: owner_token_all member unverified suspended owner tag_moderator moderator
+          403 scope_missing: owner_token_read
         read_openapi
           200: everybody
         create_passkey_challenge

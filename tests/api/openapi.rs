@@ -42,6 +42,9 @@ fn sample(document: &Value, schema: &Value) -> Value {
         let pointer = reference.trim_start_matches('#');
         return sample(document, document.pointer(pointer).unwrap());
     }
+    if let Some(choices) = schema["oneOf"].as_array() {
+        return sample(document, &choices[0]);
+    }
     if let Some(choices) = schema["enum"].as_array() {
         return choices[0].clone();
     }
@@ -258,10 +261,27 @@ async fn the_server_says_how_it_is() {
 
 /// Every text in a schema, by the way that leads to it: names of fields, and `0` for the first item of a list.
 fn texts(document: &Value, schema: &Value, way: &[String], found: &mut Vec<Vec<String>>) {
+    texts_within(document, schema, way, &[], found);
+}
+
+/// The same within schemas, each of which is followed once where it contains itself.
+fn texts_within(
+    document: &Value,
+    schema: &Value,
+    way: &[String],
+    within: &[&str],
+    found: &mut Vec<Vec<String>>,
+) {
     if let Some(reference) = schema["$ref"].as_str() {
-        let schema = document.pointer(reference.trim_start_matches('#')).unwrap();
-        return texts(document, schema, way, found);
+        if !within.contains(&reference) {
+            let schema = document.pointer(reference.trim_start_matches('#')).unwrap();
+            texts_within(document, schema, way, &[within, &[reference]].concat(), found);
+        }
+        return;
     }
+    let texts = |document: &Value, schema: &Value, way: &[String], found: &mut Vec<Vec<String>>| {
+        texts_within(document, schema, way, within, found);
+    };
     let deeper = |step: &str| [way, &[step.to_owned()]].concat();
     for choice in schema["oneOf"].as_array().into_iter().flatten() {
         texts(document, choice, way, found);

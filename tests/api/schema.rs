@@ -136,14 +136,16 @@ async fn every_entity_has_the_columns_of_its_table() {
     let database = Database::clone_template().await;
     let db = pool(&database).await;
     let described = described!(&db,
-        account antecedent_variant appeal audit_log authorization_request background_fact case_event chain_step checkpoint
-        checkpoint_credence citation cotenability_flag credence credence_in_force credence_part credence_tally
-        criterion_rating crowd data_export debate_import email_token erased_username erasure event favourite_tally
-        forecast forecast_in_force historical_event identity implication implication_scenario inevitability
-        kind_dispute mail meta_prediction meta_prediction_part meta_prediction_tally mind_change mod_action moderation_case outcome_likelihood
-        passkey personal_access_token policy_rule post post_revision post_tally quotation rate_limit recovery_code
-        reference_class refresh_token relation report role_grant sanction scenario scenario_proposal scenario_set_version
-        session sign_in_failure source stance_effect statement_of_reasons step_credence topic topic_activity topic_participant
+        account antecedent_variant appeal audit_log authorization_request automation_rule automation_rule_version
+        automation_state automation_trial background_fact case_event chain_step checkpoint checkpoint_credence
+        citation cotenability_flag credence credence_in_force credence_part credence_tally criterion_rating crowd
+        data_export debate_import email_token erased_username erasure event favourite_tally forecast
+        forecast_in_force historical_event identity implication implication_scenario inevitability kind_dispute
+        list_set list_value mail meta_prediction meta_prediction_part meta_prediction_tally mind_change mod_action
+        moderation_case outcome_likelihood passkey personal_access_token policy_rule post post_fingerprint
+        post_revision post_tally quotation rate_limit recovery_code reference_class refresh_token relation report
+        role_grant rule_hit sanction scenario scenario_proposal scenario_set_version session sign_in_failure source
+        stance_effect statement_of_reasons step_credence topic topic_activity topic_participant
         topic_tag totp_factor used_challenge username_history variant_step vote);
     let files: BTreeSet<String> = fs::read_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join("src/entity"))
         .unwrap()

@@ -54,25 +54,6 @@ fn body(method: &Method, path: &str) -> Option<Value> {
             "bears_on": ["0198c5f0-0000-7000-8000-00000000dead"],
             "test_kind": "hoop",
         }),
-        ("POST", "/reports") => json!({ "subject": { "kind": "topic", "id": AN_ID }, "rule": "spam" }),
-        ("POST", "/mod/rules") => json!({
-            "code": "fun", "version": 1, "title": "No fun", "body": "This is a serious place.", "severity": 1,
-            "strikes": 0, "category": "STATEMENT_CATEGORY_OTHER_VIOLATION_TC",
-        }),
-        ("POST", "/mod/actions") => json!({
-            "subject": { "kind": "topic", "id": AN_ID },
-            "actions": [{ "kind": "hide", "rule": "spam", "explanation": "It advertises a shop." }],
-        }),
-        ("POST", "/mod/actions/{id}/revert") => json!({ "explanation": "The shop is a museum." }),
-        ("POST", "/me/decisions/{id}/appeal" | "/reports/{id}/appeal") => {
-            json!({ "text": "I sell nothing: the shop is a museum." })
-        }
-        ("POST", "/mod/appeals/{id}/decide") => {
-            json!({ "outcome": "upheld", "reasons": "It was looked at again." })
-        }
-        ("POST", "/mod/cases/{id}/release") => json!({}),
-        ("POST", "/mod/cases/{id}/escalate") => json!({ "note": "It is not for me." }),
-        ("POST", "/mod/cases/{id}/resolve") => json!({ "resolution": "rejected", "note": "It is nothing." }),
         ("PATCH", "/implications/{id}") => json!({ "test_kind": "hoop" }),
         ("PUT", "/implications/{id}/resolution") => json!({ "resolution": "unresolved" }),
         ("PUT", "/scenarios/{id}/ratings/mine" | "/variants/{id}/ratings/mine") => {
@@ -128,6 +109,41 @@ fn body(method: &Method, path: &str) -> Option<Value> {
             json!({ "totp_code": "123456" })
         }
         ("PATCH", "/me") => json!({ "bio": "Away." }),
+        (method, path) => return body_of_moderation(method, path),
+    })
+}
+
+/// The same for reports, and for what moderators do.
+fn body_of_moderation(method: &str, path: &str) -> Option<Value> {
+    Some(match (method, path) {
+        ("POST", "/reports") => json!({ "subject": { "kind": "topic", "id": AN_ID }, "rule": "spam" }),
+        ("POST", "/mod/rules") => json!({
+            "code": "fun", "version": 1, "title": "No fun", "body": "This is a serious place.", "severity": 1,
+            "strikes": 0, "category": "STATEMENT_CATEGORY_OTHER_VIOLATION_TC",
+        }),
+        ("POST", "/mod/actions") => json!({
+            "subject": { "kind": "topic", "id": AN_ID },
+            "actions": [{ "kind": "hide", "rule": "spam", "explanation": "It advertises a shop." }],
+        }),
+        ("POST", "/mod/actions/{id}/revert") => json!({ "explanation": "The shop is a museum." }),
+        ("POST", "/me/decisions/{id}/appeal" | "/reports/{id}/appeal") => {
+            json!({ "text": "I sell nothing: the shop is a museum." })
+        }
+        ("POST", "/mod/appeals/{id}/decide") => {
+            json!({ "outcome": "upheld", "reasons": "It was looked at again." })
+        }
+        ("POST", "/mod/cases/{id}/release") => json!({}),
+        ("POST", "/mod/cases/{id}/escalate") => json!({ "note": "It is not for me." }),
+        ("POST", "/mod/cases/{id}/resolve") => json!({ "resolution": "rejected", "note": "It is nothing." }),
+        ("POST", "/mod/automation-rules") => json!({
+            "name": "Links", "explanation": "Nobody links to three places.", "policy_rule": "spam",
+            "triggers": { "post_created": true }, "when": { "links": { "at_least": 3 } }, "action": "queue",
+        }),
+        ("PATCH", "/mod/automation-rules/{id}") => json!({ "mode": "off" }),
+        ("POST", "/mod/automation-rules/{id}/test") => json!({ "last": 1 }),
+        ("POST", "/mod/sets") => json!({ "name": "Words", "kind": "words" }),
+        ("PATCH", "/mod/sets/{id}") => json!({ "name": "Other words" }),
+        ("POST", "/mod/sets/{id}/values") => json!({ "values": [{ "value": "spam" }] }),
         _ => return None,
     })
 }

@@ -11,15 +11,16 @@ use utoipa_axum::routes;
 use super::decisions::AppealView;
 use crate::app::App;
 use crate::auth::rules::Scope;
+use crate::automation;
 use crate::clock::Timestamp;
 use crate::db::{ConnectionTrait, keyset};
-use crate::decisions::rules::Subject;
+use crate::decisions::rules::{Subject, SubjectKind};
 use crate::entity::report;
 use crate::error::{Error, Result};
 use crate::events::{self, Event};
 use crate::http::page::{Page, PageQuery};
 use crate::http::{Answer, Cache, Claimed, Create, Path, Query};
-use crate::ids::{CaseId, ReportId};
+use crate::ids::{CaseId, PostId, ReportId};
 use crate::moderation::rules::{ReportComment, ReportOutcome, RuleCode};
 use crate::moderation::store::{self, Purpose};
 use crate::policy::{Actor, ReportSubject};
@@ -107,6 +108,10 @@ async fn create_report(State(app): State<App>, actor: Actor, create: Create<NewR
     let (row, is_new) = store::file(&app, &tx, &permit, &reported, &new.rule, comment).await?;
     let id = row.id;
     if is_new {
+        if new.subject.kind == SubjectKind::Post {
+            let enforced = automation::judge_report(&app, &tx, &permit, PostId(new.subject.id)).await?;
+            automation::refuse_to_ignore(&enforced)?;
+        }
         let event = Event { kind: "report_filed", subject_id: Some(id.0), ..actor.event() };
         events::record(&app, &tx, event).await?;
     }

@@ -14,7 +14,7 @@ use crate::events::{self, Event};
 use crate::ids::AccountId;
 use crate::policy::{EraseAccount, Permit};
 use crate::{
-    accounts, auth, credences, credentials, criteria, decisions, identities, implications, mail,
+    accounts, auth, automation, credences, credentials, criteria, decisions, identities, implications, mail,
     mind_changes, moderation, posts, roles, scenario_sets, topics,
 };
 
@@ -113,6 +113,7 @@ async fn erase(app: &App, tx: &Tx, permit: &Permit<EraseAccount<'_>>) -> Result<
     implications::erase(tx, id).await?;
     criteria::erase(app, tx, id).await?;
     scenario_sets::erase(app, tx, id).await?;
+    automation::erase(tx, id).await?;
     moderation::erase(app, tx, id).await?;
     decisions::erase(tx, id).await?;
     mail::erase(tx, id).await?;

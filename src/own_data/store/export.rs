@@ -17,8 +17,8 @@ use crate::entity::{
     credence_part, criterion_rating, data_export, forecast, identity, implication, implication_scenario,
     inevitability, kind_dispute, mail, meta_prediction, meta_prediction_part, mind_change, mod_action,
     outcome_likelihood, passkey, personal_access_token, post, post_revision, quotation, reference_class,
-    relation, report, role_grant, scenario, scenario_proposal, session, source, step_credence, topic,
-    username_history, vote,
+    relation, report, role_grant, rule_hit, scenario, scenario_proposal, session, source, step_credence,
+    topic, username_history, vote,
 };
 use crate::error::{Code, Error, Result};
 use crate::events::{self, Event};
@@ -250,6 +250,7 @@ async fn write(
     fits!(write_implications(db, id, file).await?);
     fits!(write_resolutions(db, id, file).await?);
     fits!(write_reports(db, id, file).await?);
+    fits!(write_refusals(db, id, file).await?);
     fits!(write_forecasts(db, id, file).await?);
     write_entries(db, id, file).await
 }
@@ -620,6 +621,23 @@ async fn write_reports(
     for row in events.order_by_asc(case_event::Column::CaseId).all(db).await? {
         fits!(file.item(&json!({
             "case_id": row.case_id, "kind": named(&row.kind), "resolution": row.resolution.as_ref().map(named),
+            "created_at": moment(row.created_at),
+        })));
+    }
+    Ok(Ok(()))
+}
+
+/// When rules of automatic moderation took no post of theirs.
+async fn write_refusals(
+    db: &impl ConnectionTrait,
+    id: AccountId,
+    file: &mut FileWriter,
+) -> Result<Result<(), TooLarge>> {
+    file.list("posts_not_taken");
+    let hits = rule_hit::Entity::find().filter(rule_hit::Column::AuthorId.eq(id));
+    for row in hits.order_by_asc(rule_hit::Column::Id).all(db).await? {
+        fits!(file.item(&json!({
+            "rule_id": row.rule_id, "version": row.version, "reasons": row.reasons,
             "created_at": moment(row.created_at),
         })));
     }

@@ -17,9 +17,12 @@ use uuid::Uuid;
 
 use crate::app::App;
 use crate::auth::rules::Scope;
+use crate::automation::rules::RuleTrigger;
+use crate::automation::{self, Judged};
 use crate::changes::About;
 use crate::clock::Time;
 use crate::db::ConnectionTrait;
+use crate::db::Tx;
 use crate::db::keyset::{self, RankPosition, Walk};
 use crate::decisions::rules::RestrictionKind;
 use crate::entity::topic;
@@ -349,6 +352,9 @@ async fn create_post(
     };
     store::insert(&app, &tx, &permit, &post).await?;
     cite_in_post(&tx, &app.ids, topic_id, post.id, &new.citations).await?;
+    let said = (post.id, new.body.as_str());
+    let judged = automation::judge_post(&app, &tx, &permit, said, RuleTrigger::PostCreated).await?;
+    let tx = heed(&app, tx, judged).await?;
     let event = Event {
         kind: "post_created",
         topic_id: Some(topic_id),
@@ -363,11 +369,18 @@ async fn create_post(
     Ok(answer)
 }
 
-async fn refuse_unknown_scenarios(
-    tx: &crate::db::Tx,
-    topic_id: TopicId,
-    effects: &[(usize, ScenarioId)],
-) -> Result<()> {
+/// Goes on with a post as far as rules let it, or gives its transaction up.
+async fn heed(app: &App, tx: Tx, judged: Judged) -> Result<Tx> {
+    match judged {
+        Judged::Passed(enforced) => automation::refuse_to_ignore(&enforced).map(|()| tx),
+        Judged::Refused(refusal) => {
+            drop(tx);
+            Err(automation::refuse(app, refusal).await)
+        }
+    }
+}
+
+async fn refuse_unknown_scenarios(tx: &Tx, topic_id: TopicId, effects: &[(usize, ScenarioId)]) -> Result<()> {
     use crate::posts::rules::TargetKind;
     let targets: Vec<_> =
         effects.iter().map(|(i, id)| (*i, Target { kind: TargetKind::Scenario, id: id.0 })).collect();
@@ -458,9 +471,13 @@ async fn revise_post(
     let post = store::find_for_update(&tx, id).await?;
     let permit = actor.may(EditPost(&post))?;
     if_match.check(post.revision)?;
-    let changed =
-        store::revise(&app, &tx, &permit, edit.body.map(String::from), edit.relations.as_deref()).await?;
-    if changed {
+    let body: Option<String> = edit.body.map(String::from);
+    let said = body.clone().unwrap_or_else(|| post.body.clone());
+    let changed = store::revise(&app, &tx, &permit, body, edit.relations.as_deref()).await?;
+    let tx = if changed {
+        let judged =
+            automation::judge_post(&app, &tx, &permit, (id, &said), RuleTrigger::PostRevised).await?;
+        let tx = heed(&app, tx, judged).await?;
         let event = Event {
             kind: "post_revised",
             topic_id: Some(post.topic_id),
@@ -468,7 +485,10 @@ async fn revise_post(
             ..actor.event()
         };
         events::record(&app, &tx, event).await?;
-    }
+        tx
+    } else {
+        tx
+    };
     let (view, revision) = in_context(tx.conn(), &actor, id, app.now()).await?;
     tx.commit().await?;
     Ok(Answer::ok(&view, Cache::Private)?.version(revision))

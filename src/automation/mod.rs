@@ -1,0 +1,17 @@
+//! Rules by which posts are judged without a human: typed conditions, and nothing harsher than hiding until somebody
+//! looks, asking somebody to look, and slowing down.
+//!
+//! What a rule consists of is a version, which never changes. A rule is off, watched (`shadow`: what it would do is noted)
+//! or enforced, and it is enforced only after a trial of the very version on posts that were there. The rules that are on
+//! are kept ready in the memory of each server; the transaction that judges a post reads how often anything was changed, so
+//! the first post after a change was acknowledged is judged by what holds since. Hits are only added.
+//!
+//! Whoever makes or changes a post calls [`judge_post`] in their transaction, and does what it says or gives the
+//! transaction up: hits are noted as if it were done.
+
+mod api;
+pub mod rules;
+mod store;
+
+pub use api::router;
+pub use store::{Judged, Refusal, erase, forget_old, judge_post, judge_report, refuse, refuse_to_ignore};

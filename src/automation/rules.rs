@@ -1,0 +1,251 @@
+//! Rules of automatic moderation without a database: what they consist of, and what they make of a post.
+
+pub mod condition;
+pub mod fingerprint;
+pub mod judge;
+pub mod list;
+pub mod pattern;
+
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use self::condition::Condition;
+use crate::error::Field;
+use crate::ids::ListSetId;
+use crate::invalid::Invalid;
+use crate::text::{RuleCode, text, text_enum};
+
+text_enum! {
+    /// Whether a rule is applied.
+    pub enum RuleMode {
+        /// It is not.
+        Off = "off",
+        /// What it would do is noted, and nothing is done.
+        Shadow = "shadow",
+        /// It is.
+        Enforce = "enforce",
+    }
+}
+
+text_enum! {
+    /// When a post is judged.
+    pub enum RuleTrigger {
+        /// Somebody posted it.
+        PostCreated = "post_created",
+        /// Its author changed it.
+        PostRevised = "post_revised",
+        /// So many people have reported it.
+        NthReport = "nth_report",
+    }
+}
+
+text_enum! {
+    /// What kind of values a set has.
+    pub enum SetKind {
+        /// Words, or a few that follow each other.
+        Words = "words",
+        /// Domains, each for all below it too.
+        Domains = "domains",
+    }
+}
+
+text_enum! {
+    /// What a rule did to a post.
+    pub enum RuleEffect {
+        /// Nothing: it is only watched what it would do.
+        Nothing = "nothing",
+        /// The post was not taken.
+        Refused = "refused",
+        /// The post was hidden, and moderators asked.
+        Filtered = "filtered",
+        /// Moderators were asked.
+        Queued = "queued",
+    }
+}
+
+text! {
+    /// What the staff call a rule.
+    pub struct RuleName, 3..=80, line;
+    /// What people are told whom a rule meets: what is not taken, and why.
+    pub struct RuleExplanation, 10..=500, prose;
+    /// What the staff call a set.
+    pub struct SetName, 3..=80, line;
+    /// A value as somebody writes it: a word or a few, or a domain.
+    pub struct SetValue, 1..=253, line
+}
+
+/// When a rule is applied: at one of these or more.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct RuleTriggers {
+    /// When somebody posts.
+    #[serde(default)]
+    pub post_created: bool,
+    /// When an author changes a post.
+    #[serde(default)]
+    pub post_revised: bool,
+    /// When so many people have reported a post, 1 to 100.
+    #[serde(default)]
+    #[schema(minimum = 1, maximum = 100)]
+    pub nth_report: Option<u32>,
+}
+
+/// What a rule does. Nothing is harsher than that: more takes a human.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum RuleAction {
+    /// Hides the post, and asks moderators.
+    Filter,
+    /// Asks moderators.
+    Queue,
+    /// Lets its author post so often and no more.
+    RateLimit(PostingRate),
+}
+
+/// How often somebody may post.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct PostingRate {
+    /// Posts in an hour, 1 to 100.
+    #[schema(minimum = 1, maximum = 100)]
+    pub posts_per_hour: u32,
+}
+
+/// Whom a rule does not meet.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct RuleExemption {
+    /// Whoever was granted a role or a permission anywhere; so it is where nothing is said.
+    #[serde(default = "yes")]
+    #[schema(default = true)]
+    pub staff: bool,
+    /// Whoever has this level of trust or a higher one, 1 to 3; nobody where it is null.
+    #[serde(default)]
+    #[schema(minimum = 1, maximum = 3)]
+    pub trust_level: Option<i16>,
+}
+
+const fn yes() -> bool {
+    true
+}
+
+impl Default for RuleExemption {
+    fn default() -> Self {
+        Self { staff: true, trust_level: None }
+    }
+}
+
+/// What a rule consists of: one version of it, which never changes.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct RuleContent {
+    /// What the staff call it.
+    pub name: RuleName,
+    /// What people are told whom it meets.
+    pub explanation: RuleExplanation,
+    /// The code of the rule of the site that it serves.
+    pub policy_rule: RuleCode,
+    /// When it is applied.
+    pub triggers: RuleTriggers,
+    /// Which posts it meets.
+    pub when: Condition,
+    /// What it does then.
+    pub action: RuleAction,
+    /// Whom it does not meet.
+    pub exempt: RuleExemption,
+}
+
+impl RuleContent {
+    /// What is wrong with it, by itself.
+    pub fn check(&self) -> Vec<Field> {
+        let mut wrong = self.when.check("when");
+        let RuleTriggers { post_created, post_revised, nth_report } = self.triggers;
+        if !post_created && !post_revised && nth_report.is_none() {
+            wrong.push(Field::new("triggers", "missing", "A rule is applied at one of these or more."));
+        }
+        let mut range = |field: &str, value: Option<i64>, least: i64, most: i64| {
+            if value.is_some_and(|value| !(least..=most).contains(&value)) {
+                wrong.push(Field::new(field, "out_of_range", format!("From {least} to {most}.")));
+            }
+        };
+        range("triggers.nth_report", nth_report.map(Into::into), 1, 100);
+        range("exempt.trust_level", self.exempt.trust_level.map(Into::into), 1, 3);
+        if let RuleAction::RateLimit(rate) = self.action {
+            range("action.rate_limit.posts_per_hour", Some(rate.posts_per_hour.into()), 1, 100);
+            if !post_created || post_revised || nth_report.is_some() {
+                let detail = "How often somebody posts is a matter of `post_created` and of nothing else.";
+                wrong.push(Field::new("triggers", "only_post_created", detail));
+            }
+        }
+        wrong
+    }
+
+    /// The sets that it looks into.
+    pub fn sets(&self) -> Vec<ListSetId> {
+        let mut sets: Vec<_> = self.when.sets("when").into_iter().map(|(_, id, _)| id).collect();
+        sets.sort_unstable();
+        sets.dedup();
+        sets
+    }
+}
+
+/// Lets a rule be enforced if what it does is carried out by anybody. The one place to open for an action, once its
+/// caller does what [`judge::enforced`] tells it.
+///
+/// # Errors
+/// Nobody carries it out yet.
+pub fn refuse_what_nobody_carries_out(action: RuleAction) -> Result<(), Invalid> {
+    match action {
+        RuleAction::RateLimit(_) => Ok(()),
+        RuleAction::Filter | RuleAction::Queue => Err(Invalid::new(
+            "not_yet",
+            "Only `rate_limit` is enforced so far; `filter` and `queue` can be watched in `shadow`.",
+        )),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn content() -> serde_json::Value {
+        json!({
+            "name": "Links of newcomers", "explanation": "New accounts link to two places at most.",
+            "policy_rule": "spam", "triggers": { "post_created": true },
+            "when": { "links": { "at_least": 3 } }, "action": "queue", "exempt": {},
+        })
+    }
+
+    fn wrong(changes: &serde_json::Value) -> Vec<String> {
+        let mut content = content();
+        content.as_object_mut().unwrap().extend(changes.as_object().unwrap().clone());
+        let content: RuleContent = serde_json::from_value(content).unwrap();
+        content.check().into_iter().map(|field| format!("{} {}", field.field, field.code)).collect()
+    }
+
+    #[test]
+    fn a_rule_is_applied_sometime_and_within_bounds() {
+        assert_eq!(wrong(&json!({})), [] as [&str; 0]);
+        assert_eq!(wrong(&json!({ "triggers": {} })), ["triggers missing"]);
+        assert_eq!(wrong(&json!({ "triggers": { "nth_report": 0 } })), ["triggers.nth_report out_of_range"]);
+        assert_eq!(wrong(&json!({ "exempt": { "trust_level": 4 } })), ["exempt.trust_level out_of_range"]);
+        let often = |posts: u32| json!({ "rate_limit": { "posts_per_hour": posts } });
+        assert_eq!(wrong(&json!({ "action": often(1) })), [] as [&str; 0]);
+        assert_eq!(wrong(&json!({ "action": often(0) })), ["action.rate_limit.posts_per_hour out_of_range"]);
+        let revised = json!({ "post_created": true, "post_revised": true });
+        assert_eq!(
+            wrong(&json!({ "action": often(1), "triggers": revised })),
+            ["triggers only_post_created"]
+        );
+    }
+
+    #[test]
+    fn only_what_somebody_carries_out_is_enforced() {
+        let rate = RuleAction::RateLimit(PostingRate { posts_per_hour: 1 });
+        assert!(refuse_what_nobody_carries_out(rate).is_ok());
+        for action in [RuleAction::Filter, RuleAction::Queue] {
+            assert_eq!(refuse_what_nobody_carries_out(action).unwrap_err().code, "not_yet");
+        }
+    }
+}

@@ -1,0 +1,338 @@
+//! Judging posts, in the transactions that make or change them.
+
+use std::sync::{Arc, PoisonError};
+
+use chrono::TimeDelta;
+use sea_orm::{ActiveEnum, ConnectionTrait, FromQueryResult};
+use serde::Deserialize;
+
+use super::{Stamp, book};
+use crate::app::App;
+use crate::automation::rules::condition::MAX_HOURS;
+use crate::automation::rules::fingerprint::fingerprint;
+use crate::automation::rules::judge::{Enforced, Facts, Hit, RuleBook, Similar, Text, Wants, enforced};
+use crate::automation::rules::{RuleAction, RuleEffect, RuleTrigger};
+use crate::clock::Time;
+use crate::db::{Tx, one, sql};
+use crate::error::{Code, Error, Result};
+use crate::ids::{AccountId, PostId, RuleHitId, TopicId};
+use crate::policy::{Permit, ReportSubject};
+use crate::sources::rules::CitationStatus;
+
+/// What the rules make of a post.
+#[derive(Debug)]
+#[must_use = "what is enforced is to be done, or the transaction given up"]
+pub enum Judged {
+    /// It may stay, and this is to be done about it.
+    Passed(Vec<Enforced>),
+    /// It is not taken: give the transaction up, and say so with [`refuse`].
+    Refused(Refusal),
+}
+
+/// That a rule takes no post of somebody for now.
+#[derive(Debug)]
+pub struct Refusal {
+    hit: Hit,
+    author_id: AccountId,
+}
+
+/// Judges a post that was just made or changed, by all rules that are on. `body` is what it says now.
+///
+/// # Errors
+/// The database is away.
+pub async fn judge_post<A>(
+    app: &App,
+    tx: &Tx,
+    permit: &Permit<A>,
+    (id, body): (PostId, &str),
+    trigger: RuleTrigger,
+) -> Result<Judged> {
+    let author_id = permit.by();
+    let print = fingerprint(body);
+    note_fingerprint(app, tx, id, author_id, print).await?;
+    let (revision, mut hits) = meet(app, tx, (id, author_id), trigger, print).await?;
+    if let Some(refusing) = hits.iter().position(|hit| hit.did() == RuleEffect::Refused) {
+        return Ok(Judged::Refused(Refusal { hit: hits.swap_remove(refusing), author_id }));
+    }
+    Ok(Judged::Passed(note(app, tx, (id, revision), hits).await?))
+}
+
+/// Judges a post that somebody has just reported. What is to be done about it is to be done in this transaction.
+///
+/// # Errors
+/// The database is away.
+pub async fn judge_report(
+    app: &App,
+    tx: &Tx,
+    permit: &Permit<ReportSubject>,
+    id: PostId,
+) -> Result<Vec<Enforced>> {
+    let owner_id = permit.act().owner_id;
+    let (revision, hits) = meet(app, tx, (id, owner_id), RuleTrigger::NthReport, None).await?;
+    note(app, tx, (id, revision), hits).await
+}
+
+/// Keeps what later posts are compared with, and nothing where there is too little to compare.
+async fn note_fingerprint(
+    app: &App,
+    tx: &Tx,
+    id: PostId,
+    author_id: AccountId,
+    print: Option<u64>,
+) -> Result<()> {
+    let Some(print) = print else {
+        let statement = "DELETE FROM post_fingerprint WHERE post_id = $1";
+        tx.conn().execute_raw(sql(statement, [id.into()])).await?;
+        return Ok(());
+    };
+    let statement = "INSERT INTO post_fingerprint (post_id, author_id, fingerprint, made_at) VALUES ($1, $2, $3, $4)
+                     ON CONFLICT (post_id) DO UPDATE SET fingerprint = excluded.fingerprint, made_at = excluded.made_at
+                     WHERE post_fingerprint.fingerprint <> excluded.fingerprint";
+    let values = [id.into(), author_id.into(), print.cast_signed().into(), app.now().into()];
+    tx.conn().execute_raw(sql(statement, values)).await?;
+    Ok(())
+}
+
+#[derive(FromQueryResult)]
+struct FactsRow {
+    stamp: i64,
+    topic_id: TopicId,
+    revision: i32,
+    body: String,
+    body_html: String,
+    citation_status: CitationStatus,
+    trust_level: i16,
+    joined_at: Time,
+    is_staff: bool,
+    tags: Vec<String>,
+    visible_posts: i32,
+    posted: Vec<Time>,
+    similar: serde_json::Value,
+    reporters: i32,
+}
+
+/// A post that says nearly the same, as the database gives it.
+#[derive(Deserialize)]
+struct SimilarRow {
+    post: PostId,
+    author: AccountId,
+    at: Time,
+    distance: u32,
+}
+
+/// The revision of a post, and what the rules that are on have to say to it.
+async fn meet(
+    app: &App,
+    tx: &Tx,
+    (id, author_id): (PostId, AccountId),
+    trigger: RuleTrigger,
+    print: Option<u64>,
+) -> Result<(i32, Vec<Hit>)> {
+    let mut rules = kept(app);
+    let mut is_alone = false;
+    loop {
+        let wants = rules.wants(trigger);
+        if wants.refuses && !is_alone {
+            // Of several posts of one person at once, each sees those before it.
+            tx.queue(&format!("posts of {author_id}")).await?;
+            is_alone = true;
+        }
+        if rules.rules.is_empty() {
+            let stamp: Option<Stamp> = one(tx.conn(), sql("SELECT stamp FROM automation_state", [])).await?;
+            if stamp.is_none_or(|stamp| stamp.stamp == rules.stamp) {
+                return Ok((0, Vec::new()));
+            }
+        } else {
+            let row = facts(app, tx, (id, author_id), wants, print).await?;
+            if row.stamp == rules.stamp {
+                let revision = row.revision;
+                return Ok((revision, rules.judge(&read(app, author_id, trigger, row)?)));
+            }
+        }
+        // Something was changed since the rules were made ready. It goes on only as fast as people change rules.
+        rules = Arc::new(book(tx.conn()).await?);
+        keep(app, &rules);
+    }
+}
+
+fn kept(app: &App) -> Arc<RuleBook> {
+    app.rule_book.read().unwrap_or_else(PoisonError::into_inner).clone()
+}
+
+fn keep(app: &App, rules: &Arc<RuleBook>) {
+    let mut kept = app.rule_book.write().unwrap_or_else(PoisonError::into_inner);
+    if kept.stamp < rules.stamp {
+        *kept = rules.clone();
+    }
+}
+
+/// Reads all that the rules ask for, in one statement, so that the stamp is of the same moment.
+async fn facts(
+    app: &App,
+    tx: &Tx,
+    (id, author_id): (PostId, AccountId),
+    wants: Wants,
+    print: Option<u64>,
+) -> Result<FactsRow> {
+    let now = app.now();
+    let (hours, distance) = wants.near.filter(|_| print.is_some()).unwrap_or_default();
+    let since = now - TimeDelta::hours(hours.into());
+    let statement =
+        "SELECT s.stamp, p.topic_id, p.revision, p.body, p.body_html, p.citation_status,
+                a.trust_level, a.created_at AS joined_at,
+                EXISTS (SELECT FROM role_grant g WHERE g.account_id = a.id AND g.revoked_at IS NULL
+                        AND (g.expires_at IS NULL OR g.expires_at > $3)) AS is_staff,
+                ARRAY(SELECT t.tag FROM topic_tag t WHERE t.topic_id = p.topic_id) AS tags,
+                CASE WHEN $4 THEN (SELECT count(*) FROM (
+                    SELECT FROM post o WHERE o.author_id = a.id AND is_shown(o.status) AND o.id <> p.id
+                    LIMIT 10000) c) ELSE 0 END::integer AS visible_posts,
+                CASE WHEN $5 THEN ARRAY(
+                    SELECT c.created_at FROM (
+                        SELECT o.created_at FROM post o WHERE o.author_id = a.id AND o.id <> p.id
+                        ORDER BY o.id DESC LIMIT 100) c
+                    WHERE c.created_at > $3 - interval '1 hour' ORDER BY c.created_at DESC)
+                     ELSE ARRAY[]::timestamptz[] END AS posted,
+                CASE WHEN $6 < $3 THEN (
+                    SELECT coalesce(jsonb_agg(jsonb_build_object(
+                               'post', c.post_id, 'author', c.author_id, 'at', c.made_at, 'distance', c.distance)
+                               ORDER BY c.made_at DESC), '[]')
+                    FROM (SELECT f.post_id, f.author_id, f.made_at,
+                                 bit_count((f.fingerprint # $7)::bit(64)) AS distance
+                          FROM post_fingerprint f WHERE f.made_at > $6 AND f.post_id <> p.id) c
+                    WHERE c.distance <= $8) ELSE '[]' END AS similar,
+                (SELECT count(DISTINCT coalesce(r.reporter_id, r.id))
+                 FROM moderation_case m JOIN report r ON r.case_id = m.id
+                 WHERE m.subject_post_id = p.id AND r.outcome IS NULL)::integer AS reporters
+         FROM automation_state s CROSS JOIN post p CROSS JOIN account a
+         WHERE p.id = $1 AND a.id = $2";
+    let values = [
+        id.into(),
+        author_id.into(),
+        now.into(),
+        wants.visible_posts.into(),
+        wants.posted.into(),
+        since.into(),
+        print.unwrap_or_default().cast_signed().into(),
+        i64::from(distance).into(),
+    ];
+    one(tx.conn(), sql(statement, values)).await?.ok_or_else(Error::not_found)
+}
+
+fn read(app: &App, author_id: AccountId, trigger: RuleTrigger, row: FactsRow) -> Result<Facts> {
+    let now = app.now();
+    let similar: Vec<SimilarRow> = serde_json::from_value(row.similar).map_err(Error::internal)?;
+    Ok(Facts {
+        trigger,
+        now,
+        text: Text::read(row.body, &row.body_html),
+        citation_status: row.citation_status,
+        topic_id: row.topic_id,
+        tags: row.tags,
+        author_id,
+        author_age_days: (now - row.joined_at).num_days().try_into().unwrap_or_default(),
+        trust_level: row.trust_level,
+        is_staff: row.is_staff,
+        visible_posts: row.visible_posts.try_into().unwrap_or_default(),
+        posted: row.posted,
+        similar: similar
+            .into_iter()
+            .map(|SimilarRow { post, author, at, distance }| Similar {
+                post_id: post,
+                author_id: author,
+                at,
+                distance,
+            })
+            .collect(),
+        reporters: row.reporters.try_into().unwrap_or_default(),
+    })
+}
+
+/// Notes what met a post, and gives what is to be done about it. What met the same revision before is not noted, nor done,
+/// again.
+async fn note(app: &App, tx: &Tx, (id, revision): (PostId, i32), hits: Vec<Hit>) -> Result<Vec<Enforced>> {
+    let mut noted = Vec::new();
+    for hit in hits {
+        if insert_hit(app, tx, &hit, Some((id, revision)), None).await? {
+            noted.push(hit);
+        }
+    }
+    Ok(enforced(&noted))
+}
+
+async fn insert_hit(
+    app: &App,
+    tx: &Tx,
+    hit: &Hit,
+    post: Option<(PostId, i32)>,
+    author_id: Option<AccountId>,
+) -> Result<bool> {
+    let statement =
+        "INSERT INTO rule_hit (id, rule_id, version, mode, trigger, post_id, revision, author_id, reasons, would_do, did,
+                               created_at)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12) ON CONFLICT DO NOTHING";
+    let would_do = match hit.action {
+        RuleAction::Filter => "filter",
+        RuleAction::Queue => "queue",
+        RuleAction::RateLimit(_) => "rate_limit",
+    };
+    let values = [
+        app.ids.next::<RuleHitId>().into(),
+        hit.rule_id.into(),
+        hit.version.into(),
+        hit.mode.to_value().into(),
+        hit.trigger.to_value().into(),
+        post.map(|(id, _)| id).into(),
+        post.map(|(_, revision)| revision).into(),
+        author_id.into(),
+        serde_json::to_value(&hit.reasons).map_err(Error::internal)?.into(),
+        would_do.into(),
+        hit.did().to_value().into(),
+        app.now().into(),
+    ];
+    Ok(tx.conn().execute_raw(sql(statement, values)).await?.rows_affected() > 0)
+}
+
+/// Notes that a post was not taken, in a transaction of its own, since the one of the post is given up; and gives what its
+/// author is told.
+pub async fn refuse(app: &App, refusal: Refusal) -> Error {
+    let Refusal { hit, author_id } = refusal;
+    let noted = async {
+        let tx = app.begin().await?;
+        insert_hit(app, &tx, &hit, None, Some(author_id)).await?;
+        tx.commit().await
+    };
+    if let Err(error) = noted.await {
+        return error;
+    }
+    let wait = hit.retry_at.map_or(0, |at| (at - app.now()).num_seconds()).max(0) + 1;
+    let told = format!(
+        "{} (Applied without a human: rule {}, version {}, which serves the rule `{}` of the site.)",
+        hit.explanation, hit.rule_id, hit.version, hit.policy_rule
+    );
+    Code::LimitedByRule.error(told).retry_after(wait.try_into().unwrap_or(3600))
+}
+
+/// Refuses to go on where rules want something done that nobody does. Setting a rule to do such a thing is refused, so
+/// this is a defect and no answer; but hits that say it was done must not stay.
+///
+/// # Errors
+/// Something is to be done.
+pub fn refuse_to_ignore(enforced: &[Enforced]) -> Result<()> {
+    match enforced {
+        [] => Ok(()),
+        [first, ..] => {
+            Err(Error::internal(anyhow::anyhow!("nobody does what rule {} enforces", first.rule_id)))
+        }
+    }
+}
+
+/// Forgets what no later post is compared with any more.
+///
+/// # Errors
+/// The database is away.
+pub async fn forget_old(app: &App, tx: &Tx) -> Result<u64> {
+    let before = app.now() - TimeDelta::hours(i64::from(MAX_HOURS) + 1);
+    let statement = "DELETE FROM post_fingerprint WHERE post_id IN (
+                         SELECT post_id FROM post_fingerprint WHERE made_at < $1 LIMIT 10000 FOR UPDATE SKIP LOCKED)";
+    Ok(tx.conn().execute_raw(sql(statement, [before.into()])).await?.rows_affected())
+}
