@@ -32,6 +32,8 @@ pub struct Config {
     pub trust: Trust,
     /// Reports and what moderators do.
     pub moderation: Moderation,
+    /// Looking for attacks by votes.
+    pub vote_signals: VoteSignals,
     /// Tokens and sessions.
     pub auth: Auth,
     /// Passkeys.
@@ -168,6 +170,20 @@ pub struct Moderation {
     pub claim_minutes: u32,
     /// What the reports of a case weigh together, in hundredths, that makes it half as urgent as can be.
     pub half_priority_weight: u32,
+}
+
+/// Looking for attacks by votes.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct VoteSignals {
+    /// The time between two searches, in minutes.
+    pub interval_minutes: u32,
+    /// How far back votes are looked at, in days.
+    pub window_days: u32,
+    /// How many votes are looked at, at most: the last ones.
+    pub most_votes: u32,
+    /// How long a finding is kept after the last vote that speaks for it, in days.
+    pub kept_days: u32,
 }
 
 /// Tokens and sessions.
@@ -709,6 +725,10 @@ impl Config {
             ("password.queue", self.password.queue as u64),
             ("moderation.claim_minutes", self.moderation.claim_minutes.into()),
             ("moderation.half_priority_weight", self.moderation.half_priority_weight.into()),
+            ("vote_signals.interval_minutes", self.vote_signals.interval_minutes.into()),
+            ("vote_signals.window_days", self.vote_signals.window_days.into()),
+            ("vote_signals.most_votes", self.vote_signals.most_votes.into()),
+            ("vote_signals.kept_days", self.vote_signals.kept_days.into()),
             ("trust.level_1_accepted", self.trust.level_1_accepted.into()),
             ("trust.level_2_accepted", self.trust.level_2_accepted.into()),
             ("trust.level_3_accepted", self.trust.level_3_accepted.into()),

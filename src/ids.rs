@@ -99,6 +99,12 @@ id! {
     ReportId
     /// What moderators have to decide of a subject.
     CaseId
+    /// Something that speaks for an attack by votes.
+    VoteSignalId
+    /// That somebody looked at who voted on a post.
+    VoteInspectionId
+    /// Votes that are not to count.
+    VoteNullificationId
 }
 
 /// Where new identifiers come from: the system, or a counter that repeats itself in tests.

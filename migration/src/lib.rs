@@ -28,6 +28,7 @@ mod m20261124_000017_mind_changes;
 mod m20261124_000018_track_record;
 mod m20261124_000019_claimed_test_kind;
 mod m20261124_000020_reports_and_cases;
+mod m20261127_000022_vote_signals;
 
 /// Applies and reverts the changes in order.
 #[derive(Debug)]
@@ -59,6 +60,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261124_000018_track_record::Migration),
             Box::new(m20261124_000019_claimed_test_kind::Migration),
             Box::new(m20261124_000020_reports_and_cases::Migration),
+            Box::new(m20261127_000022_vote_signals::Migration),
         ]
     }
 }

@@ -12,7 +12,7 @@ use crate::app::App;
 use crate::db::{ConnectionTrait, Tx, insert};
 use crate::entity::audit_log;
 use crate::error::Result;
-use crate::ids::{AccountId, CaseId, SessionId, TokenId, TopicId};
+use crate::ids::{AccountId, CaseId, PostId, SessionId, TokenId, TopicId, VoteNullificationId};
 use crate::keys::sha256;
 use crate::policy::{Actor, SignedIn};
 
@@ -44,6 +44,16 @@ impl Object {
     /// A case of moderation.
     pub fn case(id: CaseId) -> Self {
         Self { kind: "moderation_case", id: id.0 }
+    }
+
+    /// A post.
+    pub fn post(id: PostId) -> Self {
+        Self { kind: "post", id: id.0 }
+    }
+
+    /// Votes that do not count.
+    pub fn vote_nullification(id: VoteNullificationId) -> Self {
+        Self { kind: "vote_nullification", id: id.0 }
     }
 
     /// A session.

@@ -30,7 +30,7 @@ const KINDS: [&[&str]; 11] = [
 ];
 
 /// Features, from left to right.
-const FEATURES: [&str; 24] = [
+const FEATURES: [&str; 25] = [
     "events",
     "audit",
     "ranking",
@@ -46,6 +46,7 @@ const FEATURES: [&str; 24] = [
     "topics",
     "posts",
     "votes",
+    "vote_signals",
     "credences",
     "criteria",
     "implications",

@@ -80,7 +80,10 @@ fn tried_on(operation: &str) -> &'static [On] {
         | "create_report"
         | "list_own_reports"
         | "list_cases"
-        | "claim_next_case" => &[On::Itself],
+        | "claim_next_case"
+        | "list_vote_signals"
+        | "list_vote_nullifications"
+        | "create_vote_nullification" => &[On::Itself],
         "read_profile"
         | "read_track_record"
         | "list_recorded_credences"
@@ -93,7 +96,9 @@ fn tried_on(operation: &str) -> &'static [On] {
         | "revoke_token"
         | "remove_passkey"
         | "unlink_identity"
-        | "read_own_report" => &[On::Alices],
+        | "read_own_report"
+        | "read_vote_nullification"
+        | "undo_vote_nullification" => &[On::Alices],
         "read_case" | "claim_case" | "release_case" | "escalate_case" | "resolve_case" => {
             &[On::Open, On::Alices]
         }
@@ -152,6 +157,7 @@ fn tried_on(operation: &str) -> &'static [On] {
         | "delete_post"
         | "cast_vote"
         | "retract_vote"
+        | "inspect_votes"
         | "credit_post"
         | "retract_mind_change"
         | "list_post_mind_changes" => &[On::Open, On::Tombstone],
@@ -235,6 +241,9 @@ fn body(operation: &str, number: usize, who: &Role) -> Option<Value> {
         }),
         // Whoever may gets as far as being told that there is no such thing.
         "create_report" => json!({ "subject": { "kind": "topic", "id": NO_SCENARIO }, "rule": "spam" }),
+        "create_vote_nullification" => {
+            json!({ "accounts": [NO_SCENARIO], "reason": "They are one person." })
+        }
         "escalate_case" => json!({ "note": "It is not for me." }),
         "resolve_case" => json!({ "resolution": "rejected", "note": "It is nothing." }),
         "revise_implication" => json!({ "test_kind": "smoking_gun" }),
@@ -372,6 +381,16 @@ impl World {
                     let bob = self.app.sign_in("bob").await.get("/me").await.text("/id");
                     alice.reports("account", &bob, "spam").await
                 }
+                "read_vote_nullification" | "undo_vote_nullification" => self
+                    .app
+                    .rows(
+                        "INSERT INTO vote_nullification (id, state, account_ids, reason, created_by, created_at)
+                         SELECT gen_random_uuid(), 'in_force', ARRAY[a.id], 'Asked for.', c.id, now()
+                           FROM account a, account c WHERE a.username = 'alice' AND c.username = 'carol'
+                         RETURNING id::text",
+                    )
+                    .await
+                    .remove(0),
                 _ if is_case => {
                     let alice = self.app.sign_in("alice").await.get("/me").await.text("/id");
                     self.case_about("account", &alice).await
@@ -396,6 +415,7 @@ impl World {
                  DELETE FROM personal_access_token WHERE name = 'A script';
                  DELETE FROM passkey;
                  DELETE FROM moderation_case;
+                 DELETE FROM vote_nullification;
                  DELETE FROM identity;
                  UPDATE account SET role = 'member' WHERE username = 'alice'",
             )
@@ -425,7 +445,8 @@ fn filled(path: &str, thing: &str) -> String {
 
 async fn attempt(who: &Client, method: &Method, path: &str, body: Option<Value>) -> Reply {
     let body = body.map(|body| body.to_string().into_bytes());
-    who.with("if-match", "*").send(method.clone(), path, body).await
+    let who = who.with("if-match", "*").with("inspection-reason", "Asked for.");
+    who.send(method.clone(), path, body).await
 }
 
 async fn world() -> World {
@@ -826,6 +847,31 @@ async fn a1_every_operation_by_everybody_on_everything() {
           403 not_allowed: owner_token_all member unverified suspended owner
           403 scope_missing: owner_token_read
           404 not_found: tag_moderator
+        list_vote_nullifications
+          200: moderator administrator
+          401 unauthenticated: anonymous
+          403 not_allowed: owner_token_all member unverified suspended owner tag_moderator
+          403 scope_missing: owner_token_read
+        create_vote_nullification
+          401 unauthenticated: anonymous
+          403 not_allowed: owner_token_all member unverified suspended owner tag_moderator
+          403 scope_missing: owner_token_read
+          422 invalid: moderator administrator
+        read_vote_nullification on Alices
+          200: moderator administrator
+          401 unauthenticated: anonymous
+          403 not_allowed: owner_token_all member unverified suspended owner tag_moderator
+          403 scope_missing: owner_token_read
+        undo_vote_nullification on Alices
+          200: moderator administrator
+          401 unauthenticated: anonymous
+          403 not_allowed: owner_token_all member unverified suspended owner tag_moderator
+          403 scope_missing: owner_token_read
+        list_vote_signals
+          200: moderator administrator
+          401 unauthenticated: anonymous
+          403 not_allowed: owner_token_all member unverified suspended owner tag_moderator
+          403 scope_missing: owner_token_read
         read_openapi
           200: everybody
         create_passkey_challenge
@@ -932,6 +978,16 @@ async fn a1_every_operation_by_everybody_on_everything() {
           403 own_post: owner_token_all owner
           403 scope_missing: owner_token_read
           409 post_deleted: member tag_moderator moderator administrator
+        inspect_votes on Open
+          200: tag_moderator moderator administrator
+          401 unauthenticated: anonymous
+          403 not_allowed: owner_token_all member unverified suspended owner
+          403 scope_missing: owner_token_read
+        inspect_votes on Tombstone
+          200: tag_moderator moderator administrator
+          401 unauthenticated: anonymous
+          403 not_allowed: owner_token_all member unverified suspended owner
+          403 scope_missing: owner_token_read
         delete_reference_class on Open
           204: owner_token_all owner tag_moderator moderator administrator
           401 unauthenticated: anonymous

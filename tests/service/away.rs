@@ -55,6 +55,9 @@ fn body(method: &Method, path: &str) -> Option<Value> {
             "test_kind": "hoop",
         }),
         ("POST", "/reports") => json!({ "subject": { "kind": "topic", "id": AN_ID }, "rule": "spam" }),
+        ("POST", "/mod/vote-nullifications") => {
+            json!({ "accounts": [AN_ID], "reason": "They are one person." })
+        }
         ("POST", "/mod/cases/{id}/release") => json!({}),
         ("POST", "/mod/cases/{id}/escalate") => json!({ "note": "It is not for me." }),
         ("POST", "/mod/cases/{id}/resolve") => json!({ "resolution": "rejected", "note": "It is nothing." }),

@@ -15,7 +15,7 @@ use crate::ids::AccountId;
 use crate::policy::{EraseAccount, Permit};
 use crate::{
     accounts, auth, credences, credentials, criteria, identities, implications, mail, mind_changes,
-    moderation, posts, roles, scenario_sets, topics,
+    moderation, posts, roles, scenario_sets, topics, vote_signals,
 };
 
 /// Notes that an account is to be erased when the time of grace is over. The account was read under its lock.
@@ -114,6 +114,7 @@ async fn erase(app: &App, tx: &Tx, permit: &Permit<EraseAccount<'_>>) -> Result<
     criteria::erase(app, tx, id).await?;
     scenario_sets::erase(app, tx, id).await?;
     moderation::erase(app, tx, id).await?;
+    vote_signals::erase(tx, id).await?;
     mail::erase(tx, id).await?;
     idempotency::forget_of(tx, &id.to_string()).await?;
     topics::erase_drafts(tx, permit).await?;
