@@ -34,6 +34,8 @@ pub struct Config {
     pub moderation: Moderation,
     /// Rules by which posts are judged without a human.
     pub automation: Automation,
+    /// Looking for attacks by votes.
+    pub vote_signals: VoteSignals,
     /// Tokens and sessions.
     pub auth: Auth,
     /// Passkeys.
@@ -186,6 +188,20 @@ pub struct Automation {
     pub trial_ms: u64,
     /// For how long a rule may be enforced after a trial, in hours.
     pub trial_valid_hours: u32,
+}
+
+/// Looking for attacks by votes.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct VoteSignals {
+    /// The time between two searches, in minutes.
+    pub interval_minutes: u32,
+    /// How far back votes are looked at, in days.
+    pub window_days: u32,
+    /// How many votes are looked at, at most: the last ones.
+    pub most_votes: u32,
+    /// How long a finding is kept after the last vote that speaks for it, in days.
+    pub kept_days: u32,
 }
 
 /// Tokens and sessions.
@@ -732,6 +748,10 @@ impl Config {
             ("moderation.appeal_months", self.moderation.appeal_months.into()),
             ("automation.trial_ms", self.automation.trial_ms),
             ("automation.trial_valid_hours", self.automation.trial_valid_hours.into()),
+            ("vote_signals.interval_minutes", self.vote_signals.interval_minutes.into()),
+            ("vote_signals.window_days", self.vote_signals.window_days.into()),
+            ("vote_signals.most_votes", self.vote_signals.most_votes.into()),
+            ("vote_signals.kept_days", self.vote_signals.kept_days.into()),
             ("trust.level_1_accepted", self.trust.level_1_accepted.into()),
             ("trust.level_2_accepted", self.trust.level_2_accepted.into()),
             ("trust.level_3_accepted", self.trust.level_3_accepted.into()),

@@ -111,6 +111,12 @@ id! {
     RuleHitId
     /// A set of words or domains.
     ListSetId
+    /// Something that speaks for an attack by votes.
+    VoteSignalId
+    /// That somebody looked at who voted on a post.
+    VoteInspectionId
+    /// Votes that are not to count.
+    VoteNullificationId
 }
 
 /// Where new identifiers come from: the system, or a counter that repeats itself in tests.

@@ -54,6 +54,7 @@ pub mod sources;
 pub mod topics;
 pub mod track_record;
 pub mod trust;
+pub mod vote_signals;
 pub mod votes;
 
 pub mod router;

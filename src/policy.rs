@@ -3,6 +3,7 @@
 use std::net::IpAddr;
 
 use chrono::TimeDelta;
+use uuid::Uuid;
 
 use crate::accounts::rules::{AccountKind, AccountState, Role};
 use crate::auth::rules::Scope;
@@ -1016,6 +1017,87 @@ impl Action for Vote<'_> {
         )?;
         is_free(&self.topic.restrictions, RestrictionKind::FreezeVotes, self.now)?;
         is_free(&self.post.restrictions, RestrictionKind::FreezeVotes, self.now)
+    }
+}
+
+/// See what speaks for attacks by votes, and which votes do not count.
+#[derive(Debug)]
+pub struct ReadVoteSignals;
+
+impl Action for ReadVoteSignals {
+    const SCOPE: Scope = Scope::Moderate;
+    const TAKES_PART: bool = false;
+
+    fn decide(&self, who: &Actor) -> Result<()> {
+        allow_if(
+            who.has(Permission::VoteInspect, Place::Site),
+            Code::NotAllowed,
+            "Whoever has vote.inspect for the whole site sees that.",
+        )
+    }
+}
+
+/// See who judged a post how.
+#[derive(Debug)]
+pub struct InspectVotes<'a> {
+    /// Which post.
+    pub post: &'a post::Model,
+    /// The tags of its topic.
+    pub tags: &'a [String],
+}
+
+impl Action for InspectVotes<'_> {
+    const SCOPE: Scope = Scope::Moderate;
+    const TAKES_PART: bool = false;
+
+    fn decide(&self, who: &Actor) -> Result<()> {
+        allow_if(
+            who.has(Permission::VoteInspect, Place::Topic { id: self.post.topic_id, tags: self.tags }),
+            Code::NotAllowed,
+            "Whoever has vote.inspect there sees who voted.",
+        )?;
+        allow_if(!who.is(self.post.author_id), Code::OwnPost, "Others look into it.")
+    }
+}
+
+/// Have votes not count, and have them count again.
+#[derive(Debug)]
+pub struct NullifyVotes<'a> {
+    /// Whose.
+    pub account_ids: &'a [Uuid],
+    /// On whose posts, where it is on those of one author.
+    pub author_id: Option<AccountId>,
+    /// Whether any of the voters has a rank.
+    pub of_staff: bool,
+}
+
+impl NullifyVotes<'_> {
+    /// Of nobody yet: whoever may not even that does not learn whom there is.
+    pub const AT_ALL: Self = Self { account_ids: &[], author_id: None, of_staff: false };
+}
+
+impl Action for NullifyVotes<'_> {
+    const SCOPE: Scope = Scope::Moderate;
+    const TAKES_PART: bool = false;
+
+    fn decide(&self, who: &Actor) -> Result<()> {
+        allow_if(
+            who.has(Permission::VoteInspect, Place::Site) && who.has(Permission::JobBulk, Place::Site),
+            Code::NotAllowed,
+            "It takes vote.inspect and job.bulk for the whole site.",
+        )?;
+        let account = who.require()?;
+        allow_if(
+            !self.account_ids.contains(&account.id.0),
+            Code::NotAllowed,
+            "Others decide whether your votes count.",
+        )?;
+        allow_if(!who.is(self.author_id), Code::OwnPost, "Others decide who judges your posts.")?;
+        allow_if(
+            !self.of_staff || account.powers.rank() == Role::Administrator,
+            Code::Outranked,
+            "Only administrators decide about votes of the staff.",
+        )
     }
 }
 

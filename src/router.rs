@@ -25,7 +25,7 @@ use crate::http::limits::Guest;
 use crate::http::{Answer, AskedBy, Cache, Path, code_of, middleware, openapi};
 use crate::{
     accounts, auth, automation, credences, credentials, criteria, db, identities, implications, mind_changes,
-    moderation, own_data, posts, roles, scenario_sets, topics, track_record, votes,
+    moderation, own_data, posts, roles, scenario_sets, topics, track_record, vote_signals, votes,
 };
 
 #[derive(utoipa::OpenApi)]
@@ -46,6 +46,7 @@ use crate::{
         (name = "topics", description = "The questions under debate"),
         (name = "posts", description = "Arguments, their threads and relations"),
         (name = "votes", description = "Judging arguments on two axes"),
+        (name = "vote signals", description = "What speaks for attacks by votes, who voted, and votes that do not count"),
         (name = "credences", description = "How likely people take the scenarios to be"),
         (name = "mind changes", description = "Which posts moved whom, and how far"),
         (name = "scenarios", description = "Changing the scenarios of a topic"),
@@ -68,6 +69,7 @@ fn api() -> (Router<App>, OpenApi) {
         .merge(topics::router())
         .merge(posts::router())
         .merge(votes::router())
+        .merge(vote_signals::router())
         .merge(credences::router())
         .merge(mind_changes::router())
         .merge(track_record::router())

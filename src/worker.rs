@@ -24,6 +24,7 @@ use crate::own_data;
 use crate::ranking;
 use crate::roles;
 use crate::trust;
+use crate::vote_signals;
 
 /// A statement drops so many rows at the most: fewer in all means that nothing is left.
 const LOT: u64 = 10_000;
@@ -43,23 +44,34 @@ const CROWD_REST: Duration = Duration::from_mins(1);
 /// How long changes of what crowds think gather, once one was counted.
 const CROWD_GATHERS: Duration = Duration::from_millis(100);
 
+/// How long it rests at most before it looks for votes to strike.
+const NULLIFICATION_REST: Duration = Duration::from_mins(1);
+
 /// How long it waits before it counts again after a failure.
 const CROWD_RETRY: Duration = Duration::from_secs(5);
 
 /// Does what is due, rests, and starts again, until it is told to stop. Stopping waits for a mail that is
 /// being handed over.
 pub async fn run(app: App, stop: watch::Receiver<()>) {
-    let mut told = stop.clone();
+    let (mut told, mut told_too) = (stop.clone(), stop.clone());
     let tidying = async {
         tokio::select! {
             () = tidy_up(&app) => {}
             _ = told.changed() => {}
         }
     };
+    let watching = async {
+        tokio::select! {
+            () = watch_votes(&app) => {}
+            _ = told_too.changed() => {}
+        }
+    };
     tokio::join!(
         tidying,
+        watching,
         deliver(&app, stop.clone()),
         see_to_own_data(&app, stop.clone()),
+        nullify_votes(&app, stop.clone()),
         summarise_crowds(&app, stop)
     );
 }
@@ -110,7 +122,8 @@ pub async fn tidy(app: &App) -> Result<u64> {
             + mail::forget_finished(app, &tx).await?
             + own_data::forget_expired(app, &tx).await?
             + auth::forget_addresses(app, &tx).await?
-            + automation::forget_old(app, &tx).await?;
+            + automation::forget_old(app, &tx).await?
+            + vote_signals::forget_old(app, &tx).await?;
         tx.commit().await?;
         forgotten += lot;
         if lot < LOT {
@@ -206,6 +219,51 @@ pub async fn own_data_next(app: &App) -> Result<bool> {
     let prepared = own_data::prepare_next(app).await;
     let erased = own_data::erase_next(app).await?;
     Ok(prepared? || erased)
+}
+
+/// Looks for attacks by votes from time to time.
+async fn watch_votes(app: &App) {
+    let rest = Duration::from_mins(app.config.vote_signals.interval_minutes.into());
+    loop {
+        match vote_signals::watch(app).await {
+            Ok(found) => tracing::debug!(found, "looked for attacks by votes"),
+            Err(error) => tracing::warn!(%error, "looking for attacks by votes; will try again in {rest:?}"),
+        }
+        tokio::time::sleep(rest).await;
+    }
+}
+
+/// Strikes votes, and has them count again, as soon as that is asked for.
+async fn nullify_votes(app: &App, mut stop: watch::Receiver<()>) {
+    let mut bell = None;
+    while matches!(stop.has_changed(), Ok(false)) {
+        if bell.is_none() {
+            // Before looking, so that nothing is asked for in between unheard.
+            bell = Bell::listen(&app.db, vote_signals::CHANNEL).await.ok();
+        }
+        let rest = match vote_signals::nullify_next(app).await {
+            Ok(true) => continue,
+            Ok(false) => NULLIFICATION_REST,
+            Err(error) => {
+                let cause = error.source.as_ref().map(|cause| format!("{cause:#}"));
+                tracing::warn!(%error, cause, "striking votes; will try again in {CROWD_RETRY:?}");
+                tokio::select! {
+                    () = tokio::time::sleep(CROWD_RETRY) => {}
+                    _ = stop.changed() => {}
+                }
+                continue;
+            }
+        };
+        rest_until_called(&mut bell, rest, &mut stop).await;
+    }
+}
+
+/// Strikes the votes of one lot of posts, or has them count again, and says whether there was any.
+///
+/// # Errors
+/// The database is away. It is tried again.
+pub async fn nullify_votes_next(app: &App) -> Result<bool> {
+    vote_signals::nullify_next(app).await
 }
 
 /// Counts large crowds as soon as somebody changes what they think, at most ten times a second.

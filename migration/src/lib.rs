@@ -29,6 +29,7 @@ mod m20261124_000018_track_record;
 mod m20261124_000019_claimed_test_kind;
 mod m20261124_000020_reports_and_cases;
 mod m20261127_000021_decisions;
+mod m20261127_000022_vote_signals;
 mod m20261127_000023_automation;
 
 /// Applies and reverts the changes in order.
@@ -62,6 +63,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261124_000019_claimed_test_kind::Migration),
             Box::new(m20261124_000020_reports_and_cases::Migration),
             Box::new(m20261127_000021_decisions::Migration),
+            Box::new(m20261127_000022_vote_signals::Migration),
             Box::new(m20261127_000023_automation::Migration),
         ]
     }

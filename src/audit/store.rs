@@ -13,7 +13,10 @@ use crate::app::App;
 use crate::db::{ConnectionTrait, Tx, insert, sql};
 use crate::entity::{audit_log, mod_action};
 use crate::error::Result;
-use crate::ids::{AccountId, ActionId, AppealId, AutomationRuleId, CaseId, ListSetId, SessionId, TokenId, TopicId};
+use crate::ids::{
+    AccountId, ActionId, AppealId, AutomationRuleId, CaseId, ListSetId, PostId, SessionId, TokenId, TopicId,
+    VoteNullificationId,
+};
 use crate::keys::sha256;
 use crate::policy::{Actor, SignedIn};
 
@@ -65,6 +68,16 @@ impl Object {
     /// A set of words or domains.
     pub fn list_set(id: ListSetId) -> Self {
         Self { kind: "list_set", id: id.0 }
+    }
+
+    /// A post.
+    pub fn post(id: PostId) -> Self {
+        Self { kind: "post", id: id.0 }
+    }
+
+    /// Votes that do not count.
+    pub fn vote_nullification(id: VoteNullificationId) -> Self {
+        Self { kind: "vote_nullification", id: id.0 }
     }
 
     /// A session.

@@ -83,3 +83,8 @@ pub mod used_challenge;
 pub mod username_history;
 pub mod variant_step;
 pub mod vote;
+pub mod vote_inspection;
+pub mod vote_nullification;
+pub mod vote_nullification_item;
+pub mod vote_signal;
+pub mod vote_signal_account;

@@ -22,6 +22,10 @@ pub struct Model {
     pub agreement: i16,
     /// When they last changed their mind.
     pub updated_at: Time,
+    /// When they last judged the quality; never where they have not.
+    pub quality_at: Option<Time>,
+    /// In how many nullifications in force it is. It counts where it is in none.
+    pub nullified: i32,
 }
 
 impl ActiveModelBehavior for ActiveModel {}

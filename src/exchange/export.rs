@@ -147,6 +147,8 @@ pub(super) async fn document(app: &App, slug: &str, extent: Extent) -> Result<De
             .filter(vote::Column::PostId.in_subquery(in_topic()))
             // What was taken back on both axes is no opinion, and an import would not keep it.
             .filter(vote::Column::Quality.ne(0).or(vote::Column::Agreement.ne(0)))
+            // What does not count here is not to count anywhere else.
+            .filter(vote::Column::Nullified.eq(0))
             .all(&db)
             .await?
     } else {

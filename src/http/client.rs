@@ -28,7 +28,7 @@ impl FromRequestParts<App> for ClientAddress {
 
 /// The IPv6 network of so many bits that an address is in; an IPv4 address is taken whole. A household has
 /// one IPv4 address, or an IPv6 network of 64 bits, and a business or an attacker often one of 48.
-pub(super) fn network(address: IpAddr, bits: u32) -> IpAddr {
+pub fn network(address: IpAddr, bits: u32) -> IpAddr {
     match address.to_canonical() {
         IpAddr::V6(ip) => {
             let mask = u128::MAX.checked_shl(128_u32.saturating_sub(bits)).unwrap_or(0);

@@ -14,12 +14,13 @@ use tower_http::cors::{AllowOrigin, CorsLayer};
 use crate::config::Origin;
 
 /// What a page may send. Tokens are sent in a header, so there is no need to allow credentials.
-const SENT: [HeaderName; 6] = [
+const SENT: [HeaderName; 7] = [
     header::AUTHORIZATION,
     header::CONTENT_TYPE,
     header::IF_MATCH,
     header::IF_NONE_MATCH,
     HeaderName::from_static("idempotency-key"),
+    HeaderName::from_static("inspection-reason"),
     HeaderName::from_static("x-request-id"),
 ];
 

@@ -13,17 +13,19 @@ pub mod openapi;
 pub mod page;
 mod precondition;
 mod problem;
+mod reason;
 pub mod serve;
 mod shared;
 mod timing;
 
 pub use answer::{Answer, Cache};
 pub use asked::AskedBy;
-pub use client::ClientAddress;
+pub use client::{ClientAddress, network};
 pub use create::{Claimed, Create, Once};
 pub use input::{Body, Path, Query, StrictValue, parse_json};
 pub use precondition::IfMatch;
 pub use problem::{FieldProblem, Problem, code_of};
+pub use reason::InspectionReason;
 pub use shared::{SharedAnswers, shared};
 
 /// Parts of merge patches (RFC 7396): absent leaves a field, `null` clears it.

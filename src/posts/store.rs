@@ -323,6 +323,17 @@ pub async fn lock_tally(tx: &Tx, id: PostId) -> Result<post_tally::Model> {
     post_tally::Entity::find_by_id(id).lock_exclusive().one(tx.conn()).await?.ok_or_else(Error::not_found)
 }
 
+/// Keeps others from changing the counters of these posts until the transaction ends. They are locked from the youngest
+/// on, as who replies locks the posts above.
+///
+/// # Errors
+/// The database is away.
+pub async fn lock_tallies(tx: &Tx, ids: Vec<Uuid>) -> Result<()> {
+    let statement = "SELECT FROM post_tally WHERE post_id = ANY($1) ORDER BY post_id DESC FOR UPDATE";
+    tx.conn().execute_raw(sql(statement, [ids.into()])).await?;
+    Ok(())
+}
+
 /// The relations of a post that are in force, in order.
 ///
 /// # Errors
@@ -698,11 +709,7 @@ pub(super) async fn votes_of(
 ) -> Result<HashMap<PostId, vote::Model>> {
     let votes: Vec<vote::Model> = all(
         db,
-        sql(
-            "SELECT post_id, account_id, quality, agreement, updated_at FROM vote
-             WHERE account_id = $1 AND post_id = ANY($2)",
-            [reader.into(), posts.into()],
-        ),
+        sql("SELECT * FROM vote WHERE account_id = $1 AND post_id = ANY($2)", [reader.into(), posts.into()]),
     )
     .await?;
     Ok(votes.into_iter().map(|vote| (vote.post_id, vote)).collect())

@@ -30,7 +30,7 @@ const KINDS: [&[&str]; 11] = [
 ];
 
 /// Features, from left to right.
-const FEATURES: [&str; 26] = [
+const FEATURES: [&str; 27] = [
     "events",
     "audit",
     "ranking",
@@ -48,6 +48,7 @@ const FEATURES: [&str; 26] = [
     "topics",
     "posts",
     "votes",
+    "vote_signals",
     "credences",
     "criteria",
     "implications",

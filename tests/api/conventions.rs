@@ -443,7 +443,7 @@ pub async fn everything_readable() -> (TestApp, Client, Vec<String>) {
     let decision = carol.acts("account", &alices, action("warn")).await;
     let appeal = alice.appeals(&decision).await;
     let others_appeal = zoe.appeals(&carol.acts("account", &zoes, action("warn")).await).await;
-    let role = json!({ "permissions": ["report.read", "rule.edit"], "scope": { "kind": "site" }, "reason": "Asked for." });
+    let role = json!({ "permissions": ["report.read", "rule.edit", "vote.inspect"], "scope": { "kind": "site" }, "reason": "Asked for." });
     let granted = carol.post("/accounts/alice/role-grants", role).await;
     let grant = granted.is(201).text("/id");
     let rule = json!({
@@ -455,8 +455,11 @@ pub async fn everything_readable() -> (TestApp, Client, Vec<String>) {
     let set = alice.post("/mod/sets", json!({ "name": "Words", "kind": "words" })).await.is(201).text("/id");
     let values = json!({ "values": [{ "value": "spam" }] });
     alice.post(&format!("/mod/sets/{set}/values"), values).await.is(200);
+    let judged = zoe.posts_in(&topic, "It would have, in summer.").await;
+    let strike = json!({ "accounts": [zoes], "reason": "They are one person." });
+    let nullification = carol.post("/mod/vote-nullifications", strike).await.is(201).text("/id");
     alice.post("/me/erasure", json!({ "password": PASSWORD })).await.is(202);
-    let alice = app.sign_in("alice").await;
+    let alice = app.sign_in("alice").await.with("inspection-reason", "Asked for.");
     alice.send(Method::POST, "/me/export", None).await.is(202);
     assert!(otherwise::worker::own_data_next(&app.app).await.unwrap());
     let document = app.guest().get("/openapi.json").await.is(200);
@@ -466,7 +469,9 @@ pub async fn everything_readable() -> (TestApp, Client, Vec<String>) {
         .filter(|(_, operations)| operations.get("get").is_some())
         .map(|(path, _)| {
             let id = match path {
+                path if path.ends_with("/votes") => &judged,
                 path if path.contains("/posts/") => &post,
+                path if path.contains("/vote-nullifications/") => &nullification,
                 path if path.contains("/implications/") => &implication,
                 path if path.contains("/reports/") => &report,
                 path if path.contains("/mod/cases/") => &case,
@@ -506,6 +511,7 @@ fn is_own(path: &str) -> bool {
         || path.contains("/reports")
         || path.contains("/appeals")
         || path.contains("/mod/")
+        || path.ends_with("/votes")
 }
 
 /// The headers of a request that an answer depends on.
@@ -520,7 +526,7 @@ async fn head(reader: &Client, path: &str) -> (u16, HeaderMap, Vec<u8>) {
     if let Some(token) = &reader.token {
         request = request.header("authorization", format!("Bearer {token}"));
     }
-    let request = request.body(Body::empty()).unwrap();
+    let request = request.header("inspection-reason", "Asked for.").body(Body::empty()).unwrap();
     let response = reader.server.router.clone().oneshot(request).await.unwrap();
     let (parts, body) = response.into_parts();
     let body = body.collect().await.unwrap().to_bytes().to_vec();

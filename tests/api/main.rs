@@ -73,4 +73,5 @@ mod tokens;
 mod topics;
 mod track_record;
 mod trust;
+mod vote_signals;
 mod votes;

@@ -99,7 +99,10 @@ fn tried_on(operation: &str) -> &'static [On] {
         | "list_automation_rules"
         | "create_automation_rule"
         | "list_sets"
-        | "create_set" => &[On::Itself],
+        | "create_set"
+        | "list_vote_signals"
+        | "list_vote_nullifications"
+        | "create_vote_nullification" => &[On::Itself],
         "read_profile"
         | "read_track_record"
         | "list_recorded_credences"
@@ -132,7 +135,9 @@ fn tried_on(operation: &str) -> &'static [On] {
         | "delete_set"
         | "list_set_values"
         | "add_set_values"
-        | "remove_set_value" => &[On::Alices],
+        | "remove_set_value"
+        | "read_vote_nullification"
+        | "undo_vote_nullification" => &[On::Alices],
         "read_case" | "claim_case" | "release_case" | "escalate_case" | "resolve_case" | "revert_action" => {
             &[On::Open, On::Alices]
         }
@@ -191,6 +196,7 @@ fn tried_on(operation: &str) -> &'static [On] {
         | "delete_post"
         | "cast_vote"
         | "retract_vote"
+        | "inspect_votes"
         | "credit_post"
         | "retract_mind_change"
         | "list_post_mind_changes" => &[On::Open, On::Tombstone, On::Hidden],
@@ -284,6 +290,9 @@ fn body(operation: &str, number: usize, who: &Role) -> Option<Value> {
         "revert_action" => json!({ "explanation": "The shop is a museum." }),
         "appeal_decision" | "appeal_report" => json!({ "text": "I sell nothing: the shop is a museum." }),
         "decide_appeal" => json!({ "outcome": "upheld", "reasons": "It was looked at again." }),
+        "create_vote_nullification" => {
+            json!({ "accounts": [NO_SCENARIO], "reason": "They are one person." })
+        }
         "escalate_case" => json!({ "note": "It is not for me." }),
         "resolve_case" => json!({ "resolution": "rejected", "note": "It is nothing." }),
         "create_automation_rule" => automation_rule(number),
@@ -470,6 +479,16 @@ impl World {
                     carol.post(&format!("/mod/sets/{id}/values"), values).await.is(200);
                     id
                 }
+                "read_vote_nullification" | "undo_vote_nullification" => self
+                    .app
+                    .rows(
+                        "INSERT INTO vote_nullification (id, state, account_ids, reason, created_by, created_at)
+                         SELECT gen_random_uuid(), 'in_force', ARRAY[a.id], 'Asked for.', c.id, now()
+                           FROM account a, account c WHERE a.username = 'alice' AND c.username = 'carol'
+                         RETURNING id::text",
+                    )
+                    .await
+                    .remove(0),
                 _ if is_case => {
                     let alice = self.app.sign_in("alice").await.get("/me").await.text("/id");
                     self.case_about("account", &alice).await
@@ -504,6 +523,7 @@ impl World {
                  WHERE a.id = s.recipient_id AND a.username NOT IN ('sid', 'sue');
                  DELETE FROM mod_action m USING account a WHERE a.id = m.target_id AND a.username NOT IN ('sid', 'sue');
                  DELETE FROM moderation_case c USING account a WHERE a.id = c.owner_id AND a.username NOT IN ('sid', 'sue');
+                 DELETE FROM vote_nullification;
                  DELETE FROM identity;
                  DELETE FROM automation_rule;
                  DELETE FROM list_set;
@@ -537,7 +557,8 @@ fn filled(path: &str, thing: &str) -> String {
 
 async fn attempt(who: &Client, method: &Method, path: &str, body: Option<Value>) -> Reply {
     let body = body.map(|body| body.to_string().into_bytes());
-    who.with("if-match", "*").send(method.clone(), path, body).await
+    let who = who.with("if-match", "*").with("inspection-reason", "Asked for.");
+    who.send(method.clone(), path, body).await
 }
 
 async fn world() -> World {
@@ -1113,6 +1134,30 @@ async fn a1_every_operation_by_everybody_on_everything() {
           200: administrator
           401 unauthenticated: anonymous
           403 not_allowed: owner_token_all member unverified suspended owner tag_moderator moderator
+        list_vote_nullifications
+          200: moderator administrator
+          401 unauthenticated: anonymous
+          403 not_allowed: owner_token_all member unverified suspended owner tag_moderator
+          403 scope_missing: owner_token_read
+        create_vote_nullification
+          401 unauthenticated: anonymous
+          403 not_allowed: owner_token_all member unverified suspended owner tag_moderator
+          403 scope_missing: owner_token_read
+          422 invalid: moderator administrator
+        read_vote_nullification on Alices
+          200: moderator administrator
+          401 unauthenticated: anonymous
+          403 not_allowed: owner_token_all member unverified suspended owner tag_moderator
+          403 scope_missing: owner_token_read
+        undo_vote_nullification on Alices
+          200: moderator administrator
+          401 unauthenticated: anonymous
+          403 not_allowed: owner_token_all member unverified suspended owner tag_moderator
+          403 scope_missing: owner_token_read
+        list_vote_signals
+          200: moderator administrator
+          401 unauthenticated: anonymous
+          403 not_allowed: owner_token_all member unverified suspended owner tag_moderator
           403 scope_missing: owner_token_read
         read_openapi
           200: everybody
@@ -1220,6 +1265,16 @@ async fn a1_every_operation_by_everybody_on_everything() {
           403 sanctioned: suspended
           403 scope_missing: owner_token_read
           409 post_deleted: member tag_moderator moderator administrator
+        inspect_votes on Open
+          200: tag_moderator moderator administrator
+          401 unauthenticated: anonymous
+          403 not_allowed: owner_token_all member unverified suspended owner
+          403 scope_missing: owner_token_read
+        inspect_votes on Tombstone
+          200: tag_moderator moderator administrator
+          401 unauthenticated: anonymous
+          403 not_allowed: owner_token_all member unverified suspended owner
+          403 scope_missing: owner_token_read
         delete_reference_class on Open
           204: owner_token_all owner tag_moderator moderator administrator
           401 unauthenticated: anonymous

@@ -60,6 +60,7 @@ fn sample(document: &Value, schema: &Value) -> Value {
             };
             required.iter().map(field).collect()
         }
+        Some("array") if schema["minItems"] == 1 => json!([sample(document, &schema["items"])]),
         Some("array") => json!([]),
         Some("integer" | "number") => schema.get("minimum").cloned().unwrap_or(json!(0)),
         Some("boolean") => json!(false),

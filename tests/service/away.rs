@@ -54,6 +54,9 @@ fn body(method: &Method, path: &str) -> Option<Value> {
             "bears_on": ["0198c5f0-0000-7000-8000-00000000dead"],
             "test_kind": "hoop",
         }),
+        ("POST", "/mod/vote-nullifications") => {
+            json!({ "accounts": [AN_ID], "reason": "They are one person." })
+        }
         ("PATCH", "/implications/{id}") => json!({ "test_kind": "hoop" }),
         ("PUT", "/implications/{id}/resolution") => json!({ "resolution": "unresolved" }),
         ("PUT", "/scenarios/{id}/ratings/mine" | "/variants/{id}/ratings/mine") => {

@@ -15,7 +15,7 @@ use crate::ids::AccountId;
 use crate::policy::{EraseAccount, Permit};
 use crate::{
     accounts, auth, automation, credences, credentials, criteria, decisions, identities, implications, mail,
-    mind_changes, moderation, posts, roles, scenario_sets, topics,
+    mind_changes, moderation, posts, roles, scenario_sets, topics, vote_signals,
 };
 
 /// Notes that an account is to be erased when the time of grace is over. The account was read under its lock.
@@ -116,6 +116,7 @@ async fn erase(app: &App, tx: &Tx, permit: &Permit<EraseAccount<'_>>) -> Result<
     automation::erase(tx, id).await?;
     moderation::erase(app, tx, id).await?;
     decisions::erase(tx, id).await?;
+    vote_signals::erase(tx, id).await?;
     mail::erase(tx, id).await?;
     idempotency::forget_of(tx, &id.to_string()).await?;
     topics::erase_drafts(tx, permit).await?;

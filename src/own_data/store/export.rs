@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 
 use chrono::{SecondsFormat, TimeDelta};
-use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
+use sea_orm::{ColumnTrait, Condition, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
 use serde_json::{Value, json};
 
 use super::ring;
@@ -18,7 +18,7 @@ use crate::entity::{
     inevitability, kind_dispute, mail, meta_prediction, meta_prediction_part, mind_change, mod_action,
     outcome_likelihood, passkey, personal_access_token, post, post_revision, quotation, reference_class,
     relation, report, role_grant, rule_hit, scenario, scenario_proposal, session, source, step_credence,
-    topic, username_history, vote,
+    topic, username_history, vote, vote_inspection, vote_nullification,
 };
 use crate::error::{Code, Error, Result};
 use crate::events::{self, Event};
@@ -251,6 +251,7 @@ async fn write(
     fits!(write_resolutions(db, id, file).await?);
     fits!(write_reports(db, id, file).await?);
     fits!(write_refusals(db, id, file).await?);
+    fits!(write_vote_moderation(db, id, file).await?);
     fits!(write_forecasts(db, id, file).await?);
     write_entries(db, id, file).await
 }
@@ -639,6 +640,32 @@ async fn write_refusals(
         fits!(file.item(&json!({
             "rule_id": row.rule_id, "version": row.version, "reasons": row.reasons,
             "created_at": moment(row.created_at),
+        })));
+    }
+    Ok(Ok(()))
+}
+
+/// What they did as a moderator about attacks by votes; not the reasons they gave, which are about others.
+async fn write_vote_moderation(
+    db: &impl ConnectionTrait,
+    id: AccountId,
+    file: &mut FileWriter,
+) -> Result<Result<(), TooLarge>> {
+    file.list("vote_inspections");
+    let looks = vote_inspection::Entity::find().filter(vote_inspection::Column::ActorId.eq(id));
+    for row in looks.order_by_asc(vote_inspection::Column::Id).all(db).await? {
+        fits!(file.item(&json!({ "post_id": row.post_id, "created_at": moment(row.created_at) })));
+    }
+    file.list("vote_nullifications");
+    let theirs = Condition::any()
+        .add(vote_nullification::Column::CreatedBy.eq(id))
+        .add(vote_nullification::Column::UndoneBy.eq(id));
+    let nullifications = vote_nullification::Entity::find().filter(theirs);
+    for row in nullifications.order_by_asc(vote_nullification::Column::Id).all(db).await? {
+        let by_them = |by: Option<AccountId>, at: Option<Time>| perhaps(at.filter(|_| by == Some(id)));
+        fits!(file.item(&json!({
+            "id": row.id, "created_at": by_them(row.created_by, Some(row.created_at)),
+            "undone_at": by_them(row.undone_by, row.undone_at),
         })));
     }
     Ok(Ok(()))

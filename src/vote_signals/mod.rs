@@ -1,0 +1,12 @@
+//! Votes under attack: what speaks for it, who voted, and votes that do not count.
+//!
+//! Signals are for people to look into and decide nothing. Who voted is seen by those who give a reason, which is kept with
+//! each look, and by nobody of their own posts. Votes that are struck stay where they are, weigh nothing, and count again
+//! when that is undone: tallies and places are counted from the rows each time.
+
+mod api;
+pub mod rules;
+mod store;
+
+pub use api::router;
+pub use store::{CHANNEL, erase, forget_old, nullify_next, watch};
