@@ -5,7 +5,7 @@ mod said;
 
 use std::collections::{BTreeMap, HashMap};
 
-use sea_orm::{ColumnTrait, EntityTrait, ExprTrait, QueryFilter, QueryOrder};
+use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, ExprTrait, QueryFilter, QueryOrder};
 use uuid::Uuid;
 
 use self::named::Named;
@@ -98,20 +98,25 @@ impl Keys {
     }
 }
 
-/// Reads a debate in one snapshot, as the document that a file holds.
-///
-/// # Errors
-/// 404 where there is no such topic.
-pub(super) async fn document(app: &App, slug: &str, extent: Extent) -> Result<DebateFile> {
-    let db = app.snapshot().await?;
-    let found = topic::Entity::find().filter(topic::Column::Slug.eq(slug)).one(&db).await?;
+/// The topic of a debate, unless moderators took it out of sight.
+async fn find_shown(db: &impl ConnectionTrait, slug: &str) -> Result<topic::Model> {
+    let found = topic::Entity::find().filter(topic::Column::Slug.eq(slug)).one(db).await?;
     let found = found.ok_or_else(Error::not_found)?;
     if matches!(found.status, TopicStatus::Hidden | TopicStatus::Removed) {
         return Err(
             Code::TopicNotOpen.error("Moderators took this topic out of sight: put it back to export it.")
         );
     }
-    let stored = topics::read(&db, found, true).await?;
+    Ok(found)
+}
+
+/// Reads a debate in one snapshot, as the document that a file holds.
+///
+/// # Errors
+/// 404 where there is no such topic.
+pub(super) async fn document(app: &App, slug: &str, extent: Extent) -> Result<DebateFile> {
+    let db = app.snapshot().await?;
+    let stored = topics::read(&db, find_shown(&db, slug).await?, true).await?;
     let id = stored.topic.id;
     let posts = post::Entity::find()
         .filter(post::Column::TopicId.eq(id))

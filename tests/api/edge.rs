@@ -478,8 +478,11 @@ async fn a5_no_body_takes_a_field_that_it_does_not_have() {
                 assert_eq!(reply.status, 422, "{method} {path} {body}: {:#}", reply.body);
                 let named = reply.body["errors"][0]["field"].as_str().unwrap().to_owned();
                 let code = reply.body["errors"][0]["code"].as_str().unwrap();
+                // One of several that are known by their only field is told by that.
+                let is_choice =
+                    place.schema["properties"].as_object().is_some_and(|fields| fields.len() == 1);
                 assert!(
-                    code == "unknown_field" && named.ends_with(field),
+                    code == "unknown_field" && named.ends_with(field) || is_choice && code == "unknown_value",
                     "{method} {path} {body}: {:#}",
                     reply.body
                 );

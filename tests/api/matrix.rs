@@ -651,39 +651,39 @@ async fn a1_every_operation_by_everybody_on_everything() {
         list_role_grants on Alices
           200: owner_token_read owner_token_all owner administrator
           401 unauthenticated: anonymous
-          403 not_allowed: member unverified tag_moderator moderator
+          403 not_allowed: member unverified silenced tag_moderator moderator
           403 sanctioned: suspended
         create_role_grant on Alices
           201: administrator
           401 unauthenticated: anonymous
-          403 not_allowed: member unverified owner tag_moderator moderator
+          403 not_allowed: member unverified silenced owner tag_moderator moderator
           403 sanctioned: suspended
           403 session_required: owner_token_read owner_token_all
         read_track_record on Alices
           200: owner_token_read owner_token_all owner
-          403 track_record_private: anonymous member unverified suspended tag_moderator moderator administrator
+          403 track_record_private: anonymous member unverified silenced suspended tag_moderator moderator administrator
         list_recorded_credences on Alices
           200: owner_token_read owner_token_all owner
-          403 track_record_private: anonymous member unverified suspended tag_moderator moderator administrator
+          403 track_record_private: anonymous member unverified silenced suspended tag_moderator moderator administrator
         list_recorded_mind_changes on Alices
           200: owner_token_read owner_token_all owner
-          403 track_record_private: anonymous member unverified suspended tag_moderator moderator administrator
+          403 track_record_private: anonymous member unverified silenced suspended tag_moderator moderator administrator
         withdraw_appeal on Alices
           200: owner_token_all owner
           401 unauthenticated: anonymous
           403 scope_missing: owner_token_read
-          404 not_found: member unverified suspended tag_moderator moderator administrator
+          404 not_found: member unverified silenced suspended tag_moderator moderator administrator
         read_own_appeal on Alices
           200: owner_token_read owner_token_all owner
           401 unauthenticated: anonymous
-          404 not_found: member unverified suspended tag_moderator moderator administrator
+          404 not_found: member unverified silenced suspended tag_moderator moderator administrator
         create_authorization_request
           401 unauthenticated: anonymous
           403 sanctioned: suspended
           403 session_required: owner_token_read owner_token_all
-          422 invalid: member unverified owner tag_moderator moderator administrator
+          422 invalid: member unverified silenced owner tag_moderator moderator administrator
         unflag_background_fact on Open
-          200: owner_token_all member owner tag_moderator moderator administrator
+          200: owner_token_all member silenced owner tag_moderator moderator administrator
           401 unauthenticated: anonymous
           403 email_not_verified: unverified
           403 sanctioned: suspended
@@ -691,10 +691,10 @@ async fn a1_every_operation_by_everybody_on_everything() {
         unflag_background_fact on Draft
           401 unauthenticated: anonymous
           403 scope_missing: owner_token_read
-          404 not_found: member unverified suspended
+          404 not_found: member unverified silenced suspended
           409 topic_not_open: owner_token_all owner tag_moderator moderator administrator
         flag_background_fact on Open
-          200: owner_token_all member owner tag_moderator moderator administrator
+          200: owner_token_all member silenced owner tag_moderator moderator administrator
           401 unauthenticated: anonymous
           403 email_not_verified: unverified
           403 sanctioned: suspended
@@ -702,10 +702,10 @@ async fn a1_every_operation_by_everybody_on_everything() {
         flag_background_fact on Draft
           401 unauthenticated: anonymous
           403 scope_missing: owner_token_read
-          404 not_found: member unverified suspended
+          404 not_found: member unverified silenced suspended
           409 topic_not_open: owner_token_all owner tag_moderator moderator administrator
         unflag_chain_step on Open
-          200: owner_token_all member owner tag_moderator moderator administrator
+          200: owner_token_all member silenced owner tag_moderator moderator administrator
           401 unauthenticated: anonymous
           403 email_not_verified: unverified
           403 sanctioned: suspended
@@ -713,10 +713,10 @@ async fn a1_every_operation_by_everybody_on_everything() {
         unflag_chain_step on Draft
           401 unauthenticated: anonymous
           403 scope_missing: owner_token_read
-          404 not_found: member unverified suspended
+          404 not_found: member unverified silenced suspended
           409 topic_not_open: owner_token_all owner tag_moderator moderator administrator
         flag_chain_step on Open
-          200: owner_token_all member owner tag_moderator moderator administrator
+          200: owner_token_all member silenced owner tag_moderator moderator administrator
           401 unauthenticated: anonymous
           403 email_not_verified: unverified
           403 sanctioned: suspended
@@ -724,14 +724,14 @@ async fn a1_every_operation_by_everybody_on_everything() {
         flag_chain_step on Draft
           401 unauthenticated: anonymous
           403 scope_missing: owner_token_read
-          404 not_found: member unverified suspended
+          404 not_found: member unverified silenced suspended
           409 topic_not_open: owner_token_all owner tag_moderator moderator administrator
         confirm_email_change
           400 invalid_email_token: everybody
         revert_email_change
           400 invalid_email_token: everybody
         request_email_verification
-          202: member unverified owner tag_moderator moderator administrator
+          202: member unverified silenced owner tag_moderator moderator administrator
           401 unauthenticated: anonymous
           403 sanctioned: suspended
           403 session_required: owner_token_read owner_token_all
@@ -742,40 +742,40 @@ async fn a1_every_operation_by_everybody_on_everything() {
         delete_implication on Open
           204: owner_token_all owner tag_moderator moderator administrator
           401 unauthenticated: anonymous
-          403 not_your_implication: member unverified
+          403 not_your_implication: member unverified silenced
           403 sanctioned: suspended
           403 scope_missing: owner_token_read
         delete_implication on Draft
           204: owner_token_all owner tag_moderator moderator administrator
           401 unauthenticated: anonymous
           403 scope_missing: owner_token_read
-          404 not_found: member unverified suspended
+          404 not_found: member unverified silenced suspended
         read_implication on Open
           200: everybody
         read_implication on Draft
           200: owner_token_read owner_token_all owner tag_moderator moderator administrator
-          404 not_found: anonymous member unverified suspended
+          404 not_found: anonymous member unverified silenced suspended
         revise_implication on Open
           200: owner_token_all owner
           401 unauthenticated: anonymous
           403 email_not_verified: unverified
           403 not_your_implication: member tag_moderator moderator administrator
-          403 sanctioned: suspended
+          403 sanctioned: silenced suspended
           403 scope_missing: owner_token_read
         revise_implication on Draft
           401 unauthenticated: anonymous
           403 not_your_implication: tag_moderator moderator administrator
           403 scope_missing: owner_token_read
-          404 not_found: member unverified suspended
+          404 not_found: member unverified silenced suspended
           409 topic_not_open: owner_token_all owner
         read_own_forecast on Open
           401 unauthenticated: anonymous
-          404 not_found: owner_token_read owner_token_all member unverified suspended owner tag_moderator moderator administrator
+          404 not_found: owner_token_read owner_token_all member unverified silenced suspended owner tag_moderator moderator administrator
         read_own_forecast on Draft
           401 unauthenticated: anonymous
-          404 not_found: owner_token_read owner_token_all member unverified suspended owner tag_moderator moderator administrator
+          404 not_found: owner_token_read owner_token_all member unverified silenced suspended owner tag_moderator moderator administrator
         state_forecast on Open
-          200: owner_token_all member owner tag_moderator moderator administrator
+          200: owner_token_all member silenced owner tag_moderator moderator administrator
           401 unauthenticated: anonymous
           403 email_not_verified: unverified
           403 sanctioned: suspended
@@ -783,7 +783,7 @@ async fn a1_every_operation_by_everybody_on_everything() {
         state_forecast on Draft
           401 unauthenticated: anonymous
           403 scope_missing: owner_token_read
-          404 not_found: member unverified suspended
+          404 not_found: member unverified silenced suspended
           409 topic_not_open: owner_token_all owner tag_moderator moderator administrator
         resolve_implication on Open
           200: tag_moderator moderator administrator
@@ -791,80 +791,80 @@ async fn a1_every_operation_by_everybody_on_everything() {
           403 email_not_verified: unverified
           403 not_your_topic: member
           403 own_implication: owner_token_all owner
-          403 sanctioned: suspended
+          403 sanctioned: silenced suspended
           403 scope_missing: owner_token_read
         resolve_implication on Draft
           200: tag_moderator moderator administrator
           401 unauthenticated: anonymous
           403 own_implication: owner_token_all owner
           403 scope_missing: owner_token_read
-          404 not_found: member unverified suspended
+          404 not_found: member unverified silenced suspended
         read_own_account
-          200: owner_token_read owner_token_all member unverified suspended owner tag_moderator moderator administrator
+          200: owner_token_read owner_token_all member unverified silenced suspended owner tag_moderator moderator administrator
           401 unauthenticated: anonymous
         edit_own_account
-          200: owner_token_all member unverified owner tag_moderator moderator administrator
+          200: owner_token_all member unverified silenced owner tag_moderator moderator administrator
           401 unauthenticated: anonymous
           403 sanctioned: suspended
           403 scope_missing: owner_token_read
         list_own_appeals
-          200: owner_token_read owner_token_all member unverified suspended owner tag_moderator moderator administrator
+          200: owner_token_read owner_token_all member unverified silenced suspended owner tag_moderator moderator administrator
           401 unauthenticated: anonymous
         list_decisions
-          200: owner_token_read owner_token_all member unverified suspended owner tag_moderator moderator administrator
+          200: owner_token_read owner_token_all member unverified silenced suspended owner tag_moderator moderator administrator
           401 unauthenticated: anonymous
         read_decision on Alices
           200: owner_token_read owner_token_all owner
           401 unauthenticated: anonymous
-          404 not_found: member unverified suspended tag_moderator moderator administrator
+          404 not_found: member unverified silenced suspended tag_moderator moderator administrator
         appeal_decision on Alices
           201: owner_token_all owner
           401 unauthenticated: anonymous
           403 scope_missing: owner_token_read
-          404 not_found: member unverified suspended tag_moderator moderator administrator
+          404 not_found: member unverified silenced suspended tag_moderator moderator administrator
         request_email_change
-          202: member unverified owner tag_moderator moderator administrator
+          202: member unverified silenced owner tag_moderator moderator administrator
           401 unauthenticated: anonymous
           403 sanctioned: suspended
           403 session_required: owner_token_read owner_token_all
         cancel_erasure
           401 unauthenticated: anonymous
           403 session_required: owner_token_read owner_token_all
-          404 not_found: member unverified suspended owner tag_moderator moderator administrator
+          404 not_found: member unverified silenced suspended owner tag_moderator moderator administrator
         read_erasure
           401 unauthenticated: anonymous
           403 session_required: owner_token_read owner_token_all
-          404 not_found: member unverified suspended owner tag_moderator moderator administrator
+          404 not_found: member unverified silenced suspended owner tag_moderator moderator administrator
         request_erasure
-          202: member unverified suspended owner tag_moderator moderator
+          202: member unverified silenced suspended owner tag_moderator moderator
           401 unauthenticated: anonymous
           403 session_required: owner_token_read owner_token_all
           409 last_administrator: administrator
         read_export
           401 unauthenticated: anonymous
           403 session_required: owner_token_read owner_token_all
-          404 not_found: member unverified suspended owner tag_moderator moderator administrator
+          404 not_found: member unverified silenced suspended owner tag_moderator moderator administrator
         request_export
-          202: member unverified suspended owner tag_moderator moderator administrator
+          202: member unverified silenced suspended owner tag_moderator moderator administrator
           401 unauthenticated: anonymous
           403 session_required: owner_token_read owner_token_all
         read_export_file
           401 unauthenticated: anonymous
           403 session_required: owner_token_read owner_token_all
-          409 export_not_ready: member unverified suspended owner tag_moderator moderator administrator
+          409 export_not_ready: member unverified silenced suspended owner tag_moderator moderator administrator
         read_factors
-          200: member unverified suspended owner tag_moderator moderator administrator
+          200: member unverified silenced suspended owner tag_moderator moderator administrator
           401 unauthenticated: anonymous
           403 session_required: owner_token_read owner_token_all
         list_own_forecasts
-          200: owner_token_read owner_token_all member unverified suspended owner tag_moderator moderator administrator
+          200: owner_token_read owner_token_all member unverified silenced suspended owner tag_moderator moderator administrator
           401 unauthenticated: anonymous
         list_identities
-          200: member unverified suspended owner tag_moderator moderator administrator
+          200: member unverified silenced suspended owner tag_moderator moderator administrator
           401 unauthenticated: anonymous
           403 session_required: owner_token_read owner_token_all
         link_identity
-          400 invalid_authorization_request: member unverified suspended owner tag_moderator moderator administrator
+          400 invalid_authorization_request: member unverified silenced suspended owner tag_moderator moderator administrator
           401 unauthenticated: anonymous
           403 session_required: owner_token_read owner_token_all
         unlink_identity on Alices
@@ -872,38 +872,38 @@ async fn a1_every_operation_by_everybody_on_everything() {
           401 unauthenticated: anonymous
           403 sanctioned: suspended
           403 session_required: owner_token_read owner_token_all
-          404 not_found: member unverified tag_moderator moderator administrator
+          404 not_found: member unverified silenced tag_moderator moderator administrator
         create_own_passkey_challenge
-          200: member unverified suspended owner tag_moderator moderator administrator
+          200: member unverified silenced suspended owner tag_moderator moderator administrator
           401 unauthenticated: anonymous
           403 session_required: owner_token_read owner_token_all
         create_passkey
           401 unauthenticated: anonymous
           403 session_required: owner_token_read owner_token_all
-          422 invalid: member unverified suspended owner tag_moderator moderator administrator
+          422 invalid: member unverified silenced suspended owner tag_moderator moderator administrator
         remove_passkey on Alices
           401 unauthenticated: anonymous
           401 wrong_second_factor: owner
           403 session_required: owner_token_read owner_token_all
-          404 not_found: member unverified suspended tag_moderator moderator administrator
+          404 not_found: member unverified silenced suspended tag_moderator moderator administrator
         change_password
-          204: member unverified owner tag_moderator moderator administrator
+          204: member unverified silenced owner tag_moderator moderator administrator
           401 unauthenticated: anonymous
           403 sanctioned: suspended
           403 session_required: owner_token_read owner_token_all
         replace_recovery_codes
           401 unauthenticated: anonymous
           403 session_required: owner_token_read owner_token_all
-          404 not_found: member unverified suspended owner tag_moderator moderator administrator
+          404 not_found: member unverified silenced suspended owner tag_moderator moderator administrator
         read_own_sanctions
-          200: owner_token_read owner_token_all member unverified suspended owner tag_moderator moderator administrator
+          200: owner_token_read owner_token_all member unverified silenced suspended owner tag_moderator moderator administrator
           401 unauthenticated: anonymous
         list_tokens
-          200: member unverified suspended owner tag_moderator moderator administrator
+          200: member unverified silenced suspended owner tag_moderator moderator administrator
           401 unauthenticated: anonymous
           403 session_required: owner_token_read owner_token_all
         create_token
-          201: member unverified owner tag_moderator moderator administrator
+          201: member unverified silenced owner tag_moderator moderator administrator
           401 unauthenticated: anonymous
           403 sanctioned: suspended
           403 session_required: owner_token_read owner_token_all
@@ -911,72 +911,72 @@ async fn a1_every_operation_by_everybody_on_everything() {
           204: owner
           401 unauthenticated: anonymous
           403 session_required: owner_token_read owner_token_all
-          404 not_found: member unverified suspended tag_moderator moderator administrator
+          404 not_found: member unverified silenced suspended tag_moderator moderator administrator
         create_totp
-          201: member unverified suspended owner tag_moderator moderator administrator
+          201: member unverified silenced suspended owner tag_moderator moderator administrator
           401 unauthenticated: anonymous
           403 session_required: owner_token_read owner_token_all
         confirm_totp
           401 unauthenticated: anonymous
           403 session_required: owner_token_read owner_token_all
-          422 invalid: member unverified suspended owner tag_moderator moderator administrator
+          422 invalid: member unverified silenced suspended owner tag_moderator moderator administrator
         remove_totp
           401 unauthenticated: anonymous
           403 session_required: owner_token_read owner_token_all
-          404 not_found: member unverified suspended owner tag_moderator moderator administrator
+          404 not_found: member unverified silenced suspended owner tag_moderator moderator administrator
         rename_own_account
           401 unauthenticated: anonymous
           403 sanctioned: suspended
           403 session_required: owner_token_read owner_token_all
-          422 invalid: member unverified owner tag_moderator moderator administrator
+          422 invalid: member unverified silenced owner tag_moderator moderator administrator
         read_account_record on Alices
           200: moderator administrator
           401 unauthenticated: anonymous
-          403 not_allowed: owner_token_all member unverified owner tag_moderator
+          403 not_allowed: owner_token_all member unverified silenced owner tag_moderator
           403 sanctioned: suspended
           403 scope_missing: owner_token_read
         list_actions
           200: tag_moderator moderator administrator
           401 unauthenticated: anonymous
-          403 not_allowed: owner_token_all member unverified owner
+          403 not_allowed: owner_token_all member unverified silenced owner
           403 sanctioned: suspended
           403 scope_missing: owner_token_read
         take_actions
           401 unauthenticated: anonymous
-          403 not_allowed: owner_token_all member unverified owner
+          403 not_allowed: owner_token_all member unverified silenced owner
           403 sanctioned: suspended
           403 scope_missing: owner_token_read
           422 invalid: tag_moderator moderator administrator
         revert_action on Open
           200: tag_moderator moderator administrator
           401 unauthenticated: anonymous
-          403 not_allowed: owner_token_all member unverified owner
+          403 not_allowed: owner_token_all member unverified silenced owner
           403 sanctioned: suspended
           403 scope_missing: owner_token_read
         revert_action on Alices
           200: moderator administrator
           401 unauthenticated: anonymous
-          403 not_allowed: owner_token_all member unverified owner
+          403 not_allowed: owner_token_all member unverified silenced owner
           403 sanctioned: suspended
           403 scope_missing: owner_token_read
           404 not_found: tag_moderator
         list_appeals
           200: tag_moderator moderator administrator
           401 unauthenticated: anonymous
-          403 not_allowed: owner_token_all member unverified owner
+          403 not_allowed: owner_token_all member unverified silenced owner
           403 sanctioned: suspended
           403 scope_missing: owner_token_read
         read_appeal on Alices
           200: moderator administrator
           401 unauthenticated: anonymous
-          403 not_allowed: owner_token_all member unverified owner
+          403 not_allowed: owner_token_all member unverified silenced owner
           403 sanctioned: suspended
           403 scope_missing: owner_token_read
           404 not_found: tag_moderator
         decide_appeal on Alices
           200: administrator
           401 unauthenticated: anonymous
-          403 not_allowed: owner_token_all member unverified owner
+          403 not_allowed: owner_token_all member unverified silenced owner
           403 own_decision: moderator
           403 sanctioned: suspended
           403 scope_missing: owner_token_read
@@ -984,181 +984,229 @@ async fn a1_every_operation_by_everybody_on_everything() {
         list_automation_rules
           200: administrator
           401 unauthenticated: anonymous
-          403 not_allowed: owner_token_all member unverified suspended owner tag_moderator moderator
+          403 not_allowed: owner_token_all member unverified silenced owner tag_moderator moderator
+          403 sanctioned: suspended
           403 scope_missing: owner_token_read
         create_automation_rule
           201: administrator
           401 unauthenticated: anonymous
-          403 not_allowed: owner_token_all member unverified suspended owner tag_moderator moderator
+          403 not_allowed: owner_token_all member unverified silenced owner tag_moderator moderator
+          403 sanctioned: suspended
           403 scope_missing: owner_token_read
         retire_automation_rule on Alices
           200: administrator
           401 unauthenticated: anonymous
-          403 not_allowed: owner_token_all member unverified suspended owner tag_moderator moderator
+          403 not_allowed: owner_token_all member unverified silenced owner tag_moderator moderator
+          403 sanctioned: suspended
           403 scope_missing: owner_token_read
         read_automation_rule on Alices
           200: administrator
           401 unauthenticated: anonymous
-          403 not_allowed: owner_token_all member unverified suspended owner tag_moderator moderator
+          403 not_allowed: owner_token_all member unverified silenced owner tag_moderator moderator
+          403 sanctioned: suspended
           403 scope_missing: owner_token_read
         edit_automation_rule on Alices
           200: administrator
           401 unauthenticated: anonymous
-          403 not_allowed: owner_token_all member unverified suspended owner tag_moderator moderator
+          403 not_allowed: owner_token_all member unverified silenced owner tag_moderator moderator
+          403 sanctioned: suspended
           403 scope_missing: owner_token_read
         list_rule_hits on Alices
           200: administrator
           401 unauthenticated: anonymous
-          403 not_allowed: owner_token_all member unverified suspended owner tag_moderator moderator
+          403 not_allowed: owner_token_all member unverified silenced owner tag_moderator moderator
+          403 sanctioned: suspended
           403 scope_missing: owner_token_read
         test_automation_rule on Alices
           200: administrator
           401 unauthenticated: anonymous
-          403 not_allowed: owner_token_all member unverified suspended owner tag_moderator moderator
+          403 not_allowed: owner_token_all member unverified silenced owner tag_moderator moderator
+          403 sanctioned: suspended
           403 scope_missing: owner_token_read
         list_cases
           200: tag_moderator moderator administrator
           401 unauthenticated: anonymous
-          403 not_allowed: owner_token_all member unverified owner
+          403 not_allowed: owner_token_all member unverified silenced owner
           403 sanctioned: suspended
           403 scope_missing: owner_token_read
         claim_next_case
           204: tag_moderator moderator administrator
           401 unauthenticated: anonymous
-          403 not_allowed: owner_token_all member unverified owner
+          403 not_allowed: owner_token_all member unverified silenced owner
           403 sanctioned: suspended
           403 scope_missing: owner_token_read
         read_case on Open
           200: tag_moderator moderator administrator
           401 unauthenticated: anonymous
-          403 not_allowed: owner_token_all member unverified owner
+          403 not_allowed: owner_token_all member unverified silenced owner
           403 sanctioned: suspended
           403 scope_missing: owner_token_read
         read_case on Alices
           200: moderator administrator
           401 unauthenticated: anonymous
-          403 not_allowed: owner_token_all member unverified owner
+          403 not_allowed: owner_token_all member unverified silenced owner
           403 sanctioned: suspended
           403 scope_missing: owner_token_read
           404 not_found: tag_moderator
         claim_case on Open
           200: tag_moderator moderator administrator
           401 unauthenticated: anonymous
-          403 not_allowed: owner_token_all member unverified owner
+          403 not_allowed: owner_token_all member unverified silenced owner
           403 sanctioned: suspended
           403 scope_missing: owner_token_read
         claim_case on Alices
           200: moderator administrator
           401 unauthenticated: anonymous
-          403 not_allowed: owner_token_all member unverified owner
+          403 not_allowed: owner_token_all member unverified silenced owner
           403 sanctioned: suspended
           403 scope_missing: owner_token_read
           404 not_found: tag_moderator
         escalate_case on Open
           200: tag_moderator moderator administrator
           401 unauthenticated: anonymous
-          403 not_allowed: owner_token_all member unverified owner
+          403 not_allowed: owner_token_all member unverified silenced owner
           403 sanctioned: suspended
           403 scope_missing: owner_token_read
         escalate_case on Alices
           200: moderator administrator
           401 unauthenticated: anonymous
-          403 not_allowed: owner_token_all member unverified owner
+          403 not_allowed: owner_token_all member unverified silenced owner
           403 sanctioned: suspended
           403 scope_missing: owner_token_read
           404 not_found: tag_moderator
         release_case on Open
           200: tag_moderator moderator administrator
           401 unauthenticated: anonymous
-          403 not_allowed: owner_token_all member unverified owner
+          403 not_allowed: owner_token_all member unverified silenced owner
           403 sanctioned: suspended
           403 scope_missing: owner_token_read
         release_case on Alices
           200: moderator administrator
           401 unauthenticated: anonymous
-          403 not_allowed: owner_token_all member unverified owner
+          403 not_allowed: owner_token_all member unverified silenced owner
           403 sanctioned: suspended
           403 scope_missing: owner_token_read
           404 not_found: tag_moderator
         resolve_case on Open
           200: tag_moderator moderator administrator
           401 unauthenticated: anonymous
-          403 not_allowed: owner_token_all member unverified owner
+          403 not_allowed: owner_token_all member unverified silenced owner
           403 sanctioned: suspended
           403 scope_missing: owner_token_read
         resolve_case on Alices
           200: moderator administrator
           401 unauthenticated: anonymous
-          403 not_allowed: owner_token_all member unverified owner
+          403 not_allowed: owner_token_all member unverified silenced owner
           403 sanctioned: suspended
           403 scope_missing: owner_token_read
           404 not_found: tag_moderator
-        read_log
-          200: everybody
+        write_rule
+          401 unauthenticated: anonymous
+          403 not_allowed: owner_token_all member unverified silenced owner tag_moderator moderator
+          403 sanctioned: suspended
+          403 scope_missing: owner_token_read
+          412 precondition_failed: administrator
         list_sets
           200: administrator
           401 unauthenticated: anonymous
-          403 not_allowed: owner_token_all member unverified suspended owner tag_moderator moderator
+          403 not_allowed: owner_token_all member unverified silenced owner tag_moderator moderator
+          403 sanctioned: suspended
           403 scope_missing: owner_token_read
         create_set
           201: administrator
           401 unauthenticated: anonymous
-          403 not_allowed: owner_token_all member unverified suspended owner tag_moderator moderator
+          403 not_allowed: owner_token_all member unverified silenced owner tag_moderator moderator
+          403 sanctioned: suspended
           403 scope_missing: owner_token_read
         delete_set on Alices
           204: administrator
           401 unauthenticated: anonymous
-          403 not_allowed: owner_token_all member unverified suspended owner tag_moderator moderator
+          403 not_allowed: owner_token_all member unverified silenced owner tag_moderator moderator
+          403 sanctioned: suspended
           403 scope_missing: owner_token_read
         read_set on Alices
           200: administrator
           401 unauthenticated: anonymous
-          403 not_allowed: owner_token_all member unverified suspended owner tag_moderator moderator
+          403 not_allowed: owner_token_all member unverified silenced owner tag_moderator moderator
+          403 sanctioned: suspended
           403 scope_missing: owner_token_read
         edit_set on Alices
           200: administrator
           401 unauthenticated: anonymous
-          403 not_allowed: owner_token_all member unverified suspended owner tag_moderator moderator
+          403 not_allowed: owner_token_all member unverified silenced owner tag_moderator moderator
+          403 sanctioned: suspended
           403 scope_missing: owner_token_read
         remove_set_value on Alices
           200: administrator
           401 unauthenticated: anonymous
-          403 not_allowed: owner_token_all member unverified suspended owner tag_moderator moderator
+          403 not_allowed: owner_token_all member unverified silenced owner tag_moderator moderator
+          403 sanctioned: suspended
           403 scope_missing: owner_token_read
         list_set_values on Alices
           200: administrator
           401 unauthenticated: anonymous
-          403 not_allowed: owner_token_all member unverified suspended owner tag_moderator moderator
+          403 not_allowed: owner_token_all member unverified silenced owner tag_moderator moderator
+          403 sanctioned: suspended
           403 scope_missing: owner_token_read
         add_set_values on Alices
           200: administrator
           401 unauthenticated: anonymous
-          403 not_allowed: owner_token_all member unverified suspended owner tag_moderator moderator
+          403 not_allowed: owner_token_all member unverified silenced owner tag_moderator moderator
+          403 sanctioned: suspended
+          403 scope_missing: owner_token_read
+        read_daily
+          200: moderator administrator
+          401 unauthenticated: anonymous
+          403 not_allowed: owner_token_all member unverified silenced owner tag_moderator
+          403 sanctioned: suspended
+          403 scope_missing: owner_token_read
+        read_backlog
+          200: moderator administrator
+          401 unauthenticated: anonymous
+          403 not_allowed: owner_token_all member unverified silenced owner tag_moderator
+          403 sanctioned: suspended
+          403 scope_missing: owner_token_read
+        read_stances
+          401 unauthenticated: anonymous
+          422 invalid: owner_token_read owner_token_all member unverified silenced suspended owner tag_moderator moderator administrator
+        list_statements
+          200: moderator administrator
+          401 unauthenticated: anonymous
+          403 not_allowed: owner_token_all member unverified silenced owner tag_moderator
+          403 sanctioned: suspended
+          403 scope_missing: owner_token_read
         list_vote_nullifications
           200: moderator administrator
           401 unauthenticated: anonymous
-          403 not_allowed: owner_token_all member unverified suspended owner tag_moderator
+          403 not_allowed: owner_token_all member unverified silenced owner tag_moderator
+          403 sanctioned: suspended
           403 scope_missing: owner_token_read
         create_vote_nullification
           401 unauthenticated: anonymous
-          403 not_allowed: owner_token_all member unverified suspended owner tag_moderator
+          403 not_allowed: owner_token_all member unverified silenced owner tag_moderator
+          403 sanctioned: suspended
           403 scope_missing: owner_token_read
           422 invalid: moderator administrator
         read_vote_nullification on Alices
           200: moderator administrator
           401 unauthenticated: anonymous
-          403 not_allowed: owner_token_all member unverified suspended owner tag_moderator
+          403 not_allowed: owner_token_all member unverified silenced owner tag_moderator
+          403 sanctioned: suspended
           403 scope_missing: owner_token_read
         undo_vote_nullification on Alices
           200: moderator administrator
           401 unauthenticated: anonymous
-          403 not_allowed: owner_token_all member unverified suspended owner tag_moderator
+          403 not_allowed: owner_token_all member unverified silenced owner tag_moderator
+          403 sanctioned: suspended
           403 scope_missing: owner_token_read
         list_vote_signals
           200: moderator administrator
           401 unauthenticated: anonymous
-          403 not_allowed: owner_token_all member unverified suspended owner tag_moderator
+          403 not_allowed: owner_token_all member unverified silenced owner tag_moderator
+          403 sanctioned: suspended
           403 scope_missing: owner_token_read
+        read_log
+          200: everybody
         read_openapi
           200: everybody
         create_passkey_challenge
@@ -1170,75 +1218,111 @@ async fn a1_every_operation_by_everybody_on_everything() {
         delete_post on Open
           200: owner_token_all owner
           401 unauthenticated: anonymous
-          403 not_your_post: member unverified tag_moderator moderator administrator
+          403 not_your_post: member unverified silenced tag_moderator moderator administrator
           403 sanctioned: suspended
           403 scope_missing: owner_token_read
         delete_post on Tombstone
           401 unauthenticated: anonymous
-          403 not_your_post: member unverified tag_moderator moderator administrator
+          403 not_your_post: member unverified silenced tag_moderator moderator administrator
           403 sanctioned: suspended
           403 scope_missing: owner_token_read
           409 post_deleted: owner_token_all owner
+        delete_post on Hidden
+          401 unauthenticated: anonymous
+          403 not_your_post: member unverified silenced tag_moderator moderator administrator
+          403 sanctioned: suspended
+          403 scope_missing: owner_token_read
+          409 post_hidden: owner_token_all owner
         read_post on Open
           200: everybody
         read_post on Tombstone
+          200: everybody
+        read_post on Hidden
           200: everybody
         revise_post on Open
           200: owner_token_all owner
           401 unauthenticated: anonymous
           403 email_not_verified: unverified
           403 not_your_post: member tag_moderator moderator administrator
-          403 sanctioned: suspended
+          403 sanctioned: silenced suspended
           403 scope_missing: owner_token_read
         revise_post on Tombstone
           401 unauthenticated: anonymous
           403 email_not_verified: unverified
           403 not_your_post: member tag_moderator moderator administrator
-          403 sanctioned: suspended
+          403 sanctioned: silenced suspended
           403 scope_missing: owner_token_read
           409 post_deleted: owner_token_all owner
+        revise_post on Hidden
+          401 unauthenticated: anonymous
+          403 email_not_verified: unverified
+          403 not_your_post: member tag_moderator moderator administrator
+          403 sanctioned: silenced suspended
+          403 scope_missing: owner_token_read
+          409 post_hidden: owner_token_all owner
         list_post_mind_changes on Open
           200: everybody
         list_post_mind_changes on Tombstone
+          200: everybody
+        list_post_mind_changes on Hidden
           200: everybody
         credit_post on Open
           401 unauthenticated: anonymous
           403 email_not_verified: unverified
           403 own_argument: owner_token_all owner
-          403 sanctioned: suspended
+          403 sanctioned: silenced suspended
           403 scope_missing: owner_token_read
           409 credences_unmoved: member tag_moderator moderator administrator
         credit_post on Tombstone
           401 unauthenticated: anonymous
           403 email_not_verified: unverified
           403 own_argument: owner_token_all owner
-          403 sanctioned: suspended
+          403 sanctioned: silenced suspended
           403 scope_missing: owner_token_read
           409 post_deleted: member tag_moderator moderator administrator
+        credit_post on Hidden
+          401 unauthenticated: anonymous
+          403 email_not_verified: unverified
+          403 own_argument: owner_token_all owner
+          403 sanctioned: silenced suspended
+          403 scope_missing: owner_token_read
+          409 post_hidden: member tag_moderator moderator administrator
         retract_mind_change on Open
           401 unauthenticated: anonymous
           403 email_not_verified: unverified
           403 own_argument: owner_token_all owner
-          403 sanctioned: suspended
+          403 sanctioned: silenced suspended
           403 scope_missing: owner_token_read
           404 not_found: member tag_moderator moderator administrator
         retract_mind_change on Tombstone
           401 unauthenticated: anonymous
           403 email_not_verified: unverified
           403 own_argument: owner_token_all owner
-          403 sanctioned: suspended
+          403 sanctioned: silenced suspended
           403 scope_missing: owner_token_read
           409 post_deleted: member tag_moderator moderator administrator
+        retract_mind_change on Hidden
+          401 unauthenticated: anonymous
+          403 email_not_verified: unverified
+          403 own_argument: owner_token_all owner
+          403 sanctioned: silenced suspended
+          403 scope_missing: owner_token_read
+          409 post_hidden: member tag_moderator moderator administrator
         list_replies on Open
           200: everybody
         list_replies on Tombstone
+          200: everybody
+        list_replies on Hidden
           200: everybody
         list_revisions on Open
           200: everybody
         list_revisions on Tombstone
           404 not_found: everybody
+        list_revisions on Hidden
+          200: owner_token_read owner_token_all owner tag_moderator moderator administrator
+          404 not_found: anonymous member unverified silenced suspended
         retract_vote on Open
-          200: member tag_moderator moderator administrator
+          200: member silenced tag_moderator moderator administrator
           401 unauthenticated: anonymous
           403 email_not_verified: unverified
           403 own_post: owner_token_all owner
@@ -1250,9 +1334,16 @@ async fn a1_every_operation_by_everybody_on_everything() {
           403 own_post: owner_token_all owner
           403 sanctioned: suspended
           403 scope_missing: owner_token_read
-          409 post_deleted: member tag_moderator moderator administrator
+          409 post_deleted: member silenced tag_moderator moderator administrator
+        retract_vote on Hidden
+          401 unauthenticated: anonymous
+          403 email_not_verified: unverified
+          403 own_post: owner_token_all owner
+          403 sanctioned: suspended
+          403 scope_missing: owner_token_read
+          409 post_hidden: member silenced tag_moderator moderator administrator
         cast_vote on Open
-          200: member tag_moderator moderator administrator
+          200: member silenced tag_moderator moderator administrator
           401 unauthenticated: anonymous
           403 email_not_verified: unverified
           403 own_post: owner_token_all owner
@@ -1264,57 +1355,72 @@ async fn a1_every_operation_by_everybody_on_everything() {
           403 own_post: owner_token_all owner
           403 sanctioned: suspended
           403 scope_missing: owner_token_read
-          409 post_deleted: member tag_moderator moderator administrator
+          409 post_deleted: member silenced tag_moderator moderator administrator
+        cast_vote on Hidden
+          401 unauthenticated: anonymous
+          403 email_not_verified: unverified
+          403 own_post: owner_token_all owner
+          403 sanctioned: suspended
+          403 scope_missing: owner_token_read
+          409 post_hidden: member silenced tag_moderator moderator administrator
         inspect_votes on Open
           200: tag_moderator moderator administrator
           401 unauthenticated: anonymous
-          403 not_allowed: owner_token_all member unverified suspended owner
+          403 not_allowed: owner_token_all member unverified silenced owner
+          403 sanctioned: suspended
           403 scope_missing: owner_token_read
         inspect_votes on Tombstone
           200: tag_moderator moderator administrator
           401 unauthenticated: anonymous
-          403 not_allowed: owner_token_all member unverified suspended owner
+          403 not_allowed: owner_token_all member unverified silenced owner
+          403 sanctioned: suspended
+          403 scope_missing: owner_token_read
+        inspect_votes on Hidden
+          200: tag_moderator moderator administrator
+          401 unauthenticated: anonymous
+          403 not_allowed: owner_token_all member unverified silenced owner
+          403 sanctioned: suspended
           403 scope_missing: owner_token_read
         delete_reference_class on Open
           204: owner_token_all owner tag_moderator moderator administrator
           401 unauthenticated: anonymous
-          403 not_allowed: member unverified
+          403 not_allowed: member unverified silenced
           403 sanctioned: suspended
           403 scope_missing: owner_token_read
         read_reference_class on Open
           200: everybody
         list_own_reports
-          200: owner_token_read owner_token_all member unverified suspended owner tag_moderator moderator administrator
+          200: owner_token_read owner_token_all member unverified silenced suspended owner tag_moderator moderator administrator
           401 unauthenticated: anonymous
         create_report
           401 unauthenticated: anonymous
           403 scope_missing: owner_token_read
-          422 invalid: owner_token_all member unverified suspended owner tag_moderator moderator administrator
+          422 invalid: owner_token_all member unverified silenced suspended owner tag_moderator moderator administrator
         read_own_report on Alices
           200: owner_token_read owner_token_all owner
           401 unauthenticated: anonymous
-          404 not_found: member unverified suspended tag_moderator moderator administrator
+          404 not_found: member unverified silenced suspended tag_moderator moderator administrator
         appeal_report on Alices
           201: owner_token_all owner
           401 unauthenticated: anonymous
           403 scope_missing: owner_token_read
-          404 not_found: member unverified suspended tag_moderator moderator administrator
+          404 not_found: member unverified silenced suspended tag_moderator moderator administrator
         revoke_role_grant on Alices
           204: administrator
           401 unauthenticated: anonymous
           403 not_allowed: owner
           403 session_required: owner_token_read owner_token_all
-          404 not_found: member unverified suspended tag_moderator moderator
+          404 not_found: member unverified silenced suspended tag_moderator moderator
         read_role_grant on Alices
           200: owner_token_read owner_token_all owner administrator
           401 unauthenticated: anonymous
-          404 not_found: member unverified suspended tag_moderator moderator
+          404 not_found: member unverified silenced suspended tag_moderator moderator
         list_rules
           200: everybody
         withdraw_scenario_proposal on Open
           200: owner_token_all owner
           401 unauthenticated: anonymous
-          403 not_your_proposal: member unverified tag_moderator moderator administrator
+          403 not_your_proposal: member unverified silenced tag_moderator moderator administrator
           403 sanctioned: suspended
           403 scope_missing: owner_token_read
         read_scenario_proposal on Open
@@ -1324,10 +1430,10 @@ async fn a1_every_operation_by_everybody_on_everything() {
           401 unauthenticated: anonymous
           403 email_not_verified: unverified
           403 not_your_topic: member
-          403 sanctioned: suspended
+          403 sanctioned: silenced suspended
           403 scope_missing: owner_token_read
         rate_scenario on Open
-          200: owner_token_all member owner tag_moderator moderator administrator
+          200: owner_token_all member silenced owner tag_moderator moderator administrator
           401 unauthenticated: anonymous
           403 email_not_verified: unverified
           403 sanctioned: suspended
@@ -1335,17 +1441,17 @@ async fn a1_every_operation_by_everybody_on_everything() {
         rate_scenario on Draft
           401 unauthenticated: anonymous
           403 scope_missing: owner_token_read
-          404 not_found: member unverified suspended
+          404 not_found: member unverified silenced suspended
           409 topic_not_open: owner_token_all owner tag_moderator moderator administrator
         read_own_step_credences on Open
-          200: owner_token_read owner_token_all member unverified suspended owner tag_moderator moderator administrator
+          200: owner_token_read owner_token_all member unverified silenced suspended owner tag_moderator moderator administrator
           401 unauthenticated: anonymous
         read_own_step_credences on Draft
           200: owner_token_read owner_token_all owner tag_moderator moderator administrator
           401 unauthenticated: anonymous
-          404 not_found: member unverified suspended
+          404 not_found: member unverified silenced suspended
         state_step_credences on Open
-          200: owner_token_all member owner tag_moderator moderator administrator
+          200: owner_token_all member silenced owner tag_moderator moderator administrator
           401 unauthenticated: anonymous
           403 email_not_verified: unverified
           403 sanctioned: suspended
@@ -1353,14 +1459,14 @@ async fn a1_every_operation_by_everybody_on_everything() {
         state_step_credences on Draft
           401 unauthenticated: anonymous
           403 scope_missing: owner_token_read
-          404 not_found: member unverified suspended
+          404 not_found: member unverified silenced suspended
           409 topic_not_open: owner_token_all owner tag_moderator moderator administrator
         end_all_sessions
-          204: member unverified suspended owner tag_moderator moderator administrator
+          204: member unverified silenced suspended owner tag_moderator moderator administrator
           401 unauthenticated: anonymous
           403 session_required: owner_token_read owner_token_all
         list_sessions
-          200: member unverified suspended owner tag_moderator moderator administrator
+          200: member unverified silenced suspended owner tag_moderator moderator administrator
           401 unauthenticated: anonymous
           403 session_required: owner_token_read owner_token_all
         create_session
@@ -1370,15 +1476,15 @@ async fn a1_every_operation_by_everybody_on_everything() {
         create_session_by_passkey
           401 invalid_passkey: everybody
         end_current_session
-          204: member unverified suspended owner tag_moderator moderator administrator
+          204: member unverified silenced suspended owner tag_moderator moderator administrator
           401 unauthenticated: anonymous
           403 session_required: owner_token_read owner_token_all
         reauthenticate
-          204: member unverified suspended owner tag_moderator moderator administrator
+          204: member unverified silenced suspended owner tag_moderator moderator administrator
           401 unauthenticated: anonymous
           403 session_required: owner_token_read owner_token_all
         reauthenticate_by_identity
-          400 invalid_authorization_request: member unverified suspended owner tag_moderator moderator administrator
+          400 invalid_authorization_request: member unverified silenced suspended owner tag_moderator moderator administrator
           401 unauthenticated: anonymous
           403 session_required: owner_token_read owner_token_all
         refresh_session
@@ -1387,47 +1493,47 @@ async fn a1_every_operation_by_everybody_on_everything() {
           204: owner
           401 unauthenticated: anonymous
           403 session_required: owner_token_read owner_token_all
-          404 not_found: member unverified suspended tag_moderator moderator administrator
+          404 not_found: member unverified silenced suspended tag_moderator moderator administrator
         list_topics
           200: everybody
         create_topic
           201: owner_token_all member owner tag_moderator moderator administrator
           401 unauthenticated: anonymous
           403 email_not_verified: unverified
-          403 sanctioned: suspended
+          403 sanctioned: silenced suspended
           403 scope_missing: owner_token_read
         read_topic on Open
           200: everybody
         read_topic on Draft
           200: owner_token_read owner_token_all owner tag_moderator moderator administrator
-          404 not_found: anonymous member unverified suspended
+          404 not_found: anonymous member unverified silenced suspended
         revise_topic on Open
           200: tag_moderator moderator administrator
           401 unauthenticated: anonymous
           403 email_not_verified: unverified
           403 not_your_topic: member
-          403 sanctioned: suspended
+          403 sanctioned: silenced suspended
           403 scope_missing: owner_token_read
           409 topic_not_draft: owner_token_all owner
         revise_topic on Draft
           200: owner_token_all owner tag_moderator moderator administrator
           401 unauthenticated: anonymous
           403 scope_missing: owner_token_read
-          404 not_found: member unverified suspended
+          404 not_found: member unverified silenced suspended
         read_assessment on Open
           200: everybody
         read_assessment on Draft
           200: owner_token_read owner_token_all owner tag_moderator moderator administrator
-          404 not_found: anonymous member unverified suspended
+          404 not_found: anonymous member unverified silenced suspended
         read_own_checkpoint_credences on Open
-          200: owner_token_read owner_token_all member unverified suspended owner tag_moderator moderator administrator
+          200: owner_token_read owner_token_all member unverified silenced suspended owner tag_moderator moderator administrator
           401 unauthenticated: anonymous
         read_own_checkpoint_credences on Draft
           200: owner_token_read owner_token_all owner tag_moderator moderator administrator
           401 unauthenticated: anonymous
-          404 not_found: member unverified suspended
+          404 not_found: member unverified silenced suspended
         state_checkpoint_credences on Open
-          200: owner_token_all member owner tag_moderator moderator administrator
+          200: owner_token_all member silenced owner tag_moderator moderator administrator
           401 unauthenticated: anonymous
           403 email_not_verified: unverified
           403 sanctioned: suspended
@@ -1435,62 +1541,62 @@ async fn a1_every_operation_by_everybody_on_everything() {
         state_checkpoint_credences on Draft
           401 unauthenticated: anonymous
           403 scope_missing: owner_token_read
-          404 not_found: member unverified suspended
+          404 not_found: member unverified silenced suspended
           409 topic_not_open: owner_token_all owner tag_moderator moderator administrator
         read_own_coherence on Open
-          200: owner_token_read owner_token_all member unverified suspended owner tag_moderator moderator administrator
+          200: owner_token_read owner_token_all member unverified silenced suspended owner tag_moderator moderator administrator
           401 unauthenticated: anonymous
         read_own_coherence on Draft
           200: owner_token_read owner_token_all owner tag_moderator moderator administrator
           401 unauthenticated: anonymous
-          404 not_found: member unverified suspended
+          404 not_found: member unverified silenced suspended
         read_crowd on Open
           403 crowd_withheld: everybody
         read_crowd on Draft
           403 crowd_withheld: owner_token_read owner_token_all owner tag_moderator moderator administrator
-          404 not_found: anonymous member unverified suspended
+          404 not_found: anonymous member unverified silenced suspended
         read_own_credences on Open
           401 unauthenticated: anonymous
-          404 not_found: owner_token_read owner_token_all member unverified suspended owner tag_moderator moderator administrator
+          404 not_found: owner_token_read owner_token_all member unverified silenced suspended owner tag_moderator moderator administrator
         read_own_credences on Draft
           401 unauthenticated: anonymous
-          404 not_found: owner_token_read owner_token_all member unverified suspended owner tag_moderator moderator administrator
+          404 not_found: owner_token_read owner_token_all member unverified silenced suspended owner tag_moderator moderator administrator
         state_credences on Open
           401 unauthenticated: anonymous
           403 email_not_verified: unverified
           403 sanctioned: suspended
           403 scope_missing: owner_token_read
-          409 scenarios_changed: owner_token_all member owner tag_moderator moderator administrator
+          409 scenarios_changed: owner_token_all member silenced owner tag_moderator moderator administrator
         state_credences on Draft
           401 unauthenticated: anonymous
           403 scope_missing: owner_token_read
-          404 not_found: member unverified suspended
+          404 not_found: member unverified silenced suspended
           409 topic_not_open: owner_token_all owner tag_moderator moderator administrator
         list_own_credences on Open
-          200: owner_token_read owner_token_all member unverified suspended owner tag_moderator moderator administrator
+          200: owner_token_read owner_token_all member unverified silenced suspended owner tag_moderator moderator administrator
           401 unauthenticated: anonymous
         list_own_credences on Draft
           200: owner_token_read owner_token_all owner tag_moderator moderator administrator
           401 unauthenticated: anonymous
-          404 not_found: member unverified suspended
+          404 not_found: member unverified silenced suspended
         list_implications on Open
           200: everybody
         list_implications on Draft
           200: owner_token_read owner_token_all owner tag_moderator moderator administrator
-          404 not_found: anonymous member unverified suspended
+          404 not_found: anonymous member unverified silenced suspended
         create_implication on Open
           401 unauthenticated: anonymous
           403 email_not_verified: unverified
-          403 sanctioned: suspended
+          403 sanctioned: silenced suspended
           403 scope_missing: owner_token_read
           422 invalid: owner_token_all member owner tag_moderator moderator administrator
         create_implication on Draft
           401 unauthenticated: anonymous
           403 scope_missing: owner_token_read
-          404 not_found: member unverified suspended
+          404 not_found: member unverified silenced suspended
           409 topic_not_open: owner_token_all owner tag_moderator moderator administrator
         retract_inevitability on Open
-          204: owner_token_all member owner tag_moderator moderator administrator
+          204: owner_token_all member silenced owner tag_moderator moderator administrator
           401 unauthenticated: anonymous
           403 email_not_verified: unverified
           403 sanctioned: suspended
@@ -1498,16 +1604,16 @@ async fn a1_every_operation_by_everybody_on_everything() {
         retract_inevitability on Draft
           401 unauthenticated: anonymous
           403 scope_missing: owner_token_read
-          404 not_found: member unverified suspended
+          404 not_found: member unverified silenced suspended
           409 topic_not_open: owner_token_all owner tag_moderator moderator administrator
         read_own_inevitability on Open
           401 unauthenticated: anonymous
-          404 not_found: owner_token_read owner_token_all member unverified suspended owner tag_moderator moderator administrator
+          404 not_found: owner_token_read owner_token_all member unverified silenced suspended owner tag_moderator moderator administrator
         read_own_inevitability on Draft
           401 unauthenticated: anonymous
-          404 not_found: owner_token_read owner_token_all member unverified suspended owner tag_moderator moderator administrator
+          404 not_found: owner_token_read owner_token_all member unverified silenced suspended owner tag_moderator moderator administrator
         state_inevitability on Open
-          200: owner_token_all member owner tag_moderator moderator administrator
+          200: owner_token_all member silenced owner tag_moderator moderator administrator
           401 unauthenticated: anonymous
           403 email_not_verified: unverified
           403 sanctioned: suspended
@@ -1515,32 +1621,32 @@ async fn a1_every_operation_by_everybody_on_everything() {
         state_inevitability on Draft
           401 unauthenticated: anonymous
           403 scope_missing: owner_token_read
-          404 not_found: member unverified suspended
+          404 not_found: member unverified silenced suspended
           409 topic_not_open: owner_token_all owner tag_moderator moderator administrator
         read_own_meta_prediction on Open
           401 unauthenticated: anonymous
-          404 not_found: owner_token_read owner_token_all member unverified suspended owner tag_moderator moderator administrator
+          404 not_found: owner_token_read owner_token_all member unverified silenced suspended owner tag_moderator moderator administrator
         read_own_meta_prediction on Draft
           401 unauthenticated: anonymous
-          404 not_found: owner_token_read owner_token_all member unverified suspended owner tag_moderator moderator administrator
+          404 not_found: owner_token_read owner_token_all member unverified silenced suspended owner tag_moderator moderator administrator
         predict on Open
           401 unauthenticated: anonymous
           403 email_not_verified: unverified
           403 sanctioned: suspended
           403 scope_missing: owner_token_read
-          409 scenarios_changed: owner_token_all member owner tag_moderator moderator administrator
+          409 scenarios_changed: owner_token_all member silenced owner tag_moderator moderator administrator
         predict on Draft
           401 unauthenticated: anonymous
           403 scope_missing: owner_token_read
-          404 not_found: member unverified suspended
+          404 not_found: member unverified silenced suspended
           409 topic_not_open: owner_token_all owner tag_moderator moderator administrator
         list_topic_mind_changes on Open
           200: everybody
         list_topic_mind_changes on Draft
           200: owner_token_read owner_token_all owner tag_moderator moderator administrator
-          404 not_found: anonymous member unverified suspended
+          404 not_found: anonymous member unverified silenced suspended
         retract_outcome_likelihood on Open
-          204: owner_token_all member owner tag_moderator moderator administrator
+          204: owner_token_all member silenced owner tag_moderator moderator administrator
           401 unauthenticated: anonymous
           403 email_not_verified: unverified
           403 sanctioned: suspended
@@ -1548,16 +1654,16 @@ async fn a1_every_operation_by_everybody_on_everything() {
         retract_outcome_likelihood on Draft
           401 unauthenticated: anonymous
           403 scope_missing: owner_token_read
-          404 not_found: member unverified suspended
+          404 not_found: member unverified silenced suspended
           409 topic_not_open: owner_token_all owner tag_moderator moderator administrator
         read_outcome_likelihood on Open
           401 unauthenticated: anonymous
-          404 not_found: owner_token_read owner_token_all member unverified suspended owner tag_moderator moderator administrator
+          404 not_found: owner_token_read owner_token_all member unverified silenced suspended owner tag_moderator moderator administrator
         read_outcome_likelihood on Draft
           401 unauthenticated: anonymous
-          404 not_found: owner_token_read owner_token_all member unverified suspended owner tag_moderator moderator administrator
+          404 not_found: owner_token_read owner_token_all member unverified silenced suspended owner tag_moderator moderator administrator
         state_outcome_likelihood on Open
-          200: owner_token_all member owner tag_moderator moderator administrator
+          200: owner_token_all member silenced owner tag_moderator moderator administrator
           401 unauthenticated: anonymous
           403 email_not_verified: unverified
           403 sanctioned: suspended
@@ -1565,53 +1671,55 @@ async fn a1_every_operation_by_everybody_on_everything() {
         state_outcome_likelihood on Draft
           401 unauthenticated: anonymous
           403 scope_missing: owner_token_read
-          404 not_found: member unverified suspended
+          404 not_found: member unverified silenced suspended
           409 topic_not_open: owner_token_all owner tag_moderator moderator administrator
         create_post on Open
           201: owner_token_all member owner tag_moderator moderator administrator
           401 unauthenticated: anonymous
           403 email_not_verified: unverified
-          403 sanctioned: suspended
+          403 sanctioned: silenced suspended
           403 scope_missing: owner_token_read
         create_post on Draft
           401 unauthenticated: anonymous
           403 scope_missing: owner_token_read
-          404 not_found: member unverified suspended
+          404 not_found: member unverified silenced suspended
           409 topic_not_open: owner_token_all owner tag_moderator moderator administrator
         create_reference_class on Open
           401 unauthenticated: anonymous
           403 email_not_verified: unverified
-          403 sanctioned: suspended
+          403 sanctioned: silenced suspended
           403 scope_missing: owner_token_read
           422 invalid: owner_token_all member owner tag_moderator moderator administrator
         create_reference_class on Draft
           401 unauthenticated: anonymous
           403 scope_missing: owner_token_read
-          404 not_found: member unverified suspended
+          404 not_found: member unverified silenced suspended
           409 topic_not_open: owner_token_all owner tag_moderator moderator administrator
         list_scenario_proposals on Open
           200: everybody
         list_scenario_proposals on Draft
           200: owner_token_read owner_token_all owner tag_moderator moderator administrator
-          404 not_found: anonymous member unverified suspended
+          404 not_found: anonymous member unverified silenced suspended
         propose_scenarios on Open
           401 unauthenticated: anonymous
           403 email_not_verified: unverified
-          403 sanctioned: suspended
+          403 sanctioned: silenced suspended
           403 scope_missing: owner_token_read
           422 invalid: owner_token_all member owner tag_moderator moderator administrator
         propose_scenarios on Draft
           401 unauthenticated: anonymous
           403 scope_missing: owner_token_read
-          404 not_found: member unverified suspended
+          404 not_found: member unverified silenced suspended
           409 topic_not_open: owner_token_all owner tag_moderator moderator administrator
         read_thread on Open
           200: everybody
         read_thread on Draft
           200: owner_token_read owner_token_all owner tag_moderator moderator administrator
-          404 not_found: anonymous member unverified suspended
+          404 not_found: anonymous member unverified silenced suspended
+        read_transparency_report
+          200: everybody
         retract_variant_kind_dispute on Open
-          200: owner_token_all member owner tag_moderator moderator administrator
+          200: owner_token_all member silenced owner tag_moderator moderator administrator
           401 unauthenticated: anonymous
           403 email_not_verified: unverified
           403 sanctioned: suspended
@@ -1619,10 +1727,10 @@ async fn a1_every_operation_by_everybody_on_everything() {
         retract_variant_kind_dispute on Draft
           401 unauthenticated: anonymous
           403 scope_missing: owner_token_read
-          404 not_found: member unverified suspended
+          404 not_found: member unverified silenced suspended
           409 topic_not_open: owner_token_all owner tag_moderator moderator administrator
         dispute_variant_kind on Open
-          200: owner_token_all member owner tag_moderator moderator administrator
+          200: owner_token_all member silenced owner tag_moderator moderator administrator
           401 unauthenticated: anonymous
           403 email_not_verified: unverified
           403 sanctioned: suspended
@@ -1630,10 +1738,10 @@ async fn a1_every_operation_by_everybody_on_everything() {
         dispute_variant_kind on Draft
           401 unauthenticated: anonymous
           403 scope_missing: owner_token_read
-          404 not_found: member unverified suspended
+          404 not_found: member unverified silenced suspended
           409 topic_not_open: owner_token_all owner tag_moderator moderator administrator
         rate_variant on Open
-          200: owner_token_all member owner tag_moderator moderator administrator
+          200: owner_token_all member silenced owner tag_moderator moderator administrator
           401 unauthenticated: anonymous
           403 email_not_verified: unverified
           403 sanctioned: suspended
@@ -1641,7 +1749,7 @@ async fn a1_every_operation_by_everybody_on_everything() {
         rate_variant on Draft
           401 unauthenticated: anonymous
           403 scope_missing: owner_token_read
-          404 not_found: member unverified suspended
+          404 not_found: member unverified silenced suspended
           409 topic_not_open: owner_token_all owner tag_moderator moderator administrator
         read_health
           200: everybody

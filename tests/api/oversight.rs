@@ -68,9 +68,9 @@ async fn rules_are_written_in_versions_and_what_was_decided_by_one_stays_decided
     bob.post("/reports", report).await.refuses(&[("rule", "unknown_rule")]);
     let listed = app.guest().get("/rules").await.is(200);
     assert!(!listed.body.to_string().contains("sock_puppets"));
-    let versions = app.guest().get("/rules?code=sock_puppets").await.is(200);
+    let versions = app.guest().get("/rules?rule=sock_puppets").await.is(200);
     assert_eq!(versions.body["items"].as_array().unwrap().len(), 3);
-    app.guest().get("/rules?code=fun").await.is_problem(404, "not_found");
+    app.guest().get("/rules?rule=fun").await.is_problem(404, "not_found");
     for nobody in [mallory, bob] {
         nobody.post("/mod/rules", rule("fun", 1)).await.is_problem(403, "not_allowed");
     }
@@ -226,7 +226,7 @@ async fn the_transparency_report_counts_what_was_done_and_what_came_of_it() {
           "items": [
             {
               "actions": 3,
-              "day": "2026-01-15",
+              "date": "2026-01-15",
               "median_hours": 1.5,
               "p90_hours": 1.5,
               "reports": 2,
@@ -235,7 +235,7 @@ async fn the_transparency_report_counts_what_was_done_and_what_came_of_it() {
             },
             {
               "actions": 0,
-              "day": "2026-01-14",
+              "date": "2026-01-14",
               "median_hours": null,
               "p90_hours": null,
               "reports": 0,

@@ -144,7 +144,7 @@ impl NewRule {
 struct RuleQuery {
     /// Every version of the rule with this code, the first first, in place of all rules as they are.
     #[param(value_type = Option<String>)]
-    code: Option<RuleCode>,
+    rule: Option<RuleCode>,
 }
 
 /// List the rules
@@ -152,7 +152,7 @@ struct RuleQuery {
 /// What may not be done here, and what reports refer to; or every version of one of them.
 #[utoipa::path(get, path = "/rules", tag = "moderation", params(RuleQuery), responses((status = 200, body = Rules)), security((), ("bearer" = [])))]
 async fn list_rules(State(app): State<App>, actor: Actor, Query(query): Query<RuleQuery>) -> Result<Answer> {
-    let rows = match query.code {
+    let rows = match query.rule {
         Some(code) => store::versions_of(&app.db, code.as_str()).await?,
         None => store::rules(&app.db).await?,
     };
@@ -171,7 +171,7 @@ async fn write_rule(State(app): State<App>, actor: Actor, Body(new): Body<NewRul
     let tx = app.begin_as(&actor).await?;
     let (row, is_new) = store::write_rule(&app, &tx, &permit, new).await?;
     let answer =
-        Answer::created(format!("/api/v1/rules?code={}", row.code), &RuleView::from(row.clone()), Cache::No)?;
+        Answer::created(format!("/api/v1/rules?rule={}", row.code), &RuleView::from(row.clone()), Cache::No)?;
     if is_new {
         events::record(&app, &tx, Event { kind: "rule_written", ..actor.event() }).await?;
         let data = json!({ "code": row.code, "version": row.version });
