@@ -685,6 +685,10 @@ async fn an_action_lands_once_dry_runs_do_nothing_and_all_of_a_request_is_done_o
     let first = mallory.post("/mod/actions", request(json!([named]))).await.is(201);
     let again = mallory.post("/mod/actions", request(json!([named]))).await.is(201);
     assert_eq!(first.body, again.body);
+    let mut warning = action("warn");
+    warning["external_id"] = json!("bot-18");
+    let warned = mallory.post("/mod/actions", request(json!([warning]))).await.is(201);
+    assert_eq!(mallory.post("/mod/actions", request(json!([warning]))).await.is(201).body, warned.body);
     let mut other = action("warn");
     other["external_id"] = json!("bot-17");
     mallory
@@ -699,7 +703,7 @@ async fn an_action_lands_once_dry_runs_do_nothing_and_all_of_a_request_is_done_o
     let warned = once.post("/mod/actions", request(json!([action("warn")]))).await.is(201);
     assert_eq!(once.post("/mod/actions", request(json!([action("warn")]))).await.is(201).body, warned.body);
     let kinds = app.rows("SELECT kind FROM mod_action ORDER BY id").await;
-    assert_eq!(kinds, ["hide", "warn", "warn"]);
+    assert_eq!(kinds, ["hide", "warn", "warn", "warn"]);
     // A case that its moderator opened to act on it is decided by that; another one's is theirs.
     let case = watched.case().await;
     assert_eq!(watched.read(&case).await["state"], "resolved");
