@@ -93,7 +93,7 @@ pub(in crate::moderation) async fn act(
 ) -> Result<Vec<Done>> {
     let by = actor.require()?.id;
     lapse(app, tx, case).await?;
-    refuse_anothers(case, by)?;
+    require_own_or_free(case, by)?;
     let mut done = Vec::new();
     for (i, order) in orders.iter().enumerate() {
         if let Some(external_id) = &order.external_id
@@ -117,8 +117,8 @@ pub(in crate::moderation) async fn act(
     Ok(done)
 }
 
-/// Refuses what somebody else is at.
-fn refuse_anothers(case: &moderation_case::Model, by: AccountId) -> Result<()> {
+/// Whether nobody else is at a case.
+fn require_own_or_free(case: &moderation_case::Model, by: AccountId) -> Result<()> {
     if case.assignee_id.is_none_or(|assignee| assignee == by) {
         return Ok(());
     }
@@ -335,7 +335,7 @@ pub(in crate::moderation) async fn take_back(
     if let Some(before) = decisions::reverted_by(tx.conn(), &[id]).await?.remove(&id) {
         return Ok(Done { action: decisions::find(tx.conn(), before).await?, is_new: false });
     }
-    refuse_anothers(case, by)?;
+    require_own_or_free(case, by)?;
     put_back(app, tx, actor, &permit, case, &action).await?;
     let reverted = decisions::revert(app, tx, &permit, &action, explanation, batch_id).await?;
     tell_all(app, tx, actor, case, &reverted).await?;
