@@ -12,6 +12,6 @@ pub mod rules;
 mod store;
 
 pub use store::{
-    Act, By, account_queue, erase, find, find_for_update, find_statement, last_of_kind, list_decisions,
-    record, revert, reverted_by, rule, sanctions_of, strikes_of, with_external_id,
+    Act, account_queue, erase, find, find_for_update, find_statement, last_of_kind, list_decisions, record,
+    revert, reverted_by, rule, sanctions_of, strikes_of, with_external_id,
 };

@@ -39,15 +39,6 @@ pub fn account_queue(id: AccountId) -> String {
     format!("account {id}")
 }
 
-/// Who does something.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum By {
-    /// Whoever has the permit.
-    Person,
-    /// A rule of automatic moderation.
-    Rule,
-}
-
 /// Something to be done, and why.
 #[derive(Debug)]
 pub struct Act<'a> {
@@ -85,8 +76,6 @@ pub struct Act<'a> {
     pub batch_id: Option<Uuid>,
     /// By whom what it is about was found.
     pub source: NoticeSource,
-    /// Who does it.
-    pub by: By,
 }
 
 /// Keeps something that is being done, with the statement of its reasons, and the sanction where it is one.
@@ -100,10 +89,6 @@ pub async fn record(
     act: Act<'_>,
 ) -> Result<mod_action::Model> {
     let now = app.now();
-    let (actor_kind, actor_id, automation) = match act.by {
-        By::Person => (ActorKind::Human, Some(permit.by()), Automation::None),
-        By::Rule => (ActorKind::Rule, None, Automation::Full),
-    };
     let when = |kind| (act.subject.kind == kind).then_some(act.subject.id);
     let row = mod_action::Model {
         id: app.ids.next(),
@@ -115,9 +100,9 @@ pub async fn record(
         subject_account_id: when(SubjectKind::Account).map(AccountId),
         topic_id: act.topic_id,
         target_id: act.target_id,
-        actor_kind,
-        actor_id,
-        automation,
+        actor_kind: ActorKind::Human,
+        actor_id: Some(permit.by()),
+        automation: Automation::None,
         rule_code: Some(act.rule.code.clone()),
         rule_version: Some(act.rule.version),
         explanation: act.explanation.clone(),

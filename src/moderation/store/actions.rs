@@ -15,7 +15,7 @@ use crate::decisions::rules::{
     ActionKind, Aim, Bounds, Explanation, ExternalId, Image, LegalGround, NoticeSource, Restriction,
     check_action,
 };
-use crate::decisions::{self, Act, By};
+use crate::decisions::{self, Act};
 use crate::entity::{mod_action, moderation_case, report};
 use crate::error::{Code, Error, Result};
 use crate::events::{self, Event};
@@ -190,7 +190,6 @@ async fn act_once(
         external_id: order.external_id.as_ref(),
         batch_id,
         source: found_by(tx, case).await?,
-        by: By::Person,
     };
     let action =
         decisions::record(app, tx, &permit, act).await.on_constraint("mod_action_external_key", || {
