@@ -266,6 +266,20 @@ pub enum Image {
     },
 }
 
+impl Image {
+    /// A status and restrictions as this makes them, and the image of how they were in the same respect.
+    pub fn applied(&self, status: String, restrictions: &Restrictions) -> (String, Restrictions, Self) {
+        match self {
+            Self::Nothing => (status, restrictions.clone(), Self::Nothing),
+            Self::Status(wanted) => (wanted.clone(), restrictions.clone(), Self::Status(status)),
+            Self::Restriction { kind, set } => {
+                let before = Self::Restriction { kind: *kind, set: restrictions.of(*kind).cloned() };
+                (status, restrictions.with(*kind, set.clone()), before)
+            }
+        }
+    }
+}
+
 text_enum! {
     /// By whom what is decided about was found, in the words of the transparency database of the European Union.
     pub enum NoticeSource {

@@ -216,7 +216,7 @@ pub(super) fn check_file(file: &DebateFile) -> Vec<Field> {
     if file.topic.status == TopicStatus::Draft && !file.posts.is_empty() {
         wrong.push(Field::new("topic.status", "draft_with_posts", "A draft has no posts."));
     }
-    if matches!(file.topic.status, TopicStatus::Hidden | TopicStatus::Removed) {
+    if file.topic.status.is_out_of_sight() {
         wrong.push(Field::new(
             "topic.status",
             "moderated",

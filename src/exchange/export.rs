@@ -24,7 +24,6 @@ use crate::ids::{AccountId, PostId, ScenarioId};
 use crate::posts::rules::{PostStatus, RelationType, Target, TargetKind};
 use crate::posts::target_of;
 use crate::sources::rules::{BibliographyKey, Key};
-use crate::topics::rules::TopicStatus;
 use crate::topics::{self, StoredTopic, numbered};
 
 /// What an export writes of what is people's own.
@@ -102,7 +101,7 @@ impl Keys {
 async fn find_shown(db: &impl ConnectionTrait, slug: &str) -> Result<topic::Model> {
     let found = topic::Entity::find().filter(topic::Column::Slug.eq(slug)).one(db).await?;
     let found = found.ok_or_else(Error::not_found)?;
-    if matches!(found.status, TopicStatus::Hidden | TopicStatus::Removed) {
+    if found.status.is_out_of_sight() {
         return Err(
             Code::TopicNotOpen.error("Moderators took this topic out of sight: put it back to export it.")
         );

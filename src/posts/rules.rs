@@ -23,6 +23,18 @@ text_enum! {
     }
 }
 
+impl PostStatus {
+    /// Whether the text of a post, and whose it is, are shown to somebody: what was taken out of sight is to its author, and
+    /// to whoever looks after the topic.
+    pub fn is_shown_to(self, is_author: bool, sees_hidden: bool) -> bool {
+        match self {
+            Self::Visible => true,
+            Self::Hidden | Self::Removed => is_author || sees_hidden,
+            Self::Deleted => false,
+        }
+    }
+}
+
 text_enum! {
     /// What a post does to its target.
     pub enum RelationType {

@@ -554,18 +554,9 @@ pub async fn apply(tx: &Tx, _: &Permit<Moderate<'_>>, post: &post::Model, image:
     if post.status == PostStatus::Deleted {
         return Err(Code::PostDeleted.error("Its author took it back: nothing is left to decide about."));
     }
-    let mut row = post.clone();
-    let before = match image {
-        Image::Nothing => return Ok(Image::Nothing),
-        Image::Status(status) => {
-            row.status = PostStatus::try_from_value(status).map_err(Error::internal)?;
-            Image::Status(post.status.to_value())
-        }
-        Image::Restriction { kind, set } => {
-            row.restrictions = post.restrictions.with(*kind, set.clone());
-            Image::Restriction { kind: *kind, set: post.restrictions.of(*kind).cloned() }
-        }
-    };
+    let (status, restrictions, before) = image.applied(post.status.to_value(), &post.restrictions);
+    let status = PostStatus::try_from_value(&status).map_err(Error::internal)?;
+    let row = post::Model { status, restrictions, ..post.clone() };
     let shown = |post: &post::Model| i32::from(post.status == PostStatus::Visible);
     let difference = shown(&row) - shown(post);
     update(tx, row).await?;
@@ -681,13 +672,8 @@ pub(super) async fn revisions(
     limit: Limit,
 ) -> Result<Vec<post_revision::Model>> {
     let post = find(db, id).await?;
-    let is_theirs = reader.is_some() && reader == post.author_id;
-    let seen = match post.status {
-        PostStatus::Visible => true,
-        PostStatus::Hidden | PostStatus::Removed => sees_hidden || is_theirs,
-        PostStatus::Deleted => false,
-    };
-    if !seen {
+    let is_author = reader.is_some() && reader == post.author_id;
+    if !post.status.is_shown_to(is_author, sees_hidden) {
         return Err(Error::not_found());
     }
     let revisions = post_revision::Entity::find()

@@ -566,8 +566,8 @@ fn merged(before: &StoredTopic, patch: Value) -> Result<TopicContent> {
     merge(&mut document, patch);
     let content: TopicContent = parse_json(&serde_json::to_vec(&document).map_err(Error::internal)?)?;
     let mut wrong = check("", &content);
-    let is_hidden = |status| matches!(status, TopicStatus::Hidden | TopicStatus::Removed);
-    if content.status != before.topic.status && (is_hidden(content.status) || is_hidden(before.topic.status))
+    if content.status != before.topic.status
+        && (content.status.is_out_of_sight() || before.topic.status.is_out_of_sight())
     {
         wrong.push(crate::error::Field::new(
             "status",

@@ -30,6 +30,13 @@ text_enum! {
     }
 }
 
+impl TopicStatus {
+    /// Whether moderators took it out of sight.
+    pub fn is_out_of_sight(self) -> bool {
+        matches!(self, Self::Hidden | Self::Removed)
+    }
+}
+
 text_enum! {
     /// How the antecedent changes the past.
     pub enum Operation {

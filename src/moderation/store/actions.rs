@@ -26,7 +26,6 @@ use crate::mail::rules::MailKind;
 use crate::moderation::rules::RuleCode;
 use crate::policy::{Actor, Moderate, Permit};
 use crate::posts::rules::PostStatus;
-use crate::topics::rules::TopicStatus;
 use crate::{accounts, auth, posts, topics};
 
 /// Something that is to be done, as it was asked for.
@@ -226,26 +225,34 @@ async fn change(
     (case, kind): (&moderation_case::Model, ActionKind),
     after: &Image,
 ) -> Result<Option<Image>> {
-    let weaker = || Code::InvalidStateTransition.error("It was removed: take that back before it is hidden.");
-    let before = match (case.subject_post_id, case.subject_topic_id) {
+    let before = apply(app, tx, actor, permit, case, after).await?;
+    if kind == ActionKind::Hide && before == Image::Status(PostStatus::Removed.to_value()) {
+        return Err(Code::InvalidStateTransition.error("It was removed: take that back before it is hidden."));
+    }
+    Ok((before != *after).then_some(before))
+}
+
+/// Has the post or the topic of a case be as an image says, under its locks; gives how it was.
+async fn apply(
+    app: &App,
+    tx: &Tx,
+    actor: &Actor,
+    permit: &Permit<Moderate<'_>>,
+    case: &moderation_case::Model,
+    image: &Image,
+) -> Result<Image> {
+    match (case.subject_post_id, case.subject_topic_id) {
         (Some(id), _) => {
             let post = locked_post(tx, case, id).await?;
-            if post.status == PostStatus::Removed && kind == ActionKind::Hide {
-                return Err(weaker());
-            }
-            posts::apply(tx, permit, &post, after).await?
+            posts::apply(tx, permit, &post, image).await
         }
         (_, Some(id)) => {
             topics::lock_activity(tx, id).await?;
             let topic = topics::find_for_update(tx, actor, id).await?;
-            if topic.status == TopicStatus::Removed && kind == ActionKind::Hide {
-                return Err(weaker());
-            }
-            topics::apply(app, tx, permit, &topic, after).await?
+            topics::apply(app, tx, permit, &topic, image).await
         }
-        _ => return Err(Error::internal(anyhow::anyhow!("an action on content has no content"))),
-    };
-    Ok((before != *after).then_some(before))
+        _ => Err(Error::internal(anyhow::anyhow!("an action on content has no content"))),
+    }
 }
 
 /// A post and its topic's activity, in the order in which posts are changed.
@@ -354,18 +361,7 @@ async fn put_back(
     if action.after_image == Image::Nothing {
         return Ok(());
     }
-    let found = match (case.subject_post_id, case.subject_topic_id) {
-        (Some(id), _) => {
-            let post = locked_post(tx, case, id).await?;
-            posts::apply(tx, permit, &post, &action.before_image).await?
-        }
-        (_, Some(id)) => {
-            topics::lock_activity(tx, id).await?;
-            let topic = topics::find_for_update(tx, actor, id).await?;
-            topics::apply(app, tx, permit, &topic, &action.before_image).await?
-        }
-        _ => return Ok(()),
-    };
+    let found = apply(app, tx, actor, permit, case, &action.before_image).await?;
     if found == action.after_image {
         return Ok(());
     }

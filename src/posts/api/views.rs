@@ -297,12 +297,7 @@ impl Reader {
     /// Whether they see the text of a post, and whose it is: what was taken out of sight, its author does, and whoever
     /// looks after the topic.
     fn sees(&self, row: &PostRow) -> bool {
-        match row.status {
-            PostStatus::Visible => true,
-            PostStatus::Hidden | PostStatus::Removed => {
-                self.sees_hidden || (self.id.is_some() && self.id == row.author_id)
-            }
-            PostStatus::Deleted => false,
-        }
+        let is_author = self.id.is_some() && self.id == row.author_id;
+        row.status.is_shown_to(is_author, self.sees_hidden)
     }
 }

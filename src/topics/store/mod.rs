@@ -88,18 +88,9 @@ pub async fn apply(
     topic: &topic::Model,
     image: &Image,
 ) -> Result<Image> {
-    let mut row = topic.clone();
-    let before = match image {
-        Image::Nothing => return Ok(Image::Nothing),
-        Image::Status(status) => {
-            row.status = TopicStatus::try_from_value(status).map_err(Error::internal)?;
-            Image::Status(topic.status.to_value())
-        }
-        Image::Restriction { kind, set } => {
-            row.restrictions = topic.restrictions.with(*kind, set.clone());
-            Image::Restriction { kind: *kind, set: topic.restrictions.of(*kind).cloned() }
-        }
-    };
+    let (status, restrictions, before) = image.applied(topic.status.to_value(), &topic.restrictions);
+    let status = TopicStatus::try_from_value(&status).map_err(Error::internal)?;
+    let mut row = topic::Model { status, restrictions, ..topic.clone() };
     row.version += 1;
     row.updated_at = app.now();
     update(tx, row).await?;
