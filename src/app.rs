@@ -5,6 +5,7 @@ use std::sync::{Arc, RwLock};
 
 use chrono::TimeDelta;
 use sea_orm::{AccessMode, DatabaseConnection, DatabaseTransaction, IsolationLevel, TransactionTrait};
+use tokio::sync::watch;
 
 use crate::automation::rules::judge::RuleBook;
 use crate::changes::Changes;
@@ -51,6 +52,8 @@ pub struct Inner {
     pub mailer: Mailer,
     /// Who says who people are.
     pub identity_providers: Providers,
+    /// Whether the server is about to end, for answers that go on for long.
+    pub stopping: watch::Sender<bool>,
 }
 
 impl App {
@@ -75,6 +78,7 @@ impl App {
             rule_book: RwLock::default(),
             mailer,
             identity_providers,
+            stopping: watch::Sender::new(false),
         }))
     }
 

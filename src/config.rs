@@ -32,6 +32,8 @@ pub struct Config {
     pub trust: Trust,
     /// Reports and what moderators do.
     pub moderation: Moderation,
+    /// Doing the same to many things at a time.
+    pub jobs: Jobs,
     /// Rules by which posts are judged without a human.
     pub automation: Automation,
     /// Looking for attacks by votes.
@@ -178,6 +180,22 @@ pub struct Moderation {
     pub appeal_months: u32,
     /// Where decisions hold: countries by their codes (ISO 3166-1).
     pub territorial_scope: Vec<String>,
+}
+
+/// Doing the same to many things at a time.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Jobs {
+    /// How long a plan can be executed, in minutes.
+    pub plan_minutes: u32,
+    /// How long a second person has to agree, in hours.
+    pub approval_hours: u32,
+    /// A job about more items than this takes a second person.
+    pub second_person_above: u32,
+    /// How long a job can be taken back, in days.
+    pub undo_days: u32,
+    /// How many jobs of one person are under way at a time.
+    pub at_a_time: u32,
 }
 
 /// Rules by which posts are judged without a human.
@@ -746,6 +764,11 @@ impl Config {
             ("moderation.half_priority_weight", self.moderation.half_priority_weight.into()),
             ("moderation.strike_days", self.moderation.strike_days.into()),
             ("moderation.appeal_months", self.moderation.appeal_months.into()),
+            ("jobs.plan_minutes", self.jobs.plan_minutes.into()),
+            ("jobs.approval_hours", self.jobs.approval_hours.into()),
+            ("jobs.second_person_above", self.jobs.second_person_above.into()),
+            ("jobs.undo_days", self.jobs.undo_days.into()),
+            ("jobs.at_a_time", self.jobs.at_a_time.into()),
             ("automation.trial_ms", self.automation.trial_ms),
             ("automation.trial_valid_hours", self.automation.trial_valid_hours.into()),
             ("vote_signals.interval_minutes", self.vote_signals.interval_minutes.into()),

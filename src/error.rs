@@ -137,6 +137,18 @@ codes! {
     VotesFrozen = 409 "votes_frozen" "The votes here are frozen";
     /// What an action changed was changed again since.
     ChangedSince = 409 "changed_since" "This was changed since, so it is not taken back";
+    /// What is asked for is so already.
+    AlreadySo = 409 "already_so" "It is so already";
+    /// There is nothing to decide about it.
+    NoCase = 409 "no_case" "There is no case of this";
+    /// A plan is executed or approved while it is fresh.
+    PlanExpired = 409 "plan_expired" "This plan has expired";
+    /// Two jobs about the same thing do not run at once.
+    JobOverlaps = 409 "job_overlaps" "Another job is about some of the same";
+    /// So many jobs at once.
+    TooManyJobs = 409 "too_many_jobs" "Too many of your jobs are under way";
+    /// A job that did nothing, or of which all was taken back, or that is too old.
+    NothingToUndo = 409 "nothing_to_undo" "There is nothing to undo";
     /// One appeal a decision.
     AppealExists = 409 "appeal_exists" "There was an appeal against this already";
     /// Decisions are appealed against for a time.

@@ -99,6 +99,8 @@ id! {
     ReportId
     /// What moderators have to decide of a subject.
     CaseId
+    /// Something that is done to many things at a time.
+    JobId
     /// Something that moderators did, or took back.
     ActionId
     /// That somebody holds a decision to be wrong.

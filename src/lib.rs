@@ -41,6 +41,7 @@ pub mod events;
 pub mod exchange;
 pub mod identities;
 pub mod implications;
+pub mod jobs;
 pub mod mail;
 pub mod mind_changes;
 pub mod moderation;
@@ -57,6 +58,7 @@ pub mod trust;
 pub mod vote_signals;
 pub mod votes;
 
+pub mod client;
 pub mod router;
 pub mod serve;
 pub mod worker;

@@ -14,7 +14,7 @@ use otherwise::exchange::Extent;
 use otherwise::ids::Ids;
 use otherwise::keys::Keys;
 use otherwise::serve::{Database, Orders};
-use otherwise::{audit, auth, db, exchange, roles, router, serve};
+use otherwise::{audit, auth, client, db, exchange, roles, router, serve};
 use secrecy::{ExposeSecret, SecretString};
 use tracing::field::Field;
 use tracing_subscriber::field::MakeExt;
@@ -65,6 +65,10 @@ enum Command {
     /// Make administrators, and help people back in
     #[command(subcommand)]
     Admin(Admin),
+    /// Moderate a server through its API, with a personal access token
+    ///
+    /// See docs/MODERATION.md. It reads no configuration: the server may be anywhere.
+    Mod(client::Moderator),
     /// Manage the key that signs access tokens
     #[command(subcommand)]
     Keys(KeysCommand),
@@ -158,6 +162,7 @@ fn main() -> ExitCode {
 
 async fn run(command: Command) -> anyhow::Result<()> {
     match command {
+        Command::Mod(moderator) => Box::pin(client::run(moderator)).await,
         Command::Openapi => print(&router::document()),
         Command::Schema => print(&exchange::schema()?),
         Command::Config(ConfigCommand::Check) => {

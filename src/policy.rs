@@ -10,7 +10,7 @@ use crate::auth::rules::Scope;
 use crate::clock::{Time, Timestamp};
 use crate::decisions::rules::{ActionKind, Aim, Deed, RestrictionKind, Restrictions, Sanction, SanctionKind};
 use crate::entity::{
-    account, appeal, implication, moderation_case, post, reference_class, role_grant, scenario,
+    account, appeal, implication, mod_job, moderation_case, post, reference_class, role_grant, scenario,
     scenario_proposal, topic,
 };
 use crate::error::{Code, Error, Result};
@@ -49,6 +49,11 @@ pub enum Credential {
         /// What it is good for.
         scopes: Vec<Scope>,
     },
+    /// With nothing any more: they asked for it before, and it is done in the background now.
+    Deferred {
+        /// The session or the token that they asked with.
+        id: SessionId,
+    },
 }
 
 /// Somebody with a session or a token in force, as of this request.
@@ -66,8 +71,8 @@ pub struct SignedIn {
     pub withheld: Powers,
     /// What it may not do at the moment, by decisions of moderators.
     pub sanctions: Vec<Sanction>,
-    /// Where the request comes from.
-    pub client: IpAddr,
+    /// Where the request comes from; nowhere where something is done that was asked for before.
+    pub client: Option<IpAddr>,
     /// Whether it may take part in debates: where that needs a confirmed address, whether it has one.
     pub takes_part: bool,
 }
@@ -115,7 +120,7 @@ impl Actor {
         let account = self.require()?;
         match account.credential {
             Credential::Session { id, .. } => Ok((account, id)),
-            Credential::Token { .. } => {
+            Credential::Token { .. } | Credential::Deferred { .. } => {
                 Err(Code::SessionRequired.error("Sign in: no personal access token is good for this."))
             }
         }
@@ -211,7 +216,8 @@ impl SignedIn {
     /// Whether what they signed in with is good for this: a session is good for everything.
     pub fn has_scope(&self, scope: Scope) -> bool {
         match &self.credential {
-            Credential::Session { .. } => true,
+            // What is done later was asked for with the scope that it takes.
+            Credential::Session { .. } | Credential::Deferred { .. } => true,
             Credential::Token { scopes, .. } => scopes.contains(&scope),
         }
     }
@@ -224,7 +230,7 @@ impl SignedIn {
     /// By which session or personal access token they are known, for the audit log.
     pub fn credential_id(&self) -> SessionId {
         match self.credential {
-            Credential::Session { id, .. } => id,
+            Credential::Session { id, .. } | Credential::Deferred { id } => id,
             Credential::Token { id, .. } => SessionId(id.0),
         }
     }
@@ -233,7 +239,7 @@ impl SignedIn {
     pub fn session_id(&self) -> Option<SessionId> {
         match self.credential {
             Credential::Session { id, .. } => Some(id),
-            Credential::Token { .. } => None,
+            Credential::Token { .. } | Credential::Deferred { .. } => None,
         }
     }
 }
@@ -1282,6 +1288,105 @@ impl Action for ActOn<'_> {
             !who.is(Some(self.owner_id)),
             Code::OwnSubject,
             "What is one's own can be changed, or deleted: others decide about it.",
+        )
+    }
+}
+
+/// Do the same to many things, to this one among others.
+#[derive(Debug)]
+pub struct ActInBulk<'a> {
+    /// The topic that it is in, and its tags.
+    pub topic: Option<(TopicId, &'a [String])>,
+}
+
+impl Action for ActInBulk<'_> {
+    const SCOPE: Scope = Scope::Moderate;
+    const TAKES_PART: bool = false;
+
+    fn decide(&self, who: &Actor) -> Result<()> {
+        let place = self.topic.map_or(Place::Site, |(id, tags)| Place::Topic { id, tags });
+        allow_if(
+            who.has(Permission::JobBulk, place),
+            Code::NotAllowed,
+            "It takes job.bulk there, and what each action takes.",
+        )
+    }
+}
+
+/// Plan bulk jobs, and see those that one may see.
+#[derive(Debug)]
+pub struct PlanJobs;
+
+impl Action for PlanJobs {
+    const SCOPE: Scope = Scope::Moderate;
+    const TAKES_PART: bool = false;
+
+    fn decide(&self, who: &Actor) -> Result<()> {
+        let powers = &who.require()?.powers;
+        allow_if(
+            powers.include_somewhere(Permission::JobBulk),
+            Code::NotAllowed,
+            "Moderators act on many things at a time, and whoever has job.bulk.",
+        )
+    }
+}
+
+/// Whether somebody looks after a bulk job: their own, or, with `job.bulk` for the whole site, any.
+fn require_job(who: &Actor, job: &mod_job::Model) -> Result<()> {
+    if who.has(Permission::JobBulk, Place::Site) || who.is(job.author_id) {
+        return Ok(());
+    }
+    Err(Error::not_found())
+}
+
+/// See a bulk job, have it wait or go on, call it off, or plan to take it back.
+#[derive(Debug)]
+pub struct HandleJob<'a>(pub &'a mod_job::Model);
+
+impl Action for HandleJob<'_> {
+    const SCOPE: Scope = Scope::Moderate;
+    const TAKES_PART: bool = false;
+
+    fn decide(&self, who: &Actor) -> Result<()> {
+        require_job(who, self.0)
+    }
+}
+
+/// Execute what one has planned.
+#[derive(Debug)]
+pub struct ExecuteJob<'a>(pub &'a mod_job::Model);
+
+impl Action for ExecuteJob<'_> {
+    const SCOPE: Scope = Scope::Moderate;
+    const TAKES_PART: bool = false;
+
+    fn decide(&self, who: &Actor) -> Result<()> {
+        PlanJobs.decide(who)?;
+        require_job(who, self.0)?;
+        allow_if(
+            who.is(self.0.author_id),
+            Code::NotAllowed,
+            "Whoever planned it executes it: plan it yourself, and it is yours.",
+        )
+    }
+}
+
+/// Agree, as the second person, to what somebody else executes.
+#[derive(Debug)]
+pub struct ApproveJob<'a>(pub &'a mod_job::Model);
+
+impl Action for ApproveJob<'_> {
+    const SCOPE: Scope = Scope::Moderate;
+    const TAKES_PART: bool = false;
+
+    fn decide(&self, who: &Actor) -> Result<()> {
+        require_job(who, self.0)?;
+        allow_if(!who.is(self.0.author_id), Code::OwnDecision, "It takes somebody else.")?;
+        allow_if(
+            !self.0.approval_reasons.iter().any(|reason| reason == "staff")
+                || who.require()?.powers.rank() == Role::Administrator,
+            Code::Outranked,
+            "Only administrators agree to what is done about the staff.",
         )
     }
 }

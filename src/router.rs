@@ -24,8 +24,9 @@ use crate::error::{Code, Error, Result};
 use crate::http::limits::Guest;
 use crate::http::{Answer, AskedBy, Cache, Path, code_of, middleware, openapi};
 use crate::{
-    accounts, auth, automation, credences, credentials, criteria, db, identities, implications, mind_changes,
-    moderation, own_data, posts, roles, scenario_sets, topics, track_record, vote_signals, votes,
+    accounts, auth, automation, credences, credentials, criteria, db, identities, implications, jobs,
+    mind_changes, moderation, own_data, posts, roles, scenario_sets, topics, track_record, vote_signals,
+    votes,
 };
 
 #[derive(utoipa::OpenApi)]
@@ -70,6 +71,7 @@ fn api() -> (Router<App>, OpenApi) {
         .merge(posts::router())
         .merge(votes::router())
         .merge(vote_signals::router())
+        .merge(jobs::router())
         .merge(credences::router())
         .merge(mind_changes::router())
         .merge(track_record::router())

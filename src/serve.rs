@@ -178,6 +178,7 @@ pub async fn serve(config: Config) -> anyhow::Result<()> {
             }
             status = database.died() => Err(anyhow::anyhow!("the private PostgreSQL ended by itself ({status}); its log is in the data folder")),
         };
+        app.stopping.send_replace(true);
         drop(stop);
         service.await?;
         end(work, &app).await;

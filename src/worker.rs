@@ -1,6 +1,6 @@
 //! Work that no request waits for, done from time to time in the same process as the server.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use chrono::TimeDelta;
 use tokio::sync::watch;
@@ -16,6 +16,7 @@ use crate::db::{Bell, Tx, idempotency, rate_limit};
 use crate::entity::mail as row;
 use crate::error::Result;
 use crate::identities;
+use crate::jobs;
 use crate::keys::random;
 use crate::mail::rules::backoff;
 use crate::mail::{self, Content, Outcome, Taken};
@@ -44,11 +45,11 @@ const CROWD_REST: Duration = Duration::from_mins(1);
 /// How long changes of what crowds think gather, once one was counted.
 const CROWD_GATHERS: Duration = Duration::from_millis(100);
 
-/// How long it rests at most before it looks for votes to strike.
-const NULLIFICATION_REST: Duration = Duration::from_mins(1);
+/// How long it rests at most before it looks for votes to strike and for bulk jobs, should nobody call.
+const CHORE_REST: Duration = Duration::from_mins(1);
 
-/// How long it waits before it counts again after a failure.
-const CROWD_RETRY: Duration = Duration::from_secs(5);
+/// How long it waits before it tries again after a failure.
+const RETRY: Duration = Duration::from_secs(5);
 
 /// Does what is due, rests, and starts again, until it is told to stop. Stopping waits for a mail that is
 /// being handed over.
@@ -66,12 +67,21 @@ pub async fn run(app: App, stop: watch::Receiver<()>) {
             _ = told_too.changed() => {}
         }
     };
+    let nullifications = Chore {
+        channel: vote_signals::CHANNEL,
+        what: "striking votes",
+        rests: 0.0,
+        next: nullify_votes_next,
+    };
+    let jobs =
+        Chore { channel: jobs::CHANNEL, what: "seeing to a bulk job", rests: 1.0, next: job_item_next };
     tokio::join!(
         tidying,
         watching,
         deliver(&app, stop.clone()),
         see_to_own_data(&app, stop.clone()),
-        nullify_votes(&app, stop.clone()),
+        see_to(&app, stop.clone(), nullifications),
+        see_to(&app, stop.clone(), jobs),
         summarise_crowds(&app, stop)
     );
 }
@@ -233,29 +243,56 @@ async fn watch_votes(app: &App) {
     }
 }
 
-/// Strikes votes, and has them count again, as soon as that is asked for.
-async fn nullify_votes(app: &App, mut stop: watch::Receiver<()>) {
+/// Work that is done one piece after another, whenever there is any.
+struct Chore<Next> {
+    /// Where it is called for.
+    channel: &'static str,
+    /// What it is, for the log.
+    what: &'static str,
+    /// How much longer it rests after a piece than that took: what people ask for meanwhile comes first.
+    rests: f64,
+    /// Does the next piece, and says whether there was one.
+    next: Next,
+}
+
+/// Does a chore as soon as it is called for, and looks for it from time to time should nobody call.
+async fn see_to<Next: AsyncFn(&App) -> Result<bool>>(
+    app: &App,
+    mut stop: watch::Receiver<()>,
+    Chore { channel, what, rests, next }: Chore<Next>,
+) {
     let mut bell = None;
     while matches!(stop.has_changed(), Ok(false)) {
         if bell.is_none() {
             // Before looking, so that nothing is asked for in between unheard.
-            bell = Bell::listen(&app.db, vote_signals::CHANNEL).await.ok();
+            bell = Bell::listen(&app.db, channel).await.ok();
         }
-        let rest = match vote_signals::nullify_next(app).await {
-            Ok(true) => continue,
-            Ok(false) => NULLIFICATION_REST,
-            Err(error) => {
-                let cause = error.source.as_ref().map(|cause| format!("{cause:#}"));
-                tracing::warn!(%error, cause, "striking votes; will try again in {CROWD_RETRY:?}");
-                tokio::select! {
-                    () = tokio::time::sleep(CROWD_RETRY) => {}
-                    _ = stop.changed() => {}
-                }
+        let began = Instant::now();
+        let rest = match next(app).await {
+            Ok(true) => began.elapsed().mul_f64(rests),
+            Ok(false) => {
+                rest_until_called(&mut bell, CHORE_REST, &mut stop).await;
                 continue;
             }
+            Err(error) => {
+                let cause = error.source.as_ref().map(|cause| format!("{cause:#}"));
+                tracing::warn!(%error, cause, "{what}; will try again in {RETRY:?}");
+                RETRY
+            }
         };
-        rest_until_called(&mut bell, rest, &mut stop).await;
+        tokio::select! {
+            () = tokio::time::sleep(rest) => {}
+            _ = stop.changed() => {}
+        }
     }
+}
+
+/// Sees to the next item of a bulk job, and says whether there was any.
+///
+/// # Errors
+/// The database is away. It is tried again.
+pub async fn job_item_next(app: &App) -> Result<bool> {
+    jobs::run_next(app).await
 }
 
 /// Strikes the votes of one lot of posts, or has them count again, and says whether there was any.
@@ -283,8 +320,8 @@ async fn summarise_crowds(app: &App, mut stop: watch::Receiver<()>) {
             }
             Err(error) => {
                 let cause = error.source.as_ref().map(|cause| format!("{cause:#}"));
-                tracing::warn!(%error, cause, "counting what a crowd thinks; will try again in {CROWD_RETRY:?}");
-                CROWD_RETRY
+                tracing::warn!(%error, cause, "counting what a crowd thinks; will try again in {RETRY:?}");
+                RETRY
             }
         };
         tokio::select! {

@@ -7,6 +7,7 @@
 #![expect(clippy::cast_precision_loss, reason = "counts are small")]
 
 mod crowd;
+mod moderation;
 mod sign_in;
 #[path = "../../tests/service/support.rs"]
 #[expect(dead_code, unreachable_pub, reason = "the tests of the service use the rest")]
@@ -60,8 +61,20 @@ impl Row {
 
 #[tokio::main]
 async fn main() {
-    let mut rows = crowd::measure().await;
-    rows.extend(sign_in::measure().await);
+    // Cargo says `--bench` besides.
+    let named: Vec<String> = std::env::args().skip(1).filter(|word| !word.starts_with("--")).collect();
+    let is_wanted = |group: &str| named.is_empty() || named.iter().any(|name| name == group);
+    let mut rows = Vec::new();
+    if is_wanted("crowd") {
+        rows.extend(crowd::measure().await);
+    }
+    if is_wanted("moderation") {
+        rows.extend(moderation::measure().await);
+    }
+    if is_wanted("sign_in") {
+        rows.extend(sign_in::measure().await);
+    }
+    assert!(!rows.is_empty(), "there are crowd, moderation and sign_in, and not {}", named.join(", "));
 
     let width = rows.iter().map(|row| row.name.len()).max().unwrap_or(0);
     for row in &rows {

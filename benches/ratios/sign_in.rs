@@ -163,13 +163,13 @@ async fn read_beside_a_crowd(server: &Server, reader: &Client) -> (Vec<f64>, Opt
 
 /// Somebody who reads a thread, one page after the other, on a thread of their own: a crowd that this program plays
 /// at the same time does not make them wait for their turn here.
-struct Reader {
+pub(crate) struct Reader {
     stop: Arc<AtomicBool>,
     reading: JoinHandle<Vec<f64>>,
 }
 
 impl Reader {
-    fn start(server: &Server, person: &Client) -> Self {
+    pub(crate) fn start(server: &Server, person: &Client) -> Self {
         let stop = Arc::new(AtomicBool::new(false));
         // With connections of its own: they belong to the runtime that made them.
         let (client, stopped) = (person.at(server), stop.clone());
@@ -187,7 +187,7 @@ impl Reader {
     }
 
     /// How long each page took, in milliseconds.
-    fn stop(self) -> Vec<f64> {
+    pub(crate) fn stop(self) -> Vec<f64> {
         self.stop.store(true, Ordering::Relaxed);
         self.reading.join().unwrap()
     }

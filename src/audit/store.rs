@@ -14,8 +14,8 @@ use crate::db::{ConnectionTrait, Tx, insert, sql};
 use crate::entity::{audit_log, mod_action};
 use crate::error::Result;
 use crate::ids::{
-    AccountId, ActionId, AppealId, AutomationRuleId, CaseId, ListSetId, PostId, SessionId, TokenId, TopicId,
-    VoteNullificationId,
+    AccountId, ActionId, AppealId, AutomationRuleId, CaseId, JobId, ListSetId, PostId, SessionId, TokenId,
+    TopicId, VoteNullificationId,
 };
 use crate::keys::sha256;
 use crate::policy::{Actor, SignedIn};
@@ -53,6 +53,11 @@ impl Object {
     /// Something that moderators did.
     pub fn action(id: ActionId) -> Self {
         Self { kind: "mod_action", id: id.0 }
+    }
+
+    /// A bulk job.
+    pub fn job(id: JobId) -> Self {
+        Self { kind: "mod_job", id: id.0 }
     }
 
     /// An appeal.
@@ -119,7 +124,7 @@ impl Actor {
         Entry {
             actor_id: signed_in.map(|account| account.id),
             session_id: signed_in.map(SignedIn::credential_id),
-            client: signed_in.map(|account| account.client),
+            client: signed_in.and_then(|account| account.client),
             ..Entry::of(verb)
         }
     }

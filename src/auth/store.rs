@@ -60,7 +60,7 @@ fn signed_in(
     rows: Vec<Standing>,
     credential: Credential,
     second_factor: bool,
-    client: IpAddr,
+    client: Option<IpAddr>,
 ) -> Result<Option<Actor>> {
     let Some(first) = rows.first().filter(|row| row.state != AccountState::Deleted) else { return Ok(None) };
     let id = first.account_id;
@@ -131,7 +131,67 @@ pub(super) async fn actor(
     let (authenticated_at, second_factor) = (found.authenticated_at, found.second_factor);
     let credential = Credential::Session { id: session_id, authenticated_at, second_factor };
     let rows = rows.into_iter().map(|row| row.standing).collect();
-    signed_in(app, rows, credential, second_factor, client)?.ok_or_else(ended)
+    signed_in(app, rows, credential, second_factor, Some(client))?.ok_or_else(ended)
+}
+
+/// Whoever asks, as they stand now, by what they asked with; nobody where that is not in force any more.
+///
+/// # Errors
+/// The database is away.
+pub async fn again(app: &App, asking: &Actor) -> Result<Option<Actor>> {
+    let Some(SignedIn { id: account_id, credential, client, .. }) = asking.signed_in() else {
+        return Ok(Some(Actor::Anonymous));
+    };
+    let found = match (credential, client) {
+        (Credential::Session { id, .. }, Some(client)) => actor(app, *id, *account_id, *client).await,
+        (Credential::Token { id, scopes }, _) => {
+            let statement = concat!(
+                "SELECT by.second_factor, ",
+                standing!(columns),
+                " FROM personal_access_token by ",
+                standing!(tables),
+                " WHERE by.id = $1 AND by.revoked_at IS NULL AND by.expires_at > $2"
+            );
+            let rows: Vec<TokenInForce> =
+                all(&app.db, sql(statement, [(*id).into(), app.now().into()])).await?;
+            let second_factor = rows.first().is_some_and(|row| row.second_factor);
+            let credential = Credential::Token { id: *id, scopes: scopes.clone() };
+            let rows = rows.into_iter().map(|row| row.standing).collect();
+            return signed_in(app, rows, credential, second_factor, *client);
+        }
+        (Credential::Session { id, .. } | Credential::Deferred { id }, _) => {
+            return on_behalf(app, *account_id, *id).await;
+        }
+    };
+    match found {
+        Ok(actor) => Ok(Some(actor)),
+        Err(error) if error.code == Code::InvalidToken => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+#[derive(FromQueryResult)]
+struct TokenInForce {
+    second_factor: bool,
+    #[sea_orm(nested)]
+    standing: Standing,
+}
+
+/// Somebody as they stand now, for what they asked for before with this session or token; nobody where their account is
+/// gone. Powers that take a second factor take that they still have one.
+///
+/// # Errors
+/// The database is away.
+pub async fn on_behalf(app: &App, account_id: AccountId, asked_with: SessionId) -> Result<Option<Actor>> {
+    let statement = concat!(
+        "SELECT ",
+        standing!(columns),
+        " FROM (SELECT $1::uuid AS account_id) by ",
+        standing!(tables)
+    );
+    let rows: Vec<Standing> = all(&app.db, sql(statement, [account_id.into(), app.now().into()])).await?;
+    let second_factor = factors::any(&app.db, account_id).await?;
+    signed_in(app, rows, Credential::Deferred { id: asked_with }, second_factor, None)
 }
 
 #[derive(FromQueryResult)]
@@ -175,7 +235,7 @@ pub(super) async fn token_owner(app: &App, text: &str, client: IpAddr) -> Result
     let scopes = found.scopes.iter().filter_map(|name| Scope::named(name)).collect();
     let rows = rows.into_iter().map(|row| row.standing).collect();
     let credential = Credential::Token { id, scopes };
-    let actor = signed_in(app, rows, credential, second_factor, client)?.ok_or_else(refused)?;
+    let actor = signed_in(app, rows, credential, second_factor, Some(client))?.ok_or_else(refused)?;
     if last_used_at.is_none_or(|used| now - used >= LAST_USED) {
         let tx = app.begin().await?;
         let statement = "UPDATE personal_access_token SET last_used_at = $2 WHERE id = $1";

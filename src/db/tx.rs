@@ -18,6 +18,11 @@ struct InForce {
     ids: Vec<Uuid>,
 }
 
+#[derive(FromQueryResult)]
+struct Tried {
+    is_ours: bool,
+}
+
 /// A transaction. Writes ask for one, so a write outside a transaction does not compile; dropped without
 /// [`Tx::commit`], it leaves no trace.
 pub struct Tx {
@@ -52,7 +57,17 @@ impl Tx {
         Ok(())
     }
 
-    /// The same, together with others who share it.
+    /// The same where nobody else has it at the moment; says whether that was so.
+    ///
+    /// # Errors
+    /// The database is away.
+    pub async fn try_queue(&self, name: &str) -> Result<bool> {
+        let statement = "SELECT pg_try_advisory_xact_lock(hashtextextended($1::text, 0)) AS is_ours";
+        let found: Option<Tried> = one(&self.transaction, sql(statement, [name.into()])).await?;
+        Ok(found.is_some_and(|found| found.is_ours))
+    }
+
+    /// The same as [`Tx::queue`], together with others who share it.
     ///
     /// # Errors
     /// As [`Tx::queue`].

@@ -46,6 +46,8 @@ pub mod meta_prediction_part;
 pub mod meta_prediction_tally;
 pub mod mind_change;
 pub mod mod_action;
+pub mod mod_job;
+pub mod mod_job_item;
 pub mod moderation_case;
 pub mod outcome_likelihood;
 pub mod passkey;

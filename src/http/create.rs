@@ -4,15 +4,15 @@ use axum::extract::{FromRequest, Request};
 use serde::de::DeserializeOwned;
 
 use super::answer::Answer;
-use super::input::{parse_json, read_json};
+use super::input::{MAX_ITEMS, parse_long_json, read_json};
 use crate::app::App;
 use crate::db::Tx;
 use crate::db::idempotency::{self, Attempt};
 use crate::error::{Code, Error, Result};
 use crate::policy::Actor;
 
-/// A JSON body that makes something, at most once for each key.
-pub struct Create<T> {
+/// A JSON body that makes something, at most once for each key. A list in it has at most `ITEMS` items.
+pub struct Create<T, const ITEMS: usize = MAX_ITEMS> {
     /// What to make.
     pub input: T,
     retry: Option<Retry>,
@@ -35,7 +35,7 @@ pub enum Claimed {
 /// The right to do the work of one key.
 pub struct Once(Option<Attempt>);
 
-impl<T: DeserializeOwned> FromRequest<App> for Create<T> {
+impl<T: DeserializeOwned, const ITEMS: usize> FromRequest<App> for Create<T, ITEMS> {
     type Rejection = Error;
 
     async fn from_request(request: Request, app: &App) -> Result<Self> {
@@ -45,7 +45,7 @@ impl<T: DeserializeOwned> FromRequest<App> for Create<T> {
         if keys.next().is_some() {
             return Err(bad_key());
         }
-        let bytes = read_json(&parts.headers, body, app).await?;
+        let bytes = read_json(&parts.headers, body, app, ITEMS).await?;
         let retry = key.map(|key| -> Result<Retry> {
             // The draft writes the key as a quoted string; many clients send it bare.
             let key = key.trim().trim_matches('"');
@@ -56,7 +56,7 @@ impl<T: DeserializeOwned> FromRequest<App> for Create<T> {
             let fingerprint = app.keys.fingerprint(&operation, &bytes);
             Ok(Retry { key: key.to_owned(), operation, fingerprint })
         });
-        Ok(Self { retry: retry.transpose()?, input: parse_json(&bytes)? })
+        Ok(Self { retry: retry.transpose()?, input: parse_long_json(&bytes, ITEMS)? })
     }
 }
 
@@ -65,7 +65,7 @@ fn bad_key() -> Error {
         .error("Idempotency-Key is one header of 1 to 255 printable ASCII characters, such as a UUID.")
 }
 
-impl<T> Create<T> {
+impl<T, const ITEMS: usize> Create<T, ITEMS> {
     /// Takes the input and the right to do the work in this transaction, or the answer it already got.
     ///
     /// # Errors

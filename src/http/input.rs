@@ -22,7 +22,10 @@ use crate::invalid::Invalid;
 const MAX_DEPTH: usize = 32;
 
 /// How many items a list may have; most kinds of list have a lower limit of their own.
-const MAX_ITEMS: usize = 1000;
+pub(super) const MAX_ITEMS: usize = 1000;
+
+/// What an item of a long list takes at the most, such as an identifier, in bytes.
+const ITEM_BYTES: usize = 48;
 
 /// A JSON body.
 pub struct Body<T>(pub T);
@@ -32,15 +35,20 @@ impl<T: DeserializeOwned> FromRequest<App> for Body<T> {
 
     async fn from_request(request: Request, app: &App) -> Result<Self> {
         let (parts, body) = request.into_parts();
-        parse_json(&read_json(&parts.headers, body, app).await?).map(Self)
+        parse_json(&read_json(&parts.headers, body, app, MAX_ITEMS).await?).map(Self)
     }
 }
 
-/// Reads the bytes of a JSON body within the limit.
+/// Reads the bytes of a JSON body within the limit, which is higher where a list may be longer than most.
 ///
 /// # Errors
 /// It is of another media type, too large, or did not arrive.
-pub(super) async fn read_json(headers: &HeaderMap, body: axum::body::Body, app: &App) -> Result<Bytes> {
+pub(super) async fn read_json(
+    headers: &HeaderMap,
+    body: axum::body::Body,
+    app: &App,
+    items: usize,
+) -> Result<Bytes> {
     let media_type = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
     let essence = media_type.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
     if !matches!(essence.as_str(), "application/json" | "application/merge-patch+json") {
@@ -48,7 +56,7 @@ pub(super) async fn read_json(headers: &HeaderMap, body: axum::body::Body, app: 
             Code::UnsupportedMediaType.error("Send the body as JSON, with Content-Type: application/json.")
         );
     }
-    let limit = app.config.server.body_limit_bytes;
+    let limit = app.config.server.body_limit_bytes + items.saturating_sub(MAX_ITEMS) * ITEM_BYTES;
     match http_body_util::Limited::new(body, limit).collect().await {
         Ok(body) => Ok(body.to_bytes()),
         Err(error) if error.is::<http_body_util::LengthLimitError>() => {
@@ -66,12 +74,20 @@ pub(super) async fn read_json(headers: &HeaderMap, body: axum::body::Body, app: 
 /// # Errors
 /// 400 for what is not JSON, 422 with the field for what is not acceptable.
 pub fn parse_json<T: DeserializeOwned>(bytes: &[u8]) -> Result<T> {
+    parse_long_json(bytes, MAX_ITEMS)
+}
+
+/// The same, of which a list may have so many items.
+///
+/// # Errors
+/// As [`parse_json`].
+pub(super) fn parse_long_json<T: DeserializeOwned>(bytes: &[u8], max_items: usize) -> Result<T> {
     let extent = extent(bytes);
     if extent.depth > MAX_DEPTH {
         return Err(Code::MalformedJson.error(format!("It nests deeper than {MAX_DEPTH} levels.")));
     }
-    if extent.items > MAX_ITEMS {
-        return Err(Error::field("(body)", "too_many", format!("A list has at most {MAX_ITEMS} items.")));
+    if extent.items > max_items {
+        return Err(Error::field("(body)", "too_many", format!("A list has at most {max_items} items.")));
     }
     let refused = |error: serde_path_to_error::Error<serde_json::Error>| {
         let path = error.path().to_string();

@@ -31,6 +31,19 @@ impl FromRequestParts<App> for IfMatch {
 }
 
 impl IfMatch {
+    /// Lets through who has read what has this hash.
+    ///
+    /// # Errors
+    /// They have read something else.
+    pub fn check_hash(&self, hash: &str) -> Result<()> {
+        let matches =
+            |tag: &String| tag.strip_prefix('"').and_then(|tag| tag.strip_suffix('"')) == Some(hash);
+        if self.0.iter().any(matches) {
+            return Ok(());
+        }
+        Err(Code::PreconditionFailed.error("This is the hash of another plan: read this one again."))
+    }
+
     /// Lets an edit of this version pass. The tag's second half, which changes with every vote, is not
     /// compared; a weak tag matches nothing (RFC 9110, 13.1.1).
     ///

@@ -8,5 +8,5 @@ mod api;
 pub mod rules;
 mod store;
 
-pub use api::router;
-pub use store::erase;
+pub use api::{NewAction, router};
+pub use store::{Order, Planned, act_on_item, erase, hold_back, plan, take_back_item};

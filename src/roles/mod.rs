@@ -14,4 +14,4 @@ pub mod rules;
 mod store;
 
 pub use api::router;
-pub use store::{create_administrator, erase, forget_expired, powers, require_another_administrator};
+pub use store::{create_administrator, erase, forget_expired, powers, ranks, require_another_administrator};

@@ -1,5 +1,7 @@
 //! Reading and writing grants.
 
+use std::collections::HashMap;
+
 use sea_orm::{
     ColumnTrait, ConnectionTrait, EntityTrait, ExprTrait, FromQueryResult, QueryFilter, QueryOrder,
     QuerySelect,
@@ -34,6 +36,26 @@ pub async fn powers(db: &impl ConnectionTrait, account_id: AccountId, now: Time)
         .filter(role_grant::Column::RevokedAt.is_null())
         .filter(role_grant::Column::ExpiresAt.is_null().or(role_grant::Column::ExpiresAt.gt(now)));
     Ok(rows.all(db).await?.iter().map(power_of).collect())
+}
+
+/// The ranks of accounts at the moment; those who have none are left out.
+///
+/// # Errors
+/// The database is away.
+pub async fn ranks(
+    db: &impl ConnectionTrait,
+    account_ids: Vec<uuid::Uuid>,
+    now: Time,
+) -> Result<HashMap<AccountId, Role>> {
+    let statement = "SELECT * FROM role_grant WHERE account_id = ANY ($1) AND revoked_at IS NULL
+                                                AND (expires_at IS NULL OR expires_at > $2)";
+    let rows = role_grant::Entity::find().from_raw_sql(sql(statement, [account_ids.into(), now.into()]));
+    let mut ranks = HashMap::new();
+    for row in rows.all(db).await? {
+        let rank = ranks.entry(row.account_id).or_insert(Role::Member);
+        *rank = Ord::max(*rank, power_of(&row).rank());
+    }
+    Ok(ranks)
 }
 
 /// Finds a grant, in force or not.

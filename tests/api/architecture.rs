@@ -25,12 +25,12 @@ const KINDS: [&[&str]; 11] = [
     &["store", "checkpoint", "verify", "thread", "throttle", "factors", "passkeys", "token", "exchange"],
     &["api", "actor", "worker"],
     &["router"],
-    &["serve"],
+    &["serve", "client"],
     &["main"],
 ];
 
 /// Features, from left to right.
-const FEATURES: [&str; 27] = [
+const FEATURES: [&str; 28] = [
     "events",
     "audit",
     "ranking",
@@ -56,6 +56,7 @@ const FEATURES: [&str; 27] = [
     "scenario_sets",
     "track_record",
     "moderation",
+    "jobs",
     "own_data",
     "exchange",
 ];
@@ -90,7 +91,7 @@ const HOMES: [(&str, &[&str]); 13] = [
     ("totp_rs::", &["totp"]),
     ("webauthn_rs::", &["passkeys", "rules"]),
     ("openidconnect::", &["openid"]),
-    ("reqwest::", &["openid"]),
+    ("reqwest::", &["openid", "client"]),
     ("quick_cache::", &["http"]),
     ("regex::", &["rules"]),
     ("regex_syntax::", &["rules"]),

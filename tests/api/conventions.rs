@@ -443,7 +443,7 @@ pub async fn everything_readable() -> (TestApp, Client, Vec<String>) {
     let decision = carol.acts("account", &alices, action("warn")).await;
     let appeal = alice.appeals(&decision).await;
     let others_appeal = zoe.appeals(&carol.acts("account", &zoes, action("warn")).await).await;
-    let role = json!({ "permissions": ["report.read", "rule.edit", "vote.inspect"], "scope": { "kind": "site" }, "reason": "Asked for." });
+    let role = json!({ "permissions": ["report.read", "rule.edit", "vote.inspect", "job.bulk"], "scope": { "kind": "site" }, "reason": "Asked for." });
     let granted = carol.post("/accounts/alice/role-grants", role).await;
     let grant = granted.is(201).text("/id");
     let rule = json!({
@@ -458,6 +458,12 @@ pub async fn everything_readable() -> (TestApp, Client, Vec<String>) {
     let judged = zoe.posts_in(&topic, "It would have, in summer.").await;
     let strike = json!({ "accounts": [zoes], "reason": "They are one person." });
     let nullification = carol.post("/mod/vote-nullifications", strike).await.is(201).text("/id");
+    let job = json!({
+        "subjects": { "kind": "post", "ids": [judged] }, "actions": [action("hide")], "note": "Let us see.",
+    });
+    let job = carol.post("/mod/jobs", job).await.is(201).text("/id");
+    // What is over is watched to its end at once.
+    carol.post(&format!("/mod/jobs/{job}/cancel"), json!({})).await.is(200);
     alice.post("/me/erasure", json!({ "password": PASSWORD })).await.is(202);
     let alice = app.sign_in("alice").await.with("inspection-reason", "Asked for.");
     alice.send(Method::POST, "/me/export", None).await.is(202);
@@ -475,6 +481,7 @@ pub async fn everything_readable() -> (TestApp, Client, Vec<String>) {
                 path if path.contains("/implications/") => &implication,
                 path if path.contains("/reports/") => &report,
                 path if path.contains("/mod/cases/") => &case,
+                path if path.contains("/mod/jobs/") => &job,
                 path if path.contains("/mod/automation-rules/") => &rule,
                 path if path.contains("/mod/sets/") => &set,
                 path if path.contains("/role-grants/") => &grant,

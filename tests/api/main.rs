@@ -51,6 +51,7 @@ mod identities;
 mod identity_proofs;
 mod implications;
 mod invariants;
+mod jobs;
 mod limits;
 mod mail;
 mod matrix;

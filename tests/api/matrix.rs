@@ -101,6 +101,8 @@ fn tried_on(operation: &str) -> &'static [On] {
         | "list_sets"
         | "create_set"
         | "list_vote_signals"
+        | "list_jobs"
+        | "plan_job"
         | "list_vote_nullifications"
         | "create_vote_nullification" => &[On::Itself],
         "read_profile"
@@ -136,6 +138,15 @@ fn tried_on(operation: &str) -> &'static [On] {
         | "list_set_values"
         | "add_set_values"
         | "remove_set_value"
+        | "read_job"
+        | "list_job_items"
+        | "watch_job"
+        | "execute_job"
+        | "approve_job"
+        | "pause_job"
+        | "resume_job"
+        | "cancel_job"
+        | "undo_job"
         | "read_vote_nullification"
         | "undo_vote_nullification" => &[On::Alices],
         "read_case" | "claim_case" | "release_case" | "escalate_case" | "resolve_case" | "revert_action" => {
@@ -293,6 +304,11 @@ fn body(operation: &str, number: usize, who: &Role) -> Option<Value> {
         "create_vote_nullification" => {
             json!({ "accounts": [NO_SCENARIO], "reason": "They are one person." })
         }
+        // Whoever may gets as far as a plan that does nothing.
+        "plan_job" => json!({
+            "subjects": { "kind": "post", "ids": [NO_SCENARIO] }, "actions": [action("hide")], "note": "Asked for.",
+        }),
+        "undo_job" => json!({ "explanation": "The shop is a museum." }),
         "escalate_case" => json!({ "note": "It is not for me." }),
         "resolve_case" => json!({ "resolution": "rejected", "note": "It is nothing." }),
         "create_automation_rule" => automation_rule(number),
@@ -489,6 +505,7 @@ impl World {
                     )
                     .await
                     .remove(0),
+                _ if operation.ends_with("_job") || operation == "list_job_items" => self.job(operation).await,
                 _ if is_case => {
                     let alice = self.app.sign_in("alice").await.get("/me").await.text("/id");
                     self.case_about("account", &alice).await
@@ -496,6 +513,21 @@ impl World {
                 _ => "alice".to_owned(),
             },
         }
+    }
+
+    /// A job of carol's: where it is to be watched, one that is over.
+    async fn job(&self, operation: &str) -> String {
+        let state = if operation == "watch_job" { "cancelled" } else { "planned" };
+        self.app
+            .rows(&format!(
+                "INSERT INTO mod_job (id, kind, state, author_id, orders, note, plan_hash, plan_expires_at,
+                                      approval_reasons, created_at, turn_at)
+                 SELECT gen_random_uuid(), 'act', '{state}', id, '[]', 'Asked for.', 'x', now(), '{{}}', now(), now()
+                   FROM account WHERE username = 'carol'
+                 RETURNING id::text"
+            ))
+            .await
+            .remove(0)
     }
 
     /// What bob reports, as a case.
@@ -524,6 +556,7 @@ impl World {
                  DELETE FROM mod_action m USING account a WHERE a.id = m.target_id AND a.username NOT IN ('sid', 'sue');
                  DELETE FROM moderation_case c USING account a WHERE a.id = c.owner_id AND a.username NOT IN ('sid', 'sue');
                  DELETE FROM vote_nullification;
+                 DELETE FROM mod_job;
                  DELETE FROM identity;
                  DELETE FROM automation_rule;
                  DELETE FROM list_set;

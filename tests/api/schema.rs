@@ -141,7 +141,7 @@ async fn every_entity_has_the_columns_of_its_table() {
         citation cotenability_flag credence credence_in_force credence_part credence_tally criterion_rating crowd
         data_export debate_import email_token erased_username erasure event favourite_tally forecast
         forecast_in_force historical_event identity implication implication_scenario inevitability kind_dispute
-        list_set list_value mail meta_prediction meta_prediction_part meta_prediction_tally mind_change mod_action
+        list_set list_value mail meta_prediction meta_prediction_part meta_prediction_tally mind_change mod_action mod_job mod_job_item
         moderation_case outcome_likelihood passkey personal_access_token policy_rule post post_fingerprint
         post_revision post_tally quotation rate_limit recovery_code reference_class refresh_token relation report
         role_grant rule_hit sanction scenario scenario_proposal scenario_set_version session sign_in_failure source

@@ -135,6 +135,10 @@ fn body_of_moderation(method: &str, path: &str) -> Option<Value> {
         ("POST", "/mod/appeals/{id}/decide") => {
             json!({ "outcome": "upheld", "reasons": "It was looked at again." })
         }
+        ("POST", "/mod/jobs") => json!({
+            "subjects": { "kind": "topic", "ids": [AN_ID] }, "resolution": "ignored", "note": "It is nothing.",
+        }),
+        ("POST", "/mod/jobs/{id}/undo") => json!({ "explanation": "The shop is a museum." }),
         ("POST", "/mod/cases/{id}/release") => json!({}),
         ("POST", "/mod/cases/{id}/escalate") => json!({ "note": "It is not for me." }),
         ("POST", "/mod/cases/{id}/resolve") => json!({ "resolution": "rejected", "note": "It is nothing." }),

@@ -20,6 +20,7 @@ mod commands;
 mod confined;
 mod crash;
 mod external;
+mod jobs;
 mod logs;
 mod mail;
 mod slow;

@@ -17,7 +17,7 @@ use crate::credentials::store;
 use crate::error::{Code, Error, Result};
 use crate::events::{self, Event};
 use crate::http::limits::{self, Guest, MailRoute};
-use crate::http::{Answer, Body};
+use crate::http::{Answer, Body, ClientAddress};
 use crate::ids::AccountId;
 use crate::mail::rules::MailKind;
 use crate::mail::{self, Order};
@@ -43,12 +43,16 @@ fn event(kind: &'static str, id: AccountId) -> Event {
 ///
 /// The token in an earlier one is good for nothing from then on.
 #[utoipa::path(post, path = "/email-verifications", tag = "credentials", responses((status = 202)), security(("bearer" = [])))]
-async fn request_email_verification(State(app): State<App>, actor: Actor) -> Result<Answer> {
+async fn request_email_verification(
+    State(app): State<App>,
+    actor: Actor,
+    ClientAddress(client): ClientAddress,
+) -> Result<Answer> {
     let (own, _) = actor.require_session()?;
     let account = accounts::require(&app.db, own.id).await?;
     actor.may(EditAccount(&account))?;
     if let (Some(email), Some(key)) = (account.email, account.email_key) {
-        limits::mail(&app, MailRoute::EmailVerification, &key, Some(own.id), own.client).await?;
+        limits::mail(&app, MailRoute::EmailVerification, &key, Some(own.id), client).await?;
         let tx = app.begin().await?;
         let verification = Order { kind: MailKind::EmailVerification, account_id: Some(account.id), email };
         mail::order(&app, &tx, verification).await?;
@@ -98,10 +102,11 @@ struct EmailChange {
 async fn request_email_change(
     State(app): State<App>,
     actor: Actor,
+    ClientAddress(client): ClientAddress,
     Body(change): Body<EmailChange>,
 ) -> Result<Answer> {
     let (own, _) = actor.require_session()?;
-    limits::mail(&app, MailRoute::EmailChange, &change.email.key(), Some(own.id), own.client).await?;
+    limits::mail(&app, MailRoute::EmailChange, &change.email.key(), Some(own.id), client).await?;
     let before = proved(&app, own.id, &change.password, "password").await?;
     let tx = app.begin().await?;
     let account = accounts::find_for_update(&tx, own.id).await?;

@@ -13,20 +13,18 @@ use crate::accounts::{self, Author, authors};
 use crate::app::App;
 use crate::auth::rules::Scope;
 use crate::clock::{Time, Timestamp};
-use crate::db::{ConnectionTrait, Tx, keyset};
+use crate::db::{ConnectionTrait, keyset};
 use crate::decisions;
 use crate::decisions::rules::{
-    ActionKind, ActorKind, Aim, Automation, Explanation, ExternalId, Image, LegalGround, SanctionKind,
-    Subject,
+    ActionKind, ActorKind, Automation, Explanation, ExternalId, Image, LegalGround, SanctionKind, Subject,
 };
-use crate::entity::{mod_action, moderation_case, sanction};
+use crate::entity::{mod_action, sanction};
 use crate::error::{Code, Error, Result};
 use crate::http::page::{Limit, Page};
 use crate::http::{Answer, Body, Cache, Claimed, Create, Path, Query};
 use crate::ids::{AccountId, ActionId, CaseId, TopicId};
-use crate::moderation::rules::case::Move;
-use crate::moderation::rules::{CaseNote, CaseOutcome, RuleCode};
-use crate::moderation::store::{self, ActionFilter, Charge, Circumstances, Order, Purpose};
+use crate::moderation::rules::{CaseOutcome, RuleCode};
+use crate::moderation::store::{self, ActionFilter, Charge, Order, Purpose};
 use crate::policy::{ActOn, Actor, ReadAccountRecord, ReadCases};
 use crate::roles::rules::Permission;
 use crate::topics;
@@ -34,7 +32,7 @@ use crate::topics;
 /// Something to be done.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-pub(super) struct NewAction {
+pub struct NewAction {
     /// What. `hide`, `remove`, `lock` and `freeze_votes` are done to a post or a topic, `slow_mode` to a topic, the others to
     /// whoever the subject belongs to.
     kind: ActionKind,
@@ -83,14 +81,6 @@ pub(super) fn orders(actions: Vec<NewAction>) -> Result<Vec<Order>> {
         return Err(Error::field("actions", "too_many", format!("At most {MAX_ACTIONS} at a time.")));
     }
     Ok(actions.into_iter().map(Order::from).collect())
-}
-
-/// Waits for whatever somebody is doing who is about to be kept from it, before anything else is locked.
-pub(super) async fn hold_back(tx: &Tx, orders: &[Order], target: AccountId) -> Result<()> {
-    if orders.iter().any(|order| order.kind.aim() == Aim::Person) {
-        tx.queue(&decisions::account_queue(target)).await?;
-    }
-    Ok(())
 }
 
 /// What is to be done about a subject.
@@ -233,12 +223,12 @@ async fn take_actions(State(app): State<App>, actor: Actor, create: Create<NewAc
     };
     let topic = reported.topic_id.map(|topic| (topic, tags.as_slice()));
     actor.may(ActOn { owner_id: reported.owner_id, topic })?;
-    hold_back(&tx, &orders, reported.owner_id).await?;
+    store::hold_back(&tx, &orders, reported.owner_id).await?;
     let (mut case, is_new) = store::act_on(&app, &tx, by, &reported).await?;
     let circumstances = store::circumstances(tx.conn(), &case, by, app.now()).await?;
     let done = store::act(&app, &tx, &actor, (&mut case, &circumstances), &orders, None).await?;
     if is_new {
-        resolve(&app, &tx, &actor, (&case, &circumstances), CaseOutcome::Upheld).await?;
+        store::resolve(&app, &tx, &actor, (&case, &circumstances), CaseOutcome::Upheld).await?;
     }
     let rows = done.iter().map(|done| done.action.clone()).collect();
     let actions = ActionView::of(tx.conn(), rows).await?;
@@ -252,22 +242,6 @@ async fn take_actions(State(app): State<App>, actor: Actor, create: Create<NewAc
     store::audit_actions(&app, &tx, &actor, &done).await?;
     tx.commit().await?;
     Ok(answer)
-}
-
-/// Decides a case that its moderator opened to act on it.
-async fn resolve(
-    app: &App,
-    tx: &Tx,
-    actor: &Actor,
-    (case, circumstances): (&moderation_case::Model, &Circumstances),
-    outcome: CaseOutcome,
-) -> Result<()> {
-    let permit = actor.may(circumstances.decide(case))?;
-    let act = Move::Resolve(outcome);
-    if let Some(to) = store::standing(case).at(app.now()).after(act, permit.by())? {
-        store::take(app, tx, &permit, (act, to), None::<CaseNote>).await?;
-    }
-    Ok(())
 }
 
 /// Why something is taken back.

@@ -9,7 +9,7 @@ use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use super::actions::{ActionView, NewAction, hold_back, orders};
+use super::actions::{ActionView, NewAction, orders};
 use crate::accounts::{Author, authors};
 use crate::app::App;
 use crate::audit::{self, Object};
@@ -361,7 +361,7 @@ async fn moves(
     actor.may(ReadCases)?;
     let tx = app.begin_as(actor).await?;
     if !act.2.is_empty() {
-        hold_back(&tx, &act.2, store::find(tx.conn(), id).await?.owner_id).await?;
+        store::hold_back(&tx, &act.2, store::find(tx.conn(), id).await?.owner_id).await?;
     }
     let case = store::find_for_update(&tx, id).await?;
     goes(app, tx, actor, case, Some(if_match), act).await

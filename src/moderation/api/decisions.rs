@@ -6,7 +6,7 @@ use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use super::actions::{NewAction, SanctionView, hold_back, orders, subject_of};
+use super::actions::{NewAction, SanctionView, orders, subject_of};
 use crate::accounts::{Author, authors};
 use crate::app::App;
 use crate::clock::Timestamp;
@@ -418,7 +418,7 @@ async fn decide_appeal(
     }
     let tx = app.begin_as(&actor).await?;
     let waiting = store::find_appeal(tx.conn(), id).await?;
-    hold_back(&tx, &orders, store::find(tx.conn(), waiting.case_id).await?.owner_id).await?;
+    store::hold_back(&tx, &orders, store::find(tx.conn(), waiting.case_id).await?.owner_id).await?;
     let (row, case) = store::find_appeal_for_update(&tx, id).await?;
     let circumstances = store::circumstances(tx.conn(), &case, by, app.now()).await?;
     let against = match row.action_id {

@@ -7,6 +7,8 @@ mod oversight;
 mod policy_rules;
 mod reports;
 
+pub use actions::NewAction;
+
 use utoipa_axum::router::OpenApiRouter;
 
 use crate::app::App;

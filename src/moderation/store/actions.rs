@@ -1,16 +1,18 @@
 //! Doing something to the subject of a case or to whoever it belongs to, and taking it back.
 
 use sea_orm::{
-    ActiveEnum, ColumnTrait, Condition, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect,
+    ActiveEnum, ColumnTrait, Condition, ConnectionTrait, EntityTrait, FromQueryResult, QueryFilter,
+    QueryOrder, QuerySelect,
 };
+use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use super::cases::{Charge, Circumstances, Happened, case_of, count, lapse, open, tell};
+use super::cases::{Charge, Circumstances, Happened, case_of, count, lapse, open, standing, take, tell};
 use super::subjects::{Reported, made_at, subject_of};
 use crate::app::App;
 use crate::audit::{self, Object};
 use crate::clock::Time;
-use crate::db::{OnConstraint, Tx, sql};
+use crate::db::{OnConstraint, Tx, one, sql};
 use crate::decisions::rules::{
     ActionKind, Aim, Bounds, Explanation, ExternalId, Image, LegalGround, NoticeSource, Restriction,
     check_action,
@@ -23,30 +25,31 @@ use crate::http::page::Limit;
 use crate::ids::{AccountId, ActionId, CaseId, PostId, TopicId};
 use crate::mail;
 use crate::mail::rules::MailKind;
-use crate::moderation::rules::RuleCode;
+use crate::moderation::rules::case::Move;
+use crate::moderation::rules::{CaseOutcome, RuleCode};
 use crate::policy::{Actor, Moderate, Permit};
 use crate::posts::rules::PostStatus;
 use crate::{accounts, auth, posts, topics};
 
 /// Something that is to be done, as it was asked for.
-#[derive(Debug)]
-pub(in crate::moderation) struct Order {
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Order {
     /// What.
-    pub(in crate::moderation) kind: ActionKind,
+    pub kind: ActionKind,
     /// Which rule was broken.
-    pub(in crate::moderation) rule: RuleCode,
+    pub rule: RuleCode,
     /// Which law.
-    pub(in crate::moderation) legal_ground: Option<LegalGround>,
+    pub legal_ground: Option<LegalGround>,
     /// Why, to whom it concerns.
-    pub(in crate::moderation) explanation: Explanation,
+    pub explanation: Explanation,
     /// Until when.
-    pub(in crate::moderation) ends_at: Option<Time>,
+    pub ends_at: Option<Time>,
     /// Within which topic.
-    pub(in crate::moderation) topic_id: Option<TopicId>,
+    pub topic_id: Option<TopicId>,
     /// How many seconds between two posts.
-    pub(in crate::moderation) seconds: Option<i32>,
+    pub seconds: Option<i32>,
     /// What the client calls it.
-    pub(in crate::moderation) external_id: Option<ExternalId>,
+    pub external_id: Option<ExternalId>,
 }
 
 /// An action, and whether it was done now or before.
@@ -56,6 +59,17 @@ pub(in crate::moderation) struct Done {
     pub(in crate::moderation) action: mod_action::Model,
     /// Whether it was done now; otherwise all was so already.
     pub(in crate::moderation) is_new: bool,
+}
+
+/// Waits for whatever somebody is doing who is about to be kept from it, before anything else is locked.
+///
+/// # Errors
+/// The database is away.
+pub async fn hold_back(tx: &Tx, orders: &[Order], target: AccountId) -> Result<()> {
+    if orders.iter().any(|order| order.kind.aim() == Aim::Person) {
+        tx.queue(&decisions::account_queue(target)).await?;
+    }
+    Ok(())
 }
 
 /// The case of what moderators want to decide about, which nobody else changes until the transaction ends; it is opened
@@ -116,8 +130,27 @@ pub(in crate::moderation) async fn act(
     Ok(done)
 }
 
+/// Decides a case, which is locked, by what was done in it; where it stands decided so already, nothing happens, and this is
+/// told.
+///
+/// # Errors
+/// What the policy says; 409 where it stands where it cannot be decided.
+pub(in crate::moderation) async fn resolve(
+    app: &App,
+    tx: &Tx,
+    actor: &Actor,
+    (case, circumstances): (&moderation_case::Model, &Circumstances),
+    outcome: CaseOutcome,
+) -> Result<bool> {
+    let permit = actor.may(circumstances.decide(case))?;
+    let act = Move::Resolve(outcome);
+    let Some(to) = standing(case).at(app.now()).after(act, permit.by())? else { return Ok(false) };
+    take(app, tx, &permit, (act, to), None).await?;
+    Ok(true)
+}
+
 /// Whether nobody else is at a case.
-fn require_own_or_free(case: &moderation_case::Model, by: AccountId) -> Result<()> {
+pub(super) fn require_own_or_free(case: &moderation_case::Model, by: AccountId) -> Result<()> {
     if case.assignee_id.is_none_or(|assignee| assignee == by) {
         return Ok(());
     }
@@ -147,15 +180,7 @@ async fn act_once(
         return Err(Error::fields(wrong));
     }
     let scope_tags = match order.topic_id {
-        // Whoever may not see a topic does not learn that it is there.
-        Some(id) => match topics::find(tx.conn(), actor, &id.to_string()).await {
-            Ok(topic) => topics::tags(tx.conn(), topic.id).await?,
-            Err(error) if error.code == Code::NotFound => {
-                let detail = "There is no such topic, or you may not see it.";
-                return Err(Error::field(format!("{at}topic_id"), "unknown_id", detail));
-            }
-            Err(error) => return Err(error),
-        },
+        Some(id) => scope_tags(tx.conn(), actor, id, &at).await?,
         None => Vec::new(),
     };
     let scope = order.topic_id.map(|id| (id, scope_tags.as_slice()));
@@ -200,6 +225,24 @@ async fn act_once(
     }
     tell_all(app, tx, actor, case, &action).await?;
     Ok(Done { action, is_new: true })
+}
+
+/// The tags of the topic that an order is to hold in.
+pub(super) async fn scope_tags(
+    db: &impl ConnectionTrait,
+    actor: &Actor,
+    id: TopicId,
+    at: &str,
+) -> Result<Vec<String>> {
+    match topics::find(db, actor, &id.to_string()).await {
+        Ok(topic) => topics::tags(db, topic.id).await,
+        // Whoever may not see a topic does not learn that it is there.
+        Err(error) if error.code == Code::NotFound => {
+            let detail = "There is no such topic, or you may not see it.";
+            Err(Error::field(format!("{at}topic_id"), "unknown_id", detail))
+        }
+        Err(error) => Err(error),
+    }
 }
 
 /// What an order makes of its subject.
@@ -309,8 +352,26 @@ async fn tell_all(
     let event =
         Event { kind: "moderated", topic_id: case.topic_id, subject_id: Some(action.id.0), ..actor.event() };
     events::record(app, tx, event).await?;
+    if told_before(tx, action).await? {
+        return Ok(());
+    }
     let concerned = accounts::require(tx.conn(), action.target_id).await?;
     mail::notify(app, tx, &concerned, MailKind::DecisionMade).await
+}
+
+#[derive(FromQueryResult)]
+struct ToldBefore {
+    told: bool,
+}
+
+/// Whether whom an action concerns was told of another of its batch: of many decisions at a time there is one mail.
+async fn told_before(tx: &Tx, action: &mod_action::Model) -> Result<bool> {
+    let Some(batch_id) = action.batch_id else { return Ok(false) };
+    let statement =
+        "SELECT EXISTS (SELECT FROM mod_action WHERE batch_id = $1 AND target_id = $2 AND id <> $3) AS told";
+    let values = [batch_id.into(), action.target_id.into(), action.id.into()];
+    let found: Option<ToldBefore> = one(tx.conn(), sql(statement, values)).await?;
+    Ok(found.is_some_and(|found| found.told))
 }
 
 /// Takes an action back, and gives the action that did. What was changed since in the same respect stays, and refuses it.

@@ -42,11 +42,19 @@ pub(super) async fn open(
     reported: &Reported,
     by: AccountId,
 ) -> Result<moderation_case::Model> {
+    let row = new_case(app, reported, app.ids.next());
+    insert(tx, row.clone()).await?;
+    tell(app, tx, &row, Happened::by(CaseEventKind::Opened, by), None).await?;
+    Ok(row)
+}
+
+/// A case as it is when it is opened.
+pub(super) fn new_case(app: &App, reported: &Reported, id: CaseId) -> moderation_case::Model {
     let Reported { subject, topic_id, owner_id, .. } = reported;
     let when = |kind| (subject.kind == kind).then_some(subject.id);
     let now = app.now();
-    let row = moderation_case::Model {
-        id: app.ids.next(),
+    moderation_case::Model {
+        id,
         subject_kind: subject.kind,
         subject_post_id: when(SubjectKind::Post).map(PostId),
         subject_topic_id: when(SubjectKind::Topic).map(TopicId),
@@ -66,10 +74,7 @@ pub(super) async fn open(
         version: 1,
         opened_at: now,
         updated_at: now,
-    };
-    insert(tx, row.clone()).await?;
-    tell(app, tx, &row, Happened::by(CaseEventKind::Opened, by), None).await?;
-    Ok(row)
+    }
 }
 
 #[derive(FromQueryResult)]
@@ -268,8 +273,8 @@ pub(in crate::moderation) async fn find(
 pub(in crate::moderation) struct Circumstances {
     /// The tags of its topic, by which moderators may be in charge of it.
     pub(in crate::moderation) tags: Vec<String>,
-    owner_rank: Role,
-    is_reporter: bool,
+    pub(super) owner_rank: Role,
+    pub(super) is_reporter: bool,
 }
 
 impl Circumstances {

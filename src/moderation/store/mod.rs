@@ -2,6 +2,7 @@
 
 mod actions;
 mod appeals;
+mod batch;
 mod cases;
 mod oversight;
 mod policy_rules;
@@ -9,12 +10,14 @@ mod reports;
 mod subjects;
 
 pub(super) use actions::{
-    ActionFilter, Order, act, act_on, audit_actions, list_actions, list_public, take_back,
+    ActionFilter, act, act_on, audit_actions, list_actions, list_public, resolve, take_back,
 };
+pub use actions::{Order, hold_back};
 pub(super) use appeals::{
     Against, Verdict, decide_appeal, file_appeal, find_appeal, find_appeal_for_update, list_appeals,
     list_own_appeals, of_actions, of_reports, withdraw_appeal,
 };
+pub use batch::{Planned, act_on_item, plan, take_back_item};
 pub(super) use cases::{
     CaseOrder, Charge, Circumstances, Listed, circumstances, claimed_until, find, find_for_update, history,
     list, next, reports, standing, take,

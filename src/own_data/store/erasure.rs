@@ -14,8 +14,8 @@ use crate::events::{self, Event};
 use crate::ids::AccountId;
 use crate::policy::{EraseAccount, Permit};
 use crate::{
-    accounts, auth, automation, credences, credentials, criteria, decisions, identities, implications, mail,
-    mind_changes, moderation, posts, roles, scenario_sets, topics, vote_signals,
+    accounts, auth, automation, credences, credentials, criteria, decisions, identities, implications, jobs,
+    mail, mind_changes, moderation, posts, roles, scenario_sets, topics, vote_signals,
 };
 
 /// Notes that an account is to be erased when the time of grace is over. The account was read under its lock.
@@ -114,6 +114,7 @@ async fn erase(app: &App, tx: &Tx, permit: &Permit<EraseAccount<'_>>) -> Result<
     criteria::erase(app, tx, id).await?;
     scenario_sets::erase(app, tx, id).await?;
     automation::erase(tx, id).await?;
+    jobs::erase(app, tx, id).await?;
     moderation::erase(app, tx, id).await?;
     decisions::erase(tx, id).await?;
     vote_signals::erase(tx, id).await?;

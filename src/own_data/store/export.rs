@@ -16,9 +16,9 @@ use crate::entity::{
     account, appeal, audit_log, case_event, checkpoint_credence, citation, cotenability_flag, credence,
     credence_part, criterion_rating, data_export, forecast, identity, implication, implication_scenario,
     inevitability, kind_dispute, mail, meta_prediction, meta_prediction_part, mind_change, mod_action,
-    outcome_likelihood, passkey, personal_access_token, post, post_revision, quotation, reference_class,
-    relation, report, role_grant, rule_hit, scenario, scenario_proposal, session, source, step_credence,
-    topic, username_history, vote, vote_inspection, vote_nullification,
+    mod_job, outcome_likelihood, passkey, personal_access_token, post, post_revision, quotation,
+    reference_class, relation, report, role_grant, rule_hit, scenario, scenario_proposal, session, source,
+    step_credence, topic, username_history, vote, vote_inspection, vote_nullification,
 };
 use crate::error::{Code, Error, Result};
 use crate::events::{self, Event};
@@ -252,6 +252,7 @@ async fn write(
     fits!(write_reports(db, id, file).await?);
     fits!(write_refusals(db, id, file).await?);
     fits!(write_vote_moderation(db, id, file).await?);
+    fits!(write_jobs(db, id, file).await?);
     fits!(write_forecasts(db, id, file).await?);
     write_entries(db, id, file).await
 }
@@ -666,6 +667,28 @@ async fn write_vote_moderation(
         fits!(file.item(&json!({
             "id": row.id, "created_at": by_them(row.created_by, Some(row.created_at)),
             "undone_at": by_them(row.undone_by, row.undone_at),
+        })));
+    }
+    Ok(Ok(()))
+}
+
+/// The bulk jobs that they planned or agreed to, without what these are about, which is others.
+async fn write_jobs(
+    db: &impl ConnectionTrait,
+    id: AccountId,
+    file: &mut FileWriter,
+) -> Result<Result<(), TooLarge>> {
+    file.list("jobs");
+    let theirs =
+        Condition::any().add(mod_job::Column::AuthorId.eq(id)).add(mod_job::Column::ApprovedBy.eq(id));
+    let jobs = mod_job::Entity::find().filter(theirs);
+    for row in jobs.order_by_asc(mod_job::Column::Id).all(db).await? {
+        let is_author = row.author_id == Some(id);
+        fits!(file.item(&json!({
+            "id": row.id, "kind": row.kind, "note": is_author.then_some(row.note),
+            "created_at": perhaps(Some(row.created_at).filter(|_| is_author)),
+            "executed_at": perhaps(row.executed_at.filter(|_| is_author)),
+            "approved_at": perhaps(row.approved_at.filter(|_| row.approved_by == Some(id))),
         })));
     }
     Ok(Ok(()))

@@ -1,0 +1,1 @@
+DROP TABLE mod_job_item, mod_job;
