@@ -172,6 +172,8 @@ pub struct Moderation {
     pub claim_minutes: u32,
     /// What the reports of a case weigh together, in hundredths, that makes it half as urgent as can be.
     pub half_priority_weight: u32,
+    /// How soon after it was opened a case is to be decided, in hours.
+    pub sla_hours: u32,
     /// How long strikes count, in days.
     pub strike_days: u32,
     /// How long one may appeal against a decision, in calendar months.
@@ -744,6 +746,7 @@ impl Config {
             ("password.queue", self.password.queue as u64),
             ("moderation.claim_minutes", self.moderation.claim_minutes.into()),
             ("moderation.half_priority_weight", self.moderation.half_priority_weight.into()),
+            ("moderation.sla_hours", self.moderation.sla_hours.into()),
             ("moderation.strike_days", self.moderation.strike_days.into()),
             ("moderation.appeal_months", self.moderation.appeal_months.into()),
             ("automation.trial_ms", self.automation.trial_ms),

@@ -97,6 +97,8 @@ id! {
     ReferenceClassId
     /// That somebody holds a subject to break a rule.
     ReportId
+    /// That reports of somebody weigh nothing for a while.
+    ReportMuteId
     /// What moderators have to decide of a subject.
     CaseId
     /// Something that moderators did, or took back.

@@ -1223,6 +1223,40 @@ impl Action for ReadAccountRecord {
     }
 }
 
+/// Have reports of somebody weigh nothing for a while, and weigh again.
+#[derive(Debug)]
+pub struct MuteReports {
+    /// Whose.
+    pub account_id: AccountId,
+    /// Their rank.
+    pub rank: Role,
+}
+
+impl MuteReports {
+    /// Of nobody yet: whoever may not even that does not learn whom there is.
+    pub const AT_ALL: Self = Self { account_id: AccountId(Uuid::nil()), rank: Role::Member };
+}
+
+impl Action for MuteReports {
+    const SCOPE: Scope = Scope::Moderate;
+    const TAKES_PART: bool = false;
+
+    fn decide(&self, who: &Actor) -> Result<()> {
+        allow_if(
+            who.has(Permission::UserSuspend, Place::Site),
+            Code::NotAllowed,
+            "Whoever has user.suspend for the whole site decides whose reports weigh nothing.",
+        )?;
+        allow_if(!who.is(Some(self.account_id)), Code::OwnSubject, "Others decide about you.")?;
+        let rank = who.require()?.powers.rank();
+        allow_if(
+            rank > self.rank || rank == Role::Administrator,
+            Code::Outranked,
+            "Nobody decides about somebody of their own rank or above; administrators do.",
+        )
+    }
+}
+
 /// Claim a case, give it back, pass it on or decide it.
 #[derive(Debug, Clone, Copy)]
 pub struct DecideCase<'a> {

@@ -62,6 +62,7 @@ pub mod reference_class;
 pub mod refresh_token;
 pub mod relation;
 pub mod report;
+pub mod report_mute;
 pub mod role_grant;
 pub mod rule_hit;
 pub mod sanction;

@@ -74,11 +74,11 @@ text_enum! {
 text_enum! {
     /// What happens to a case.
     pub enum CaseEventKind {
-        /// The first report made it.
+        /// The first report made it, or a moderator did.
         Opened = "opened",
         /// Another report came.
         Reported = "reported",
-        /// A report of something else opened it again.
+        /// A report of something else opened it again, or a moderator did.
         Reopened = "reopened",
         /// Somebody took it on.
         Claimed = "claimed",
@@ -98,6 +98,14 @@ text_enum! {
         AppealWithdrawn = "appeal_withdrawn",
         /// The appeal was decided.
         AppealDecided = "appeal_decided",
+        /// It was left out of the queue for a while.
+        Muted = "muted",
+        /// It was put back there.
+        Unmuted = "unmuted",
+        /// Another case decides it as well.
+        Merged = "merged",
+        /// It is decided by itself again.
+        Unmerged = "unmerged",
     }
 }
 

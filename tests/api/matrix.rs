@@ -83,6 +83,7 @@ fn tried_on(operation: &str) -> &'static [On] {
         | "list_own_reports"
         | "list_cases"
         | "claim_next_case"
+        | "open_case"
         | "list_actions"
         | "take_actions"
         | "read_log"
@@ -117,6 +118,8 @@ fn tried_on(operation: &str) -> &'static [On] {
         | "unlink_identity"
         | "read_own_report"
         | "read_account_record"
+        | "mute_reports"
+        | "unmute_reports"
         | "read_decision"
         | "appeal_decision"
         | "appeal_report"
@@ -138,9 +141,8 @@ fn tried_on(operation: &str) -> &'static [On] {
         | "remove_set_value"
         | "read_vote_nullification"
         | "undo_vote_nullification" => &[On::Alices],
-        "read_case" | "claim_case" | "release_case" | "escalate_case" | "resolve_case" | "revert_action" => {
-            &[On::Open, On::Alices]
-        }
+        "read_case" | "claim_case" | "release_case" | "escalate_case" | "resolve_case" | "reopen_case"
+        | "mute_case" | "unmute_case" | "merge_case" | "revert_action" => &[On::Open, On::Alices],
         "read_topic"
         | "revise_topic"
         | "read_thread"
@@ -224,7 +226,7 @@ fn body(operation: &str, number: usize, who: &Role) -> Option<Value> {
         "request_password_reset" => json!({ "email": "alice@example.org" }),
         "reset_password" => json!({ "token": "x", "password": PASSWORD }),
         "create_topic" => json!({ "title": "Had Elizabeth married" }),
-        "edit_own_account" | "request_email_verification" | "release_case" => json!({}),
+        "edit_own_account" | "request_email_verification" | "release_case" | "unmute_case" => json!({}),
         // Whoever may gets as far as being told that this is the name already.
         "rename_own_account" => json!({ "username": who.username }),
         "request_email_change" => json!({ "email": format!("{number}@example.net"), "password": PASSWORD }),
@@ -293,6 +295,11 @@ fn body(operation: &str, number: usize, who: &Role) -> Option<Value> {
         "create_vote_nullification" => {
             json!({ "accounts": [NO_SCENARIO], "reason": "They are one person." })
         }
+        "open_case" => json!({ "subject": { "kind": "topic", "id": NO_SCENARIO }, "note": "I saw it." }),
+        "reopen_case" => json!({ "note": "I was too quick." }),
+        "mute_case" => json!({ "ends_at": "2026-02-01T00:00:00Z" }),
+        "merge_case" => json!({ "into": null, "note": "They are about different things." }),
+        "mute_reports" => json!({ "ends_at": "2026-02-01T00:00:00Z", "reason": "They are all the same." }),
         "escalate_case" => json!({ "note": "It is not for me." }),
         "resolve_case" => json!({ "resolution": "rejected", "note": "It is nothing." }),
         "create_automation_rule" => automation_rule(number),
@@ -348,7 +355,7 @@ impl World {
             ["read_implication", "revise_implication", "delete_implication", "resolve_implication"]
                 .contains(&operation)
                 || ["state_forecast", "read_own_forecast"].contains(&operation);
-        let is_case = operation.ends_with("_case") && operation != "claim_next_case";
+        let is_case = operation.ends_with("_case") && !["claim_next_case", "open_case"].contains(&operation);
         match on {
             On::Itself => String::new(),
             On::Open | On::Draft | On::Tombstone | On::Hidden => {
@@ -517,6 +524,7 @@ impl World {
                  DELETE FROM passkey;
                  DELETE FROM case_event e USING moderation_case c, account a
                  WHERE c.id = e.case_id AND a.id = c.owner_id AND a.username NOT IN ('sid', 'sue');
+                 DELETE FROM report_mute;
                  DELETE FROM appeal;
                  DELETE FROM sanction s USING account a WHERE a.id = s.account_id AND a.username NOT IN ('sid', 'sue');
                  DELETE FROM statement_of_reasons s USING account a

@@ -51,7 +51,7 @@ impl Watched {
 }
 
 /// The case of a post.
-async fn case_of(app: &TestApp, post: &str) -> String {
+pub async fn case_of(app: &TestApp, post: &str) -> String {
     let case = format!("SELECT id::text FROM moderation_case WHERE subject_post_id = '{post}'");
     app.rows(&case).await.remove(0)
 }

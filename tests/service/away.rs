@@ -135,7 +135,18 @@ fn body_of_moderation(method: &str, path: &str) -> Option<Value> {
         ("POST", "/mod/appeals/{id}/decide") => {
             json!({ "outcome": "upheld", "reasons": "It was looked at again." })
         }
-        ("POST", "/mod/cases/{id}/release") => json!({}),
+        ("POST", "/mod/cases") => {
+            json!({ "subject": { "kind": "topic", "id": AN_ID }, "note": "I saw it." })
+        }
+        ("POST", "/mod/cases/{id}/reopen") => json!({ "note": "I was too quick." }),
+        ("POST", "/mod/cases/{id}/mute") => json!({ "ends_at": "2027-01-01T00:00:00Z" }),
+        ("POST", "/mod/cases/{id}/merge") => {
+            json!({ "into": null, "note": "They are about different things." })
+        }
+        ("POST", "/mod/accounts/{username}/mute-reports") => {
+            json!({ "ends_at": "2027-01-01T00:00:00Z", "reason": "They are all the same." })
+        }
+        ("POST", "/mod/cases/{id}/release" | "/mod/cases/{id}/unmute") => json!({}),
         ("POST", "/mod/cases/{id}/escalate") => json!({ "note": "It is not for me." }),
         ("POST", "/mod/cases/{id}/resolve") => json!({ "resolution": "rejected", "note": "It is nothing." }),
         ("POST", "/mod/automation-rules") => json!({

@@ -9,6 +9,7 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 use uuid::Uuid;
 
+use super::report_mutes::ReportMuteView;
 use crate::accounts::{self, Author, authors};
 use crate::app::App;
 use crate::auth::rules::Scope;
@@ -477,6 +478,8 @@ struct AccountRecord {
     sanctions: Vec<SanctionView>,
     /// What came of what they reported.
     reports: ReporterRecord,
+    /// Until when what they report weighs nothing, and why; null where it weighs what it does.
+    report_mute: Option<ReportMuteView>,
 }
 
 /// Read somebody's record
@@ -504,6 +507,7 @@ async fn read_account_record(
         strikes: decisions::strikes_of(&app.db, account.id, now).await?,
         sanctions: sanctions.iter().map(|row| SanctionView::of(row, now)).collect(),
         reports: ReporterRecord { upheld: accuracy.upheld, rejected: accuracy.rejected },
+        report_mute: store::report_mute_of(&app.db, account.id, now).await?.map(Into::into),
     };
     Answer::ok(&view, Cache::No)
 }

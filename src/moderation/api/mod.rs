@@ -5,6 +5,7 @@ mod cases;
 mod decisions;
 mod oversight;
 mod policy_rules;
+mod report_mutes;
 mod reports;
 
 use utoipa_axum::router::OpenApiRouter;
@@ -18,6 +19,7 @@ pub fn router() -> OpenApiRouter<App> {
         .merge(reports::router())
         .merge(cases::router())
         .merge(actions::router())
+        .merge(report_mutes::router())
         .merge(decisions::router())
         .merge(oversight::router())
 }

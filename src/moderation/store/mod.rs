@@ -3,8 +3,10 @@
 mod actions;
 mod appeals;
 mod cases;
+mod desk;
 mod oversight;
 mod policy_rules;
+mod report_mutes;
 mod reports;
 mod subjects;
 
@@ -19,10 +21,14 @@ pub(super) use cases::{
     CaseOrder, Charge, Circumstances, Listed, circumstances, claimed_until, find, find_for_update, history,
     list, next, reports, standing, take,
 };
+pub(super) use desk::{
+    find_to_merge, find_with_merged, has_reported, merge, merged_into, open_by_hand, unknown_main,
+};
 pub(super) use oversight::{
     Backlog, Counts, Day, Duration, Stance, account_of, backlog, daily, stances, statements,
 };
 pub(super) use policy_rules::{NewVersion, rules, versions_of, write_rule};
+pub(super) use report_mutes::{mute_reports, report_mute_of, unmute_reports};
 pub(super) use reports::{accuracy, file, find_own_report, list_own_reports, subjects};
 pub(super) use subjects::{Purpose, content, find_subject, subject_of};
 
@@ -59,6 +65,8 @@ pub async fn erase(app: &App, tx: &Tx, account_id: AccountId) -> Result<()> {
     }
     for statement in [
         "UPDATE report SET reporter_id = NULL, comment = '' WHERE reporter_id = $1",
+        "DELETE FROM report_mute WHERE account_id = $1",
+        "UPDATE report_mute SET created_by = NULL WHERE created_by = $1",
         "UPDATE case_event SET actor_id = NULL, note = '' WHERE actor_id = $1",
         "UPDATE appeal SET appellant_id = NULL, text = '', reasons = '' WHERE appellant_id = $1",
         "UPDATE appeal SET decider_id = NULL WHERE decider_id = $1",

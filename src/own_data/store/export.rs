@@ -17,8 +17,8 @@ use crate::entity::{
     credence_part, criterion_rating, data_export, forecast, identity, implication, implication_scenario,
     inevitability, kind_dispute, mail, meta_prediction, meta_prediction_part, mind_change, mod_action,
     outcome_likelihood, passkey, personal_access_token, post, post_revision, quotation, reference_class,
-    relation, report, role_grant, rule_hit, scenario, scenario_proposal, session, source, step_credence,
-    topic, username_history, vote, vote_inspection, vote_nullification,
+    relation, report, report_mute, role_grant, rule_hit, scenario, scenario_proposal, session, source,
+    step_credence, topic, username_history, vote, vote_inspection, vote_nullification,
 };
 use crate::error::{Code, Error, Result};
 use crate::events::{self, Event};
@@ -592,7 +592,7 @@ async fn write_reports(
     for row in reports.order_by_asc(report::Column::Id).all(db).await? {
         fits!(file.item(&json!({
             "id": row.id, "rule": row.rule_code, "rule_version": row.rule_version,
-            "subject_revision": row.subject_revision, "comment": row.comment,
+            "subject_revision": row.subject_revision, "comment": row.comment, "is_muted": row.is_muted,
             "outcome": row.outcome.as_ref().map(named), "created_at": moment(row.created_at),
         })));
     }
@@ -614,6 +614,14 @@ async fn write_reports(
             "id": row.id, "decision_id": row.action_id, "report_id": row.report_id, "text": row.text,
             "state": named(&row.state), "outcome": row.outcome.as_ref().map(named), "reasons": row.reasons,
             "created_at": moment(row.created_at),
+        })));
+    }
+    file.list("report_mutes");
+    let mutes = report_mute::Entity::find().filter(report_mute::Column::AccountId.eq(id));
+    for row in mutes.order_by_asc(report_mute::Column::Id).all(db).await? {
+        fits!(file.item(&json!({
+            "reason": row.reason, "created_at": moment(row.created_at), "ends_at": moment(row.ends_at),
+            "lifted_at": perhaps(row.lifted_at),
         })));
     }
     file.list("case_events");
