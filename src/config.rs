@@ -176,6 +176,8 @@ pub struct Moderation {
     pub sla_hours: u32,
     /// How long strikes count, in days.
     pub strike_days: u32,
+    /// How long it is kept who gave notice of something illegal, in days after it was decided.
+    pub notice_contact_days: u32,
     /// How long one may appeal against a decision, in calendar months.
     pub appeal_months: u32,
     /// Where decisions hold: countries by their codes (ISO 3166-1).
@@ -748,6 +750,7 @@ impl Config {
             ("moderation.half_priority_weight", self.moderation.half_priority_weight.into()),
             ("moderation.sla_hours", self.moderation.sla_hours.into()),
             ("moderation.strike_days", self.moderation.strike_days.into()),
+            ("moderation.notice_contact_days", self.moderation.notice_contact_days.into()),
             ("moderation.appeal_months", self.moderation.appeal_months.into()),
             ("automation.trial_ms", self.automation.trial_ms),
             ("automation.trial_valid_hours", self.automation.trial_valid_hours.into()),

@@ -9,4 +9,4 @@ pub mod rules;
 mod store;
 
 pub use api::router;
-pub use store::erase;
+pub use store::{erase, forget_old};

@@ -495,3 +495,28 @@ async fn a_mute_of_reports_ends_by_itself_and_goes_with_the_account() {
     while own_data_next(&app.app).await.unwrap() {}
     assert_eq!(app.rows("SELECT id::text FROM report_mute").await, Vec::<String>::new());
 }
+
+#[tokio::test]
+async fn the_database_keeps_what_is_muted_and_noted_as_it_was() {
+    let watched = Watched::new().await;
+    let Watched { app, alice, mallory, .. } = &watched;
+    let case = watched.reported().await;
+    let ends_at = json!({ "ends_at": "2026-01-15T13:00:00Z" });
+    moves(mallory, &case, "mute", Some(ends_at)).await.is(200);
+    app.refuses_sql("case_event_is_fixed", "UPDATE case_event SET muted_until = now() WHERE seq = 2").await;
+    app.refuses_sql("moderation_case_merged_into_another", "UPDATE moderation_case SET merged_into_id = id")
+        .await;
+    app.refuses_sql("report_muted_weighs_nothing", "UPDATE report SET is_muted = true").await;
+    let mute = json!({ "ends_at": "2026-01-16T12:00:00Z", "reason": "Thrice today." });
+    mallory.post("/mod/accounts/bob/mute-reports", mute).await.is(200);
+    let twice = "INSERT INTO report_mute SELECT gen_random_uuid(), account_id, created_by, reason, created_at, ends_at, NULL
+                 FROM report_mute";
+    app.refuses_sql("report_mute_one_key", twice).await;
+    app.refuses_sql("report_mute_ends_later", "UPDATE report_mute SET ends_at = created_at").await;
+    let note = json!({ "text": "She has a shop.", "audience": "author" });
+    mallory.post("/mod/accounts/alice/notes", note).await.is(201);
+    app.refuses_sql("mod_note_is_fixed", "UPDATE mod_note SET text = 'No shop.'").await;
+    let message = json!({ "to": alice.get("/me").await.text("/id"), "text": "Is this your shop?" });
+    mallory.post(&format!("/mod/cases/{case}/messages"), message).await.is(201);
+    app.refuses_sql("case_message_is_fixed", "UPDATE case_message SET text = 'No shop.'").await;
+}

@@ -135,6 +135,20 @@ fn body_of_moderation(method: &str, path: &str) -> Option<Value> {
         ("POST", "/mod/appeals/{id}/decide") => {
             json!({ "outcome": "upheld", "reasons": "It was looked at again." })
         }
+        ("POST", "/legal-notices") => json!({
+            "subject": { "kind": "topic", "id": AN_ID }, "explanation": "It copies a book, line by line.",
+            "legal_ground": "Copyright Act, section 16", "name": "Ann Author", "email": "ann@example.org",
+            "good_faith": true,
+        }),
+        ("POST", "/me/messages") => json!({ "case_id": AN_ID, "text": "It is a museum." }),
+        ("POST", "/mod/cases/{id}/messages") => json!({ "to": AN_ID, "text": "Is this your shop?" }),
+        ("POST", "/mod/cases/{id}/notes" | "/mod/accounts/{username}/notes") => {
+            json!({ "text": "The third time this week.", "audience": "moderators" })
+        }
+        ("POST", "/mod/templates") => json!({
+            "name": "Shop", "kind": "explanation", "language": "en", "text": "It advertises a shop.",
+        }),
+        ("PATCH", "/mod/templates/{id}") => json!({ "text": "It advertises something." }),
         ("POST", "/mod/cases") => {
             json!({ "subject": { "kind": "topic", "id": AN_ID }, "note": "I saw it." })
         }

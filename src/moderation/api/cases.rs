@@ -11,6 +11,7 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::actions::{ActionView, NewAction, hold_back, orders};
+use super::notes::NoteView;
 use super::report_mutes::muted_until;
 use crate::accounts::{Author, authors};
 use crate::app::App;
@@ -19,17 +20,17 @@ use crate::auth::rules::Scope;
 use crate::clock::{Time, Timestamp};
 use crate::db::{ConnectionTrait, Tx, keyset};
 use crate::decisions::rules::{Subject, SubjectKind};
-use crate::entity::{case_event, moderation_case, report};
+use crate::entity::{case_event, legal_notice, moderation_case, report};
 use crate::error::{Code, Error, Result};
 use crate::events::{self, Event};
 use crate::http::page::{Limit, Page};
 use crate::http::{Answer, Body, Cache, Claimed, Create, IfMatch, Path, Query};
-use crate::ids::{AccountId, ActionId, AppealId, CaseId, ReportId, TopicId};
+use crate::ids::{AccountId, ActionId, AppealId, CaseId, LegalNoticeId, ReportId, TopicId};
 use crate::invalid::Invalid;
 use crate::moderation::rules::case::Move;
 use crate::moderation::rules::{CaseEventKind, CaseNote, CaseOutcome, CaseState, ReportOutcome, RuleCode};
 use crate::moderation::store::{
-    self, ActionFilter, CaseOrder, Charge, Circumstances, Listed, Order, Purpose,
+    self, ActionFilter, CaseOrder, Charge, Circumstances, Contact, Listed, Order, Purpose,
 };
 use crate::policy::{ActOn, Actor, ReadCase, ReadCases};
 use crate::roles::rules::Permission;
@@ -115,7 +116,27 @@ struct CaseReportView {
     /// Whether it weighs nothing since moderators had decided so of whoever made it.
     is_muted: bool,
     outcome: Option<ReportOutcome>,
+    /// The notice that it comes from, where it is one that something is against the law; null for other reports.
+    legal_notice: Option<LegalNoticeView>,
     created_at: Timestamp,
+}
+
+/// A notice that something is against the law, as those see it who may decide.
+#[derive(Debug, Serialize, ToSchema)]
+struct LegalNoticeView {
+    id: LegalNoticeId,
+    /// Which law, in the words of whoever gave it.
+    legal_ground: String,
+    is_child_abuse: bool,
+    /// Who gave it: null where they did not say, it was forgotten, or the reader may not decide the case.
+    contact: Option<LegalNoticeContact>,
+}
+
+/// Who gave a notice, as they say.
+#[derive(Debug, Serialize, ToSchema)]
+struct LegalNoticeContact {
+    name: String,
+    email: String,
 }
 
 /// What happened to a case.
@@ -197,6 +218,8 @@ struct CaseView {
     events: Vec<CaseEventView>,
     /// What was done in it, the last first: the hundred last.
     actions: Vec<ActionView>,
+    /// What was noted of it, the last first: the hundred last.
+    notes: Vec<NoteView>,
     /// The cases that belong to it, as far as the reader may see them.
     related_cases: Vec<RelatedCase>,
     /// What the reader may do with it as it stands.
@@ -774,6 +797,10 @@ async fn view(
         .chain(events.iter().map(|event| event.actor_id));
     let people = authors(db, named.flatten().collect()).await?;
     let may_decide = actor.may(circumstances.decide(case)).is_ok();
+    let mut notices = store::notices_of(app, db, &reports).await?;
+    if !may_decide {
+        notices.values_mut().for_each(|(_, contact)| *contact = None);
+    }
     let standing = store::standing(case).at(app.now());
     let moves = [
         (MoveName::Claim, Move::Claim(store::claimed_until(app))),
@@ -797,8 +824,9 @@ async fn view(
         actions: ActionView::of(db, done).await?,
         summary: CaseSummary::of(app, case, &people),
         content,
-        reports: reports.into_iter().map(|row| case_report(row, &people)).collect(),
+        reports: reports.into_iter().map(|row| case_report(row, &people, &mut notices)).collect(),
         events: events.into_iter().map(|row| case_event(row, &people)).collect(),
+        notes: NoteView::of(db, store::notes_on_case(db, case.id).await?).await?,
         related_cases: related_cases(app, db, actor, case).await?,
         moves: moves.into_iter().filter(leads_on).map(|(name, _)| name).collect(),
     })
@@ -834,8 +862,19 @@ async fn related_cases(
     Ok(shown)
 }
 
-fn case_report(row: report::Model, people: &HashMap<AccountId, Author>) -> CaseReportView {
+fn case_report(
+    row: report::Model,
+    people: &HashMap<AccountId, Author>,
+    notices: &mut HashMap<ReportId, (legal_notice::Model, Option<Contact>)>,
+) -> CaseReportView {
+    let legal_notice = notices.remove(&row.id).map(|(notice, contact)| LegalNoticeView {
+        id: notice.id,
+        legal_ground: notice.legal_ground,
+        is_child_abuse: notice.is_child_abuse,
+        contact: contact.map(|Contact { name, email }| LegalNoticeContact { name, email }),
+    });
     CaseReportView {
+        legal_notice,
         id: row.id,
         reporter: row.reporter_id.and_then(|id| people.get(&id).cloned()),
         subject_revision: row.subject_revision,

@@ -3,10 +3,14 @@
 mod actions;
 mod cases;
 mod decisions;
+mod legal_notices;
+mod messages;
+mod notes;
 mod oversight;
 mod policy_rules;
 mod report_mutes;
 mod reports;
+mod templates;
 
 use utoipa_axum::router::OpenApiRouter;
 
@@ -20,6 +24,10 @@ pub fn router() -> OpenApiRouter<App> {
         .merge(cases::router())
         .merge(actions::router())
         .merge(report_mutes::router())
+        .merge(notes::router())
+        .merge(legal_notices::router())
+        .merge(messages::router())
+        .merge(templates::router())
         .merge(decisions::router())
         .merge(oversight::router())
 }

@@ -7,6 +7,7 @@ use sea_orm::{
 };
 use uuid::Uuid;
 
+use super::legal_notices::tell_notifiers;
 use super::subjects::Reported;
 use crate::accounts::rules::Role;
 use crate::app::App;
@@ -199,6 +200,7 @@ pub(super) async fn go(
     tell(app, tx, case, happened, Some(from)).await?;
     if let Some(outcome) = to.resolution.filter(|_| to.state == CaseState::Resolved) {
         close_reports(tx, case.id, outcome.into(), app.now()).await?;
+        tell_notifiers(app, tx, case.id).await?;
     }
     Ok(())
 }
@@ -569,7 +571,7 @@ async fn next_in(
 }
 
 /// So many of the reports of a case, and so much of its history, are shown.
-const SHOWN: u64 = 100;
+pub(super) const SHOWN: u64 = 100;
 
 /// The weightiest reports of a case, those that are open first, with the titles of the rules.
 ///

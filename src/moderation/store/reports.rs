@@ -101,7 +101,7 @@ pub(in crate::moderation) async fn file(
 }
 
 /// Whether the same was decided before: of this version of the subject, by this rule.
-async fn was_reviewed(
+pub(super) async fn was_reviewed(
     tx: &Tx,
     case: &moderation_case::Model,
     rule_code: &str,
