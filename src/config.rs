@@ -174,8 +174,12 @@ pub struct Moderation {
     pub claim_minutes: u32,
     /// What the reports of a case weigh together, in hundredths, that makes it half as urgent as can be.
     pub half_priority_weight: u32,
+    /// How soon after it was opened a case is to be decided, in hours.
+    pub sla_hours: u32,
     /// How long strikes count, in days.
     pub strike_days: u32,
+    /// How long it is kept who gave notice of something illegal, in days after it was decided.
+    pub notice_contact_days: u32,
     /// How long one may appeal against a decision, in calendar months.
     pub appeal_months: u32,
     /// Where decisions hold: countries by their codes (ISO 3166-1).
@@ -762,7 +766,9 @@ impl Config {
             ("password.queue", self.password.queue as u64),
             ("moderation.claim_minutes", self.moderation.claim_minutes.into()),
             ("moderation.half_priority_weight", self.moderation.half_priority_weight.into()),
+            ("moderation.sla_hours", self.moderation.sla_hours.into()),
             ("moderation.strike_days", self.moderation.strike_days.into()),
+            ("moderation.notice_contact_days", self.moderation.notice_contact_days.into()),
             ("moderation.appeal_months", self.moderation.appeal_months.into()),
             ("jobs.plan_minutes", self.jobs.plan_minutes.into()),
             ("jobs.approval_hours", self.jobs.approval_hours.into()),

@@ -97,6 +97,16 @@ id! {
     ReferenceClassId
     /// That somebody holds a subject to break a rule.
     ReportId
+    /// That somebody holds something to be against the law.
+    LegalNoticeId
+    /// What a moderator notes of an account or a case.
+    ModNoteId
+    /// What moderators and somebody whom a case concerns write to each other.
+    CaseMessageId
+    /// A text that moderators use again and again.
+    TemplateId
+    /// That reports of somebody weigh nothing for a while.
+    ReportMuteId
     /// What moderators have to decide of a subject.
     CaseId
     /// Something that is done to many things at a time.

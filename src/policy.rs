@@ -10,7 +10,7 @@ use crate::auth::rules::Scope;
 use crate::clock::{Time, Timestamp};
 use crate::decisions::rules::{ActionKind, Aim, Deed, RestrictionKind, Restrictions, Sanction, SanctionKind};
 use crate::entity::{
-    account, appeal, implication, mod_job, moderation_case, post, reference_class, role_grant, scenario,
+    account, appeal, implication, mod_job, mod_note, moderation_case, post, reference_class, role_grant, scenario,
     scenario_proposal, topic,
 };
 use crate::error::{Code, Error, Result};
@@ -1225,6 +1225,114 @@ impl Action for ReadAccountRecord {
             who.has(Permission::ReportRead, Place::Site) || who.has(Permission::UserSuspend, Place::Site),
             Code::NotAllowed,
             "Whoever has report.read or user.suspend for the whole site sees what is known of people.",
+        )
+    }
+}
+
+/// The proof that the policy was asked whether somebody, signed in or not, may give notice of something illegal.
+#[derive(Debug)]
+pub struct NoticeGiver(Option<AccountId>);
+
+impl NoticeGiver {
+    /// Who it is, where they signed in.
+    pub fn by(&self) -> Option<AccountId> {
+        self.0
+    }
+}
+
+impl Actor {
+    /// Asks to give notice that something is against the law: everybody may, but of what is their own.
+    ///
+    /// # Errors
+    /// 403 where it is their own.
+    pub fn may_give_notice(&self, owner_id: AccountId) -> Result<NoticeGiver> {
+        allow_if(
+            !self.is(Some(owner_id)),
+            Code::OwnSubject,
+            "What is one's own can be changed, or deleted.",
+        )?;
+        Ok(NoticeGiver(self.id()))
+    }
+}
+
+/// Note something of somebody.
+#[derive(Debug)]
+pub struct NoteOnAccount {
+    /// Of whom.
+    pub account_id: AccountId,
+}
+
+impl Action for NoteOnAccount {
+    const SCOPE: Scope = Scope::Moderate;
+    const TAKES_PART: bool = false;
+
+    fn decide(&self, who: &Actor) -> Result<()> {
+        ReadAccountRecord.decide(who)?;
+        allow_if(!who.is(Some(self.account_id)), Code::OwnSubject, "Others note what concerns you.")
+    }
+}
+
+/// Delete a note: only whoever wrote it may.
+#[derive(Debug)]
+pub struct DeleteNote<'a>(pub &'a mod_note::Model);
+
+impl Action for DeleteNote<'_> {
+    const SCOPE: Scope = Scope::Moderate;
+    const TAKES_PART: bool = false;
+
+    fn decide(&self, who: &Actor) -> Result<()> {
+        // Whoever may not read it does not learn that it is there.
+        if who.is(Some(self.0.author_id)) { Ok(()) } else { Err(Error::not_found()) }
+    }
+}
+
+/// Answer what moderators wrote about a case: whoever they wrote to may, whatever else they are kept from.
+#[derive(Debug)]
+pub struct AnswerMessage {
+    /// Whether moderators wrote to whoever asks.
+    pub was_written_to: bool,
+}
+
+impl Action for AnswerMessage {
+    const SCOPE: Scope = Scope::Profile;
+    const TAKES_PART: bool = false;
+    const OF_RIGHT: bool = true;
+
+    fn decide(&self, _: &Actor) -> Result<()> {
+        if self.was_written_to { Ok(()) } else { Err(Error::not_found()) }
+    }
+}
+
+/// Have reports of somebody weigh nothing for a while, and weigh again.
+#[derive(Debug)]
+pub struct MuteReports {
+    /// Whose.
+    pub account_id: AccountId,
+    /// Their rank.
+    pub rank: Role,
+}
+
+impl MuteReports {
+    /// Of nobody yet: whoever may not even that does not learn whom there is.
+    pub const AT_ALL: Self = Self { account_id: AccountId(Uuid::nil()), rank: Role::Member };
+}
+
+impl Action for MuteReports {
+    const SCOPE: Scope = Scope::Moderate;
+    const TAKES_PART: bool = false;
+
+    fn decide(&self, who: &Actor) -> Result<()> {
+        allow_if(
+            who.has(Permission::UserSuspend, Place::Site),
+            Code::NotAllowed,
+            "Whoever has user.suspend for the whole site decides whose reports weigh nothing.",
+        )?;
+        allow_if(!who.is(Some(self.account_id)), Code::OwnSubject, "Others decide about you.")?;
+        let rank = who.require()?.powers.rank();
+        allow_if(
+            rank > self.rank || rank == Role::Administrator,
+            Code::Outranked,
+            "Nobody decides about somebody of their own rank or above; administrators do.",
         )
     }
 }

@@ -21,6 +21,7 @@ use crate::keys::random;
 use crate::mail::rules::backoff;
 use crate::mail::{self, Content, Outcome, Taken};
 use crate::mailer::{Failure, Message};
+use crate::moderation;
 use crate::own_data;
 use crate::ranking;
 use crate::roles;
@@ -133,6 +134,7 @@ pub async fn tidy(app: &App) -> Result<u64> {
             + own_data::forget_expired(app, &tx).await?
             + auth::forget_addresses(app, &tx).await?
             + automation::forget_old(app, &tx).await?
+            + moderation::forget_old(app, &tx).await?
             + vote_signals::forget_old(app, &tx).await?;
         tx.commit().await?;
         forgotten += lot;

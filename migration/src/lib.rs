@@ -32,6 +32,9 @@ mod m20261127_000021_decisions;
 mod m20261127_000022_vote_signals;
 mod m20261127_000023_automation;
 mod m20261127_000024_bulk_jobs;
+mod m20261127_000027_case_tools;
+mod m20261127_000028_notes_and_messages;
+mod m20261127_000029_legal_notices;
 
 /// Applies and reverts the changes in order.
 #[derive(Debug)]
@@ -67,6 +70,9 @@ impl MigratorTrait for Migrator {
             Box::new(m20261127_000022_vote_signals::Migration),
             Box::new(m20261127_000023_automation::Migration),
             Box::new(m20261127_000024_bulk_jobs::Migration),
+            Box::new(m20261127_000027_case_tools::Migration),
+            Box::new(m20261127_000028_notes_and_messages::Migration),
+            Box::new(m20261127_000029_legal_notices::Migration),
         ]
     }
 }

@@ -33,6 +33,10 @@ pub struct Model {
     pub action_id: Option<ActionId>,
     /// The appeal that was made, withdrawn or decided.
     pub appeal_id: Option<AppealId>,
+    /// Until when the case is left out of the queue, where it was muted.
+    pub muted_until: Option<Time>,
+    /// The case that this one was merged into, or taken out of.
+    pub related_case_id: Option<CaseId>,
     /// When.
     pub created_at: Time,
 }

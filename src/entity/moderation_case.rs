@@ -39,7 +39,11 @@ pub struct Model {
     pub resolution: Option<CaseOutcome>,
     /// When.
     pub resolved_at: Option<Time>,
-    /// How many open reports it has.
+    /// Until when it is left out of the queue, if it was muted.
+    pub muted_until: Option<Time>,
+    /// The case that decides this one as well.
+    pub merged_into_id: Option<CaseId>,
+    /// How many open reports that weigh something it has.
     pub report_count: i32,
     /// Of how many people.
     pub reporter_count: i32,

@@ -28,6 +28,8 @@ pub struct Model {
     pub comment: String,
     /// What it weighs, in hundredths.
     pub weight: i32,
+    /// Whether moderators had decided by then that reports of this person weigh nothing for a while.
+    pub is_muted: bool,
     /// What came of it; none while it is open.
     pub outcome: Option<ReportOutcome>,
     /// When it was made.

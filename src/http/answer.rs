@@ -54,6 +54,14 @@ impl Answer {
         Self::new(StatusCode::CREATED, Some(location), body, cache)
     }
 
+    /// 201 for something that is found nowhere: the body is all that is told of it.
+    ///
+    /// # Errors
+    /// The body has no JSON form: a defect.
+    pub fn created_unseen(body: &impl Serialize) -> Result<Self> {
+        Self::new(StatusCode::CREATED, None, body, Cache::No)
+    }
+
     /// 301: what was asked for is at `location` now. Caches ask again each time, since it may move again.
     pub fn moved(location: String, cache: Cache) -> Self {
         Self { status: 301, location: Some(location), etag: None, cache, body: String::new() }

@@ -181,12 +181,19 @@ pub enum MailRoute {
     PasswordReset,
     /// Changing one's address.
     EmailChange,
+    /// Giving notice of something illegal, which is acknowledged.
+    LegalNotice,
 }
 
 impl MailRoute {
     /// Every route that sends mail.
-    pub const ALL: [Self; 4] =
-        [Self::Registration, Self::EmailVerification, Self::PasswordReset, Self::EmailChange];
+    pub const ALL: [Self; 5] = [
+        Self::Registration,
+        Self::EmailVerification,
+        Self::PasswordReset,
+        Self::EmailChange,
+        Self::LegalNotice,
+    ];
 
     /// The route, as it stands in the names of its limits.
     pub fn name(self) -> &'static str {
@@ -195,6 +202,7 @@ impl MailRoute {
             Self::EmailVerification => "POST /email-verifications",
             Self::PasswordReset => "POST /password-resets",
             Self::EmailChange => "POST /me/email",
+            Self::LegalNotice => "POST /legal-notices",
         }
     }
 }

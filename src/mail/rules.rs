@@ -59,6 +59,15 @@ pub enum MailKind {
     /// To an account's address: what they appealed against was looked at again.
     #[sea_orm(string_value = "appeal_decided")]
     AppealDecided,
+    /// To an account's address: moderators wrote to its owner about a case.
+    #[sea_orm(string_value = "message_received")]
+    MessageReceived,
+    /// To whoever gave notice of something illegal: the receipt.
+    #[sea_orm(string_value = "notice_received")]
+    NoticeReceived,
+    /// To the same: what came of it.
+    #[sea_orm(string_value = "notice_decided")]
+    NoticeDecided,
     /// To an account's address: the account is to be erased.
     #[sea_orm(string_value = "erasure_requested")]
     ErasureRequested,

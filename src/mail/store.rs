@@ -5,6 +5,7 @@ use sea_orm::{ConnectionTrait, EntityTrait, FromQueryResult};
 use serde::{Deserialize, Serialize};
 
 use super::rules::MailKind;
+use super::templates::Text;
 use crate::app::App;
 use crate::clock::Time;
 use crate::db::{Tx, insert, one, sql};
@@ -105,6 +106,25 @@ pub async fn notify(app: &App, tx: &Tx, account: &account::Model, kind: MailKind
 /// The database is away.
 pub async fn order(app: &App, tx: &Tx, order: Order) -> Result<()> {
     let Order { kind, account_id, email } = order;
+    put(app, tx, (kind, account_id), Content::Ordered { email }).await
+}
+
+/// Orders a mail that is written already, to somebody who need not have an account.
+///
+/// # Errors
+/// The database is away.
+pub async fn order_written(app: &App, tx: &Tx, kind: MailKind, (to, text): (&str, Text)) -> Result<()> {
+    let Text { subject, body } = text;
+    put(app, tx, (kind, None), Content::Written { to: to.to_owned(), subject: subject.to_owned(), body })
+        .await
+}
+
+async fn put(
+    app: &App,
+    tx: &Tx,
+    (kind, account_id): (MailKind, Option<AccountId>),
+    content: Content,
+) -> Result<()> {
     // At random: it names the mail to the outside, and when somebody registered is not to be read off it.
     let id = MailId(uuid::Builder::from_random_bytes(random()?).into_uuid());
     let now = app.now();
@@ -114,7 +134,7 @@ pub async fn order(app: &App, tx: &Tx, order: Order) -> Result<()> {
         message_id: format!("<{id}@{host}>"),
         kind,
         account_id,
-        sealed_content: Some(sealed(app, id, &Content::Ordered { email })?),
+        sealed_content: Some(sealed(app, id, &content)?),
         attempts: 0,
         created_at: now,
         due_at: now,

@@ -358,11 +358,59 @@ pub fn appeal_decided(name: Name) -> Text {
     }
 }
 
+/// Moderators wrote about a case.
+pub fn message_received(name: Name) -> Text {
+    Text {
+        subject: "The moderators wrote to you",
+        body: format!(
+            "The moderators wrote to the account {name}, about something that it\nposted or reported. It is no \
+             decision, and keeps you from nothing.\n\n\
+             Sign in to read it: GET /api/v1/me/messages\nAnswer with POST /api/v1/me/messages.\n\n\
+             If you did not post or report anything, somebody is signed in to your account:\nchange your password \
+             and end all sessions.\n"
+        ),
+    }
+}
+
+/// The receipt of a notice of something illegal.
+pub fn notice_received(id: &str) -> Text {
+    Text {
+        subject: "Your notice was received",
+        body: format!(
+            "A notice of something illegal was given with this address. Its number is\n{id}.\n\n\
+             People look into it, and you are told here what they decide.\n\n\
+             If it was not you who gave it, there is nothing to do.\n"
+        ),
+    }
+}
+
+/// What came of a notice of something illegal: in a sentence, whether anything was decided automatically, and, where they
+/// have an account, as which report they find it.
+pub fn notice_decided(id: &str, outcome: &str, is_automated: bool, report_id: Option<&str>) -> Text {
+    let automated = if is_automated {
+        "A rule met it before people looked into it: automated means were used."
+    } else {
+        "People decided it: no automated means were used."
+    };
+    let appeal = report_id.map_or_else(String::new, |report| {
+        format!("Somebody else looks at it again if you ask within six months:\nPOST /api/v1/reports/{report}/appeal\n\n")
+    });
+    Text {
+        subject: "Your notice was decided",
+        body: format!(
+            "This is about your notice\n{id}.\n\n{outcome}\n{automated}\n\n{appeal}\
+             If you hold that to be wrong, you can also turn to a body that settles\ndisputes out of court, or to \
+             a court.\n\n\
+             If it was not you who gave the notice, there is nothing to do.\n"
+        ),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn all(name: Name, link: Link) -> [Text; 22] {
+    fn all(name: Name, link: Link) -> [Text; 25] {
         let page = Page { base: link.base, page: "own-data", operation: "GET /api/v1/x", span_secs: 86_400 };
         [
             export_ready(name, page),
@@ -370,6 +418,14 @@ mod tests {
             erasure_cancelled(name),
             decision_made(name),
             appeal_decided(name),
+            message_received(name),
+            notice_received("00000000-0000-7000-8000-000000000001"),
+            notice_decided(
+                "00000000-0000-7000-8000-000000000001",
+                "It was found not to be against the law: nothing was done.",
+                true,
+                Some("00000000-0000-7000-8000-000000000002"),
+            ),
             email_verification(name, link),
             email_in_use(),
             password_reset(name, link),

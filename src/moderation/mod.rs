@@ -9,4 +9,6 @@ pub mod rules;
 mod store;
 
 pub use api::{NewAction, router};
-pub use store::{Order, Planned, act_on_item, erase, hold_back, plan, take_back_item};
+pub use store::{
+    Order, Planned, act_on_item, erase, forget_old, hold_back, plan, take_back_item,
+};

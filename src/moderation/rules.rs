@@ -2,6 +2,7 @@
 
 pub mod appeal;
 pub mod case;
+pub mod notice;
 pub mod period;
 pub mod weight;
 
@@ -74,11 +75,11 @@ text_enum! {
 text_enum! {
     /// What happens to a case.
     pub enum CaseEventKind {
-        /// The first report made it.
+        /// The first report made it, or a moderator did.
         Opened = "opened",
         /// Another report came.
         Reported = "reported",
-        /// A report of something else opened it again.
+        /// A report of something else opened it again, or a moderator did.
         Reopened = "reopened",
         /// Somebody took it on.
         Claimed = "claimed",
@@ -98,10 +99,67 @@ text_enum! {
         AppealWithdrawn = "appeal_withdrawn",
         /// The appeal was decided.
         AppealDecided = "appeal_decided",
+        /// It was left out of the queue for a while.
+        Muted = "muted",
+        /// It was put back there.
+        Unmuted = "unmuted",
+        /// Another case decides it as well.
+        Merged = "merged",
+        /// It is decided by itself again.
+        Unmerged = "unmerged",
+        /// Moderators wrote to somebody whom it concerns.
+        Messaged = "messaged",
+        /// They answered.
+        Answered = "answered",
     }
 }
 
+text_enum! {
+    /// Who may read a note besides moderators.
+    pub enum NoteAudience {
+        /// Nobody.
+        Moderators = "moderators",
+        /// Those who reported the subject of the case.
+        Reporter = "reporter",
+        /// Whoever the subject of the case belongs to, or the account that it is about.
+        Author = "author",
+    }
+}
+
+text_enum! {
+    /// What a template is for.
+    pub enum TemplateKind {
+        /// For what whoever is restricted is told.
+        Explanation = "explanation",
+        /// For messages about a case.
+        Message = "message",
+    }
+}
+
+string_value! {
+    /// A language, and perhaps a country, by their codes (BCP 47): `en`, `de-AT`.
+    pub struct Language,
+    |text| {
+        let (language, country) = text.split_once('-').map_or((text, None), |(language, country)| (language, Some(country)));
+        let fits = (2..=3).contains(&language.len())
+            && language.bytes().all(|byte| byte.is_ascii_lowercase())
+            && country.is_none_or(|code| code.len() == 2 && code.bytes().all(|byte| byte.is_ascii_uppercase()));
+        if fits {
+            Ok(text.to_owned())
+        } else {
+            Err(Invalid::new("not_a_language", "A code of a language, and perhaps of a country, such as en or de-AT."))
+        }
+    },
+    |schema| schema.pattern(Some("^[a-z]{2,3}(-[A-Z]{2})?$")).examples(["en", "de-AT"])
+}
+
 text! {
+    /// What moderators call a template.
+    pub struct TemplateName, 3..=80, line;
+    /// What a template says.
+    pub struct TemplateText, 3..=2000, prose;
+    /// What moderators and somebody whom a case concerns write to each other.
+    pub struct MessageText, 3..=4000, prose;
     /// What somebody says with a report.
     pub struct ReportComment, 1..=2000, prose;
     /// What a rule of the site forbids, in a few words.

@@ -305,6 +305,7 @@ async fn whoever_is_restricted_is_told_why_in_the_words_of_the_law() {
               "topic_id": null
             }
           ],
+          "report_mute": null,
           "strikes": 1
         }
     "#]]

@@ -456,6 +456,9 @@ pub async fn everything_readable() -> (TestApp, Client, Vec<String>) {
     let values = json!({ "values": [{ "value": "spam" }] });
     alice.post(&format!("/mod/sets/{set}/values"), values).await.is(200);
     let judged = zoe.posts_in(&topic, "It would have, in summer.").await;
+    let template =
+        json!({ "name": "Shop", "kind": "message", "language": "en", "text": "Is this your shop?" });
+    let template = carol.post("/mod/templates", template).await.is(201).text("/id");
     let strike = json!({ "accounts": [zoes], "reason": "They are one person." });
     let nullification = carol.post("/mod/vote-nullifications", strike).await.is(201).text("/id");
     let job = json!({
@@ -484,6 +487,7 @@ pub async fn everything_readable() -> (TestApp, Client, Vec<String>) {
                 path if path.contains("/mod/jobs/") => &job,
                 path if path.contains("/mod/automation-rules/") => &rule,
                 path if path.contains("/mod/sets/") => &set,
+                path if path.contains("/mod/templates/") => &template,
                 path if path.contains("/role-grants/") => &grant,
                 path if path.contains("/me/decisions/") => &decision,
                 path if path.contains("/mod/appeals/") => &others_appeal,
@@ -645,6 +649,8 @@ async fn b7_queries_are_read_strictly() {
         "/reports".to_owned(),
         "/me/decisions".to_owned(),
         "/me/appeals".to_owned(),
+        "/me/notes".to_owned(),
+        "/me/messages".to_owned(),
         "/modlog".to_owned(),
     ] {
         for (query, field, code) in [

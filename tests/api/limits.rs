@@ -258,6 +258,10 @@ async fn n4_each_route_that_sends_mail_is_limited_by_its_own_buckets() {
                     MailRoute::EmailVerification => json!({}),
                     MailRoute::PasswordReset => json!({ "email": recipient }),
                     MailRoute::EmailChange => json!({ "email": recipient, "password": PASSWORD }),
+                    MailRoute::LegalNotice => json!({
+                        "url": format!("{}/accounts/alice", app.app.config.server.public_url), "explanation": "It copies a book, line by line.",
+                        "legal_ground": "Copyright Act", "name": "Ann", "email": recipient, "good_faith": true,
+                    }),
                 };
                 replies.push(client.with("x-forwarded-for", &from).post(path, body).await);
             }
@@ -332,6 +336,7 @@ async fn l4_every_operation_is_counted_under_the_limit_of_its_class() {
         GET /api/v1/implications/{id}/forecast/mine "read"
         PUT /api/v1/implications/{id}/forecast/mine "write"
         PUT /api/v1/implications/{id}/resolution "write"
+        POST /api/v1/legal-notices "write"
         GET /api/v1/me "read"
         PATCH /api/v1/me "write"
         GET /api/v1/me/appeals "read"
@@ -350,6 +355,9 @@ async fn l4_every_operation_is_counted_under_the_limit_of_its_class() {
         GET /api/v1/me/identities "read"
         POST /api/v1/me/identities "write"
         DELETE /api/v1/me/identities/{id} "write"
+        GET /api/v1/me/messages "read"
+        POST /api/v1/me/messages "write"
+        GET /api/v1/me/notes "read"
         POST /api/v1/me/passkey-challenges "write"
         POST /api/v1/me/passkeys "write"
         POST /api/v1/me/passkeys/{id}/removal "write"
@@ -364,6 +372,10 @@ async fn l4_every_operation_is_counted_under_the_limit_of_its_class() {
         POST /api/v1/me/totp/removal "write"
         PUT /api/v1/me/username "write"
         GET /api/v1/mod/accounts/{username} "read"
+        POST /api/v1/mod/accounts/{username}/mute-reports "write"
+        GET /api/v1/mod/accounts/{username}/notes "read"
+        POST /api/v1/mod/accounts/{username}/notes "write"
+        POST /api/v1/mod/accounts/{username}/unmute-reports "write"
         GET /api/v1/mod/actions "read"
         POST /api/v1/mod/actions "write"
         POST /api/v1/mod/actions/{id}/revert "write"
@@ -378,12 +390,21 @@ async fn l4_every_operation_is_counted_under_the_limit_of_its_class() {
         GET /api/v1/mod/automation-rules/{id}/hits "read"
         POST /api/v1/mod/automation-rules/{id}/test "write"
         GET /api/v1/mod/cases "read"
+        POST /api/v1/mod/cases "write"
         POST /api/v1/mod/cases/next "write"
         GET /api/v1/mod/cases/{id} "read"
         POST /api/v1/mod/cases/{id}/claim "write"
         POST /api/v1/mod/cases/{id}/escalate "write"
+        POST /api/v1/mod/cases/{id}/merge "write"
+        GET /api/v1/mod/cases/{id}/messages "read"
+        POST /api/v1/mod/cases/{id}/messages "write"
+        POST /api/v1/mod/cases/{id}/mute "write"
+        POST /api/v1/mod/cases/{id}/notes "write"
         POST /api/v1/mod/cases/{id}/release "write"
+        POST /api/v1/mod/cases/{id}/reopen "write"
         POST /api/v1/mod/cases/{id}/resolve "write"
+        POST /api/v1/mod/cases/{id}/unmute "write"
+        DELETE /api/v1/mod/notes/{id} "write"
         POST /api/v1/mod/rules "write"
         GET /api/v1/mod/sets "read"
         POST /api/v1/mod/sets "write"
@@ -396,6 +417,11 @@ async fn l4_every_operation_is_counted_under_the_limit_of_its_class() {
         GET /api/v1/mod/stats/daily "read"
         GET /api/v1/mod/stats/live "read"
         GET /api/v1/mod/stats/stances "read"
+        GET /api/v1/mod/templates "read"
+        POST /api/v1/mod/templates "write"
+        DELETE /api/v1/mod/templates/{id} "write"
+        GET /api/v1/mod/templates/{id} "read"
+        PATCH /api/v1/mod/templates/{id} "write"
         GET /api/v1/mod/transparency/statements "read"
         GET /api/v1/mod/vote-nullifications "read"
         POST /api/v1/mod/vote-nullifications "write"

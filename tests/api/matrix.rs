@@ -83,6 +83,13 @@ fn tried_on(operation: &str) -> &'static [On] {
         | "list_own_reports"
         | "list_cases"
         | "claim_next_case"
+        | "open_case"
+        | "give_legal_notice"
+        | "list_own_notes"
+        | "list_messages"
+        | "answer_message"
+        | "list_templates"
+        | "create_template"
         | "list_actions"
         | "take_actions"
         | "read_log"
@@ -119,6 +126,14 @@ fn tried_on(operation: &str) -> &'static [On] {
         | "unlink_identity"
         | "read_own_report"
         | "read_account_record"
+        | "mute_reports"
+        | "unmute_reports"
+        | "create_account_note"
+        | "list_account_notes"
+        | "delete_note"
+        | "read_template"
+        | "edit_template"
+        | "delete_template"
         | "read_decision"
         | "appeal_decision"
         | "appeal_report"
@@ -149,9 +164,9 @@ fn tried_on(operation: &str) -> &'static [On] {
         | "undo_job"
         | "read_vote_nullification"
         | "undo_vote_nullification" => &[On::Alices],
-        "read_case" | "claim_case" | "release_case" | "escalate_case" | "resolve_case" | "revert_action" => {
-            &[On::Open, On::Alices]
-        }
+        "read_case" | "claim_case" | "release_case" | "escalate_case" | "resolve_case" | "reopen_case"
+        | "mute_case" | "unmute_case" | "merge_case" | "create_case_note" | "write_message"
+        | "list_case_messages" | "revert_action" => &[On::Open, On::Alices],
         "read_topic"
         | "revise_topic"
         | "read_thread"
@@ -235,7 +250,7 @@ fn body(operation: &str, number: usize, who: &Role) -> Option<Value> {
         "request_password_reset" => json!({ "email": "alice@example.org" }),
         "reset_password" => json!({ "token": "x", "password": PASSWORD }),
         "create_topic" => json!({ "title": "Had Elizabeth married" }),
-        "edit_own_account" | "request_email_verification" | "release_case" => json!({}),
+        "edit_own_account" | "request_email_verification" | "release_case" | "unmute_case" => json!({}),
         // Whoever may gets as far as being told that this is the name already.
         "rename_own_account" => json!({ "username": who.username }),
         "request_email_change" => json!({ "email": format!("{number}@example.net"), "password": PASSWORD }),
@@ -309,6 +324,23 @@ fn body(operation: &str, number: usize, who: &Role) -> Option<Value> {
             "subjects": { "kind": "post", "ids": [NO_SCENARIO] }, "actions": [action("hide")], "note": "Asked for.",
         }),
         "undo_job" => json!({ "explanation": "The shop is a museum." }),
+        "open_case" => json!({ "subject": { "kind": "topic", "id": NO_SCENARIO }, "note": "I saw it." }),
+        "give_legal_notice" => json!({
+            "subject": { "kind": "topic", "id": NO_SCENARIO }, "explanation": "It copies a book, line by line.",
+            "legal_ground": "Copyright Act, section 16", "name": "Ann Author", "email": format!("{number}@example.net"),
+            "good_faith": true,
+        }),
+        "answer_message" => json!({ "case_id": NO_SCENARIO, "text": "It is a museum." }),
+        "write_message" => json!({ "to": NO_SCENARIO, "text": "Is this your shop?" }),
+        "create_case_note" | "create_account_note" => {
+            json!({ "text": "The third time this week.", "audience": "moderators" })
+        }
+        "create_template" => template(number),
+        "edit_template" => json!({ "text": "It advertises something." }),
+        "reopen_case" => json!({ "note": "I was too quick." }),
+        "mute_case" => json!({ "ends_at": "2026-02-01T00:00:00Z" }),
+        "merge_case" => json!({ "into": null, "note": "They are about different things." }),
+        "mute_reports" => json!({ "ends_at": "2026-02-01T00:00:00Z", "reason": "They are all the same." }),
         "escalate_case" => json!({ "note": "It is not for me." }),
         "resolve_case" => json!({ "resolution": "rejected", "note": "It is nothing." }),
         "create_automation_rule" => automation_rule(number),
@@ -328,6 +360,14 @@ fn body(operation: &str, number: usize, who: &Role) -> Option<Value> {
             "citation": { "source_id": uuid::Uuid::nil() },
         }),
         _ => return None,
+    })
+}
+
+/// A text that moderators use again and again.
+fn template(number: usize) -> Value {
+    json!({
+        "name": format!("Shop {number}"), "kind": "explanation", "language": "en", "rule": "spam",
+        "text": "It advertises a shop, and nothing else.",
     })
 }
 
@@ -364,7 +404,8 @@ impl World {
             ["read_implication", "revise_implication", "delete_implication", "resolve_implication"]
                 .contains(&operation)
                 || ["state_forecast", "read_own_forecast"].contains(&operation);
-        let is_case = operation.ends_with("_case") && operation != "claim_next_case";
+        let is_case = operation.ends_with("_case") && !["claim_next_case", "open_case"].contains(&operation)
+            || ["create_case_note", "write_message", "list_case_messages"].contains(&operation);
         match on {
             On::Itself => String::new(),
             On::Open | On::Draft | On::Tombstone | On::Hidden => {
@@ -487,6 +528,15 @@ impl World {
                     let carol = self.app.sign_in("carol").await;
                     carol.post("/mod/automation-rules", automation_rule(number)).await.is(201).text("/id")
                 }
+                "delete_note" => {
+                    let note = json!({ "text": "The third time this week.", "audience": "moderators" });
+                    let mallory = self.app.sign_in("mallory").await;
+                    mallory.post("/mod/accounts/alice/notes", note).await.is(201).text("/id")
+                }
+                "read_template" | "edit_template" | "delete_template" => {
+                    let carol = self.app.sign_in("carol").await;
+                    carol.post("/mod/templates", template(number)).await.is(201).text("/id")
+                }
                 _ if operation.contains("_set") => {
                     let carol = self.app.sign_in("carol").await;
                     let set = json!({ "name": format!("Set {number}"), "kind": "words" });
@@ -549,6 +599,9 @@ impl World {
                  DELETE FROM passkey;
                  DELETE FROM case_event e USING moderation_case c, account a
                  WHERE c.id = e.case_id AND a.id = c.owner_id AND a.username NOT IN ('sid', 'sue');
+                 DELETE FROM report_mute;
+                 DELETE FROM mod_note;
+                 DELETE FROM template;
                  DELETE FROM appeal;
                  DELETE FROM sanction s USING account a WHERE a.id = s.account_id AND a.username NOT IN ('sid', 'sue');
                  DELETE FROM statement_of_reasons s USING account a
@@ -832,6 +885,9 @@ async fn a1_every_operation_by_everybody_on_everything() {
           403 own_implication: owner_token_all owner
           403 scope_missing: owner_token_read
           404 not_found: member unverified silenced suspended
+        give_legal_notice
+          403 scope_missing: owner_token_read
+          422 invalid: anonymous owner_token_all member unverified silenced suspended owner tag_moderator moderator administrator
         read_own_account
           200: owner_token_read owner_token_all member unverified silenced suspended owner tag_moderator moderator administrator
           401 unauthenticated: anonymous
@@ -906,6 +962,16 @@ async fn a1_every_operation_by_everybody_on_everything() {
           403 sanctioned: suspended
           403 session_required: owner_token_read owner_token_all
           404 not_found: member unverified silenced tag_moderator moderator administrator
+        list_messages
+          200: owner_token_read owner_token_all member unverified silenced suspended owner tag_moderator moderator administrator
+          401 unauthenticated: anonymous
+        answer_message
+          401 unauthenticated: anonymous
+          403 scope_missing: owner_token_read
+          404 not_found: owner_token_all member unverified silenced suspended owner tag_moderator moderator administrator
+        list_own_notes
+          200: owner_token_read owner_token_all member unverified silenced suspended owner tag_moderator moderator administrator
+          401 unauthenticated: anonymous
         create_own_passkey_challenge
           200: member unverified silenced suspended owner tag_moderator moderator administrator
           401 unauthenticated: anonymous
@@ -964,6 +1030,30 @@ async fn a1_every_operation_by_everybody_on_everything() {
           422 invalid: member unverified silenced owner tag_moderator moderator administrator
         read_account_record on Alices
           200: moderator administrator
+          401 unauthenticated: anonymous
+          403 not_allowed: owner_token_all member unverified silenced owner tag_moderator
+          403 sanctioned: suspended
+          403 scope_missing: owner_token_read
+        mute_reports on Alices
+          200: moderator administrator
+          401 unauthenticated: anonymous
+          403 not_allowed: owner_token_all member unverified silenced owner tag_moderator
+          403 sanctioned: suspended
+          403 scope_missing: owner_token_read
+        list_account_notes on Alices
+          200: moderator administrator
+          401 unauthenticated: anonymous
+          403 not_allowed: owner_token_all member unverified silenced owner tag_moderator
+          403 sanctioned: suspended
+          403 scope_missing: owner_token_read
+        create_account_note on Alices
+          201: moderator administrator
+          401 unauthenticated: anonymous
+          403 not_allowed: owner_token_all member unverified silenced owner tag_moderator
+          403 sanctioned: suspended
+          403 scope_missing: owner_token_read
+        unmute_reports on Alices
+          204: moderator administrator
           401 unauthenticated: anonymous
           403 not_allowed: owner_token_all member unverified silenced owner tag_moderator
           403 sanctioned: suspended
@@ -1062,6 +1152,12 @@ async fn a1_every_operation_by_everybody_on_everything() {
           403 not_allowed: owner_token_all member unverified silenced owner
           403 sanctioned: suspended
           403 scope_missing: owner_token_read
+        open_case
+          401 unauthenticated: anonymous
+          403 not_allowed: owner_token_all member unverified silenced owner
+          403 sanctioned: suspended
+          403 scope_missing: owner_token_read
+          422 invalid: tag_moderator moderator administrator
         claim_next_case
           204: tag_moderator moderator administrator
           401 unauthenticated: anonymous
@@ -1107,6 +1203,71 @@ async fn a1_every_operation_by_everybody_on_everything() {
           403 sanctioned: suspended
           403 scope_missing: owner_token_read
           404 not_found: tag_moderator
+        merge_case on Open
+          200: tag_moderator moderator administrator
+          401 unauthenticated: anonymous
+          403 not_allowed: owner_token_all member unverified silenced owner
+          403 sanctioned: suspended
+          403 scope_missing: owner_token_read
+        merge_case on Alices
+          200: moderator administrator
+          401 unauthenticated: anonymous
+          403 not_allowed: owner_token_all member unverified silenced owner
+          403 sanctioned: suspended
+          403 scope_missing: owner_token_read
+          404 not_found: tag_moderator
+        list_case_messages on Open
+          200: tag_moderator moderator administrator
+          401 unauthenticated: anonymous
+          403 not_allowed: owner_token_all member unverified silenced owner
+          403 sanctioned: suspended
+          403 scope_missing: owner_token_read
+        list_case_messages on Alices
+          200: moderator administrator
+          401 unauthenticated: anonymous
+          403 not_allowed: owner_token_all member unverified silenced owner
+          403 sanctioned: suspended
+          403 scope_missing: owner_token_read
+          404 not_found: tag_moderator
+        write_message on Open
+          401 unauthenticated: anonymous
+          403 not_allowed: owner_token_all member unverified silenced owner
+          403 sanctioned: suspended
+          403 scope_missing: owner_token_read
+          422 invalid: tag_moderator moderator administrator
+        write_message on Alices
+          401 unauthenticated: anonymous
+          403 not_allowed: owner_token_all member unverified silenced owner
+          403 sanctioned: suspended
+          403 scope_missing: owner_token_read
+          404 not_found: tag_moderator
+          422 invalid: moderator administrator
+        mute_case on Open
+          200: tag_moderator moderator administrator
+          401 unauthenticated: anonymous
+          403 not_allowed: owner_token_all member unverified silenced owner
+          403 sanctioned: suspended
+          403 scope_missing: owner_token_read
+        mute_case on Alices
+          200: moderator administrator
+          401 unauthenticated: anonymous
+          403 not_allowed: owner_token_all member unverified silenced owner
+          403 sanctioned: suspended
+          403 scope_missing: owner_token_read
+          404 not_found: tag_moderator
+        create_case_note on Open
+          201: tag_moderator moderator administrator
+          401 unauthenticated: anonymous
+          403 not_allowed: owner_token_all member unverified silenced owner
+          403 sanctioned: suspended
+          403 scope_missing: owner_token_read
+        create_case_note on Alices
+          201: moderator administrator
+          401 unauthenticated: anonymous
+          403 not_allowed: owner_token_all member unverified silenced owner
+          403 sanctioned: suspended
+          403 scope_missing: owner_token_read
+          404 not_found: tag_moderator
         release_case on Open
           200: tag_moderator moderator administrator
           401 unauthenticated: anonymous
@@ -1114,6 +1275,19 @@ async fn a1_every_operation_by_everybody_on_everything() {
           403 sanctioned: suspended
           403 scope_missing: owner_token_read
         release_case on Alices
+          200: moderator administrator
+          401 unauthenticated: anonymous
+          403 not_allowed: owner_token_all member unverified silenced owner
+          403 sanctioned: suspended
+          403 scope_missing: owner_token_read
+          404 not_found: tag_moderator
+        reopen_case on Open
+          200: tag_moderator moderator administrator
+          401 unauthenticated: anonymous
+          403 not_allowed: owner_token_all member unverified silenced owner
+          403 sanctioned: suspended
+          403 scope_missing: owner_token_read
+        reopen_case on Alices
           200: moderator administrator
           401 unauthenticated: anonymous
           403 not_allowed: owner_token_all member unverified silenced owner
@@ -1133,6 +1307,26 @@ async fn a1_every_operation_by_everybody_on_everything() {
           403 sanctioned: suspended
           403 scope_missing: owner_token_read
           404 not_found: tag_moderator
+        unmute_case on Open
+          200: tag_moderator moderator administrator
+          401 unauthenticated: anonymous
+          403 not_allowed: owner_token_all member unverified silenced owner
+          403 sanctioned: suspended
+          403 scope_missing: owner_token_read
+        unmute_case on Alices
+          200: moderator administrator
+          401 unauthenticated: anonymous
+          403 not_allowed: owner_token_all member unverified silenced owner
+          403 sanctioned: suspended
+          403 scope_missing: owner_token_read
+          404 not_found: tag_moderator
+        delete_note on Alices
+          204: moderator
+          401 unauthenticated: anonymous
+          403 not_allowed: owner_token_all member unverified silenced owner
+          403 sanctioned: suspended
+          403 scope_missing: owner_token_read
+          404 not_found: tag_moderator administrator
         write_rule
           401 unauthenticated: anonymous
           403 not_allowed: owner_token_all member unverified silenced owner tag_moderator moderator
@@ -1202,6 +1396,36 @@ async fn a1_every_operation_by_everybody_on_everything() {
         read_stances
           401 unauthenticated: anonymous
           422 invalid: owner_token_read owner_token_all member unverified silenced suspended owner tag_moderator moderator administrator
+        list_templates
+          200: tag_moderator moderator administrator
+          401 unauthenticated: anonymous
+          403 not_allowed: owner_token_all member unverified silenced owner
+          403 sanctioned: suspended
+          403 scope_missing: owner_token_read
+        create_template
+          201: administrator
+          401 unauthenticated: anonymous
+          403 not_allowed: owner_token_all member unverified silenced owner tag_moderator moderator
+          403 sanctioned: suspended
+          403 scope_missing: owner_token_read
+        delete_template on Alices
+          204: administrator
+          401 unauthenticated: anonymous
+          403 not_allowed: owner_token_all member unverified silenced owner tag_moderator moderator
+          403 sanctioned: suspended
+          403 scope_missing: owner_token_read
+        read_template on Alices
+          200: tag_moderator moderator administrator
+          401 unauthenticated: anonymous
+          403 not_allowed: owner_token_all member unverified silenced owner
+          403 sanctioned: suspended
+          403 scope_missing: owner_token_read
+        edit_template on Alices
+          200: administrator
+          401 unauthenticated: anonymous
+          403 not_allowed: owner_token_all member unverified silenced owner tag_moderator moderator
+          403 sanctioned: suspended
+          403 scope_missing: owner_token_read
         list_statements
           200: moderator administrator
           401 unauthenticated: anonymous

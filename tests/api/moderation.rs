@@ -51,7 +51,7 @@ impl Watched {
 }
 
 /// The case of a post.
-async fn case_of(app: &TestApp, post: &str) -> String {
+pub async fn case_of(app: &TestApp, post: &str) -> String {
     let case = format!("SELECT id::text FROM moderation_case WHERE subject_post_id = '{post}'");
     app.rows(&case).await.remove(0)
 }
@@ -87,6 +87,7 @@ async fn a_post_is_reported_claimed_and_decided_and_its_reporter_is_told() {
           "comment": "The same everywhere.",
           "created_at": "2026-01-15T12:00:00Z",
           "id": "00000000-0000-7000-8000-000000000014",
+          "is_muted": false,
           "outcome": null,
           "rule": "spam",
           "rule_version": 1,
@@ -133,7 +134,9 @@ async fn a_post_is_reported_claimed_and_decided_and_its_reporter_is_told() {
               "created_at": "2026-01-15T12:00:00Z",
               "from_state": null,
               "kind": "opened",
+              "muted_until": null,
               "note": "",
+              "related_case_id": null,
               "resolution": null,
               "seq": 1,
               "to_state": "open"
@@ -149,7 +152,9 @@ async fn a_post_is_reported_claimed_and_decided_and_its_reporter_is_told() {
               "created_at": "2026-01-15T12:00:00Z",
               "from_state": "open",
               "kind": "claimed",
+              "muted_until": null,
               "note": "",
+              "related_case_id": null,
               "resolution": null,
               "seq": 2,
               "to_state": "claimed"
@@ -160,8 +165,11 @@ async fn a_post_is_reported_claimed_and_decided_and_its_reporter_is_told() {
           "moves": [
             "release",
             "escalate",
-            "resolve"
+            "resolve",
+            "mute"
           ],
+          "muted_until": null,
+          "notes": [],
           "opened_at": "2026-01-15T12:00:00Z",
           "owner": {
             "id": "00000000-0000-7000-8000-000000000001",
@@ -169,6 +177,7 @@ async fn a_post_is_reported_claimed_and_decided_and_its_reporter_is_told() {
             "username": "alice"
           },
           "priority": 17,
+          "related_cases": [],
           "report_count": 1,
           "reporter_count": 1,
           "reports": [
@@ -176,6 +185,8 @@ async fn a_post_is_reported_claimed_and_decided_and_its_reporter_is_told() {
               "comment": "The same everywhere.",
               "created_at": "2026-01-15T12:00:00Z",
               "id": "00000000-0000-7000-8000-000000000014",
+              "is_muted": false,
+              "legal_notice": null,
               "outcome": null,
               "reporter": {
                 "id": "00000000-0000-7000-8000-000000000003",
@@ -189,6 +200,7 @@ async fn a_post_is_reported_claimed_and_decided_and_its_reporter_is_told() {
             }
           ],
           "resolution": null,
+          "sla_due_at": "2026-01-18T12:00:00Z",
           "state": "claimed",
           "subject": {
             "id": "00000000-0000-7000-8000-000000000012",
@@ -215,7 +227,9 @@ async fn a_post_is_reported_claimed_and_decided_and_its_reporter_is_told() {
             "created_at": "2026-01-15T12:00:00Z",
             "from_state": null,
             "kind": "opened",
+            "muted_until": null,
             "note": "",
+            "related_case_id": null,
             "resolution": null,
             "seq": 1,
             "to_state": "open"
@@ -231,7 +245,9 @@ async fn a_post_is_reported_claimed_and_decided_and_its_reporter_is_told() {
             "created_at": "2026-01-15T12:00:00Z",
             "from_state": "open",
             "kind": "claimed",
+            "muted_until": null,
             "note": "",
+            "related_case_id": null,
             "resolution": null,
             "seq": 2,
             "to_state": "claimed"
@@ -247,13 +263,18 @@ async fn a_post_is_reported_claimed_and_decided_and_its_reporter_is_told() {
             "created_at": "2026-01-15T12:02:00Z",
             "from_state": "claimed",
             "kind": "resolved",
+            "muted_until": null,
             "note": "As the rule says.",
+            "related_case_id": null,
             "resolution": "upheld",
             "seq": 3,
             "to_state": "resolved"
           }
         ]
-        []
+        [
+          "reopen",
+          "mute"
+        ]
     "#]]
     .assert_eq(&format!("{:#}\n{:#}\n", decided.body["events"], decided.body["moves"]));
     assert_eq!(decided.body["resolution"], "upheld");

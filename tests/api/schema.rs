@@ -137,15 +137,15 @@ async fn every_entity_has_the_columns_of_its_table() {
     let db = pool(&database).await;
     let described = described!(&db,
         account antecedent_variant appeal audit_log authorization_request automation_rule automation_rule_version
-        automation_state automation_trial background_fact case_event chain_step checkpoint checkpoint_credence
+        automation_state automation_trial background_fact case_event case_message chain_step checkpoint checkpoint_credence
         citation cotenability_flag credence credence_in_force credence_part credence_tally criterion_rating crowd
         data_export debate_import email_token erased_username erasure event favourite_tally forecast
         forecast_in_force historical_event identity implication implication_scenario inevitability kind_dispute
-        list_set list_value mail meta_prediction meta_prediction_part meta_prediction_tally mind_change mod_action mod_job mod_job_item
-        moderation_case outcome_likelihood passkey personal_access_token policy_rule post post_fingerprint
+        legal_notice list_set list_value mail meta_prediction meta_prediction_part meta_prediction_tally mind_change mod_action
+        mod_job mod_job_item mod_note moderation_case outcome_likelihood passkey personal_access_token policy_rule post post_fingerprint
         post_revision post_tally quotation rate_limit recovery_code reference_class refresh_token relation report
-        role_grant rule_hit sanction scenario scenario_proposal scenario_set_version session sign_in_failure source
-        stance_effect statement_of_reasons step_credence topic topic_activity topic_participant topic_tag totp_factor
+        report_mute role_grant rule_hit sanction scenario scenario_proposal scenario_set_version session sign_in_failure source
+        stance_effect statement_of_reasons step_credence template topic topic_activity topic_participant topic_tag totp_factor
         used_challenge username_history variant_step vote vote_inspection vote_nullification
         vote_nullification_item vote_signal vote_signal_account);
     let files: BTreeSet<String> = fs::read_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join("src/entity"))

@@ -139,7 +139,32 @@ fn body_of_moderation(method: &str, path: &str) -> Option<Value> {
             "subjects": { "kind": "topic", "ids": [AN_ID] }, "resolution": "ignored", "note": "It is nothing.",
         }),
         ("POST", "/mod/jobs/{id}/undo") => json!({ "explanation": "The shop is a museum." }),
-        ("POST", "/mod/cases/{id}/release") => json!({}),
+        ("POST", "/legal-notices") => json!({
+            "subject": { "kind": "topic", "id": AN_ID }, "explanation": "It copies a book, line by line.",
+            "legal_ground": "Copyright Act, section 16", "name": "Ann Author", "email": "ann@example.org",
+            "good_faith": true,
+        }),
+        ("POST", "/me/messages") => json!({ "case_id": AN_ID, "text": "It is a museum." }),
+        ("POST", "/mod/cases/{id}/messages") => json!({ "to": AN_ID, "text": "Is this your shop?" }),
+        ("POST", "/mod/cases/{id}/notes" | "/mod/accounts/{username}/notes") => {
+            json!({ "text": "The third time this week.", "audience": "moderators" })
+        }
+        ("POST", "/mod/templates") => json!({
+            "name": "Shop", "kind": "explanation", "language": "en", "text": "It advertises a shop.",
+        }),
+        ("PATCH", "/mod/templates/{id}") => json!({ "text": "It advertises something." }),
+        ("POST", "/mod/cases") => {
+            json!({ "subject": { "kind": "topic", "id": AN_ID }, "note": "I saw it." })
+        }
+        ("POST", "/mod/cases/{id}/reopen") => json!({ "note": "I was too quick." }),
+        ("POST", "/mod/cases/{id}/mute") => json!({ "ends_at": "2027-01-01T00:00:00Z" }),
+        ("POST", "/mod/cases/{id}/merge") => {
+            json!({ "into": null, "note": "They are about different things." })
+        }
+        ("POST", "/mod/accounts/{username}/mute-reports") => {
+            json!({ "ends_at": "2027-01-01T00:00:00Z", "reason": "They are all the same." })
+        }
+        ("POST", "/mod/cases/{id}/release" | "/mod/cases/{id}/unmute") => json!({}),
         ("POST", "/mod/cases/{id}/escalate") => json!({ "note": "It is not for me." }),
         ("POST", "/mod/cases/{id}/resolve") => json!({ "resolution": "rejected", "note": "It is nothing." }),
         ("POST", "/mod/automation-rules") => json!({

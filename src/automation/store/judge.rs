@@ -202,7 +202,7 @@ async fn facts(
                     WHERE c.distance <= $8) ELSE '[]' END AS similar,
                 (SELECT count(DISTINCT coalesce(r.reporter_id, r.id))
                  FROM moderation_case m JOIN report r ON r.case_id = m.id
-                 WHERE m.subject_post_id = p.id AND r.outcome IS NULL)::integer AS reporters
+                 WHERE m.subject_post_id = p.id AND r.outcome IS NULL AND NOT r.is_muted)::integer AS reporters
          FROM automation_state s CROSS JOIN post p CROSS JOIN account a
          WHERE p.id = $1 AND a.id = $2";
     let values = [

@@ -220,7 +220,7 @@ async fn batch(db: &impl ConnectionTrait, walk: &Walk, after: Uuid, now: Time) -
                 ARRAY(SELECT t.tag FROM topic_tag t WHERE t.topic_id = b.topic_id) AS tags,
                 (SELECT count(DISTINCT coalesce(r.reporter_id, r.id))
                  FROM moderation_case m JOIN report r ON r.case_id = m.id
-                 WHERE m.subject_post_id = b.id)::integer AS reporters
+                 WHERE m.subject_post_id = b.id AND NOT r.is_muted)::integer AS reporters
          FROM batch b JOIN who w ON w.id = b.author_id ORDER BY b.id";
     let values = [after.into(), BATCH.into(), walk.rule.wants().visible_posts.into(), now.into()];
     all(db, sql(statement, values)).await

@@ -41,9 +41,11 @@ struct Offer {
     text: fn(Name, Link) -> Text,
 }
 
-fn saying(kind: MailKind, config: &Config) -> Saying {
+/// What a mail about an account says; nothing where it is written by those who order it.
+fn saying(kind: MailKind, config: &Config) -> Option<Saying> {
     let settings = &config.mail;
-    match kind {
+    Some(match kind {
+        MailKind::NoticeReceived | MailKind::NoticeDecided => return None,
         MailKind::EmailVerification => Saying::Offer(Offer {
             purpose: Purpose::Verify,
             page: "verify-email",
@@ -86,6 +88,7 @@ fn saying(kind: MailKind, config: &Config) -> Saying {
         MailKind::IdentityLinked => Saying::Notice(mails::identity_linked),
         MailKind::IdentityUnlinked => Saying::Notice(mails::identity_unlinked),
         MailKind::DecisionMade => Saying::Notice(mails::decision_made),
+        MailKind::MessageReceived => Saying::Notice(mails::message_received),
         MailKind::AppealDecided => Saying::Notice(mails::appeal_decided),
         MailKind::ExportReady => Saying::Lasting(Lasting {
             page: "own-data",
@@ -99,7 +102,7 @@ fn saying(kind: MailKind, config: &Config) -> Saying {
             span_secs: config.own_data.erasure_grace_days * 86_400,
             text: mails::erasure_requested,
         }),
-    }
+    })
 }
 
 /// Whether an account still is as it was when the mail about this address was ordered.
@@ -144,7 +147,8 @@ pub async fn write(
         _ => email.to_string(),
     };
     let name = Name(&account.username);
-    let (text, useless_at) = match saying(mail.kind, &app.config) {
+    let Some(saying) = saying(mail.kind, &app.config) else { return Ok(None) };
+    let (text, useless_at) = match saying {
         Saying::Notice(text) => (text(name), None),
         Saying::Lasting(Lasting { page, operation, span_secs, text }) => {
             (text(name, Page { base: app.config.link_base(), page, operation, span_secs }), None)

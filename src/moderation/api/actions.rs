@@ -9,6 +9,8 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 use uuid::Uuid;
 
+use super::notes::NoteView;
+use super::report_mutes::ReportMuteView;
 use crate::accounts::{self, Author, authors};
 use crate::app::App;
 use crate::auth::rules::Scope;
@@ -451,6 +453,10 @@ struct AccountRecord {
     sanctions: Vec<SanctionView>,
     /// What came of what they reported.
     reports: ReporterRecord,
+    /// Until when what they report weighs nothing, and why; null where it weighs what it does.
+    report_mute: Option<ReportMuteView>,
+    /// What was noted of them, the last first: the hundred last. The rest is in `GET /mod/accounts/{username}/notes`.
+    notes: Vec<NoteView>,
 }
 
 /// Read somebody's record
@@ -471,6 +477,8 @@ async fn read_account_record(
     let now = app.now();
     let accuracy = store::accuracy(&app.db, account.id).await?;
     let sanctions = decisions::sanctions_of(&app.db, account.id).await?;
+    let mut notes = store::notes_on_account(&app.db, account.id, None, Limit::MOST).await?;
+    notes.truncate(Limit::MOST.size());
     let view = AccountRecord {
         account: authors(&app.db, vec![account.id]).await?.remove(&account.id),
         trust_level: account.trust_level,
@@ -478,6 +486,8 @@ async fn read_account_record(
         strikes: decisions::strikes_of(&app.db, account.id, now).await?,
         sanctions: sanctions.iter().map(|row| SanctionView::of(row, now)).collect(),
         reports: ReporterRecord { upheld: accuracy.upheld, rejected: accuracy.rejected },
+        notes: NoteView::of(&app.db, notes).await?,
+        report_mute: store::report_mute_of(&app.db, account.id, now).await?.map(Into::into),
     };
     Answer::ok(&view, Cache::No)
 }

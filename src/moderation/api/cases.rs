@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 
 use axum::extract::State;
+use chrono::TimeDelta;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use utoipa::{IntoParams, ToSchema};
@@ -10,23 +11,30 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::actions::{ActionView, NewAction, orders};
+use super::notes::NoteView;
+use super::report_mutes::muted_until;
 use crate::accounts::{Author, authors};
 use crate::app::App;
 use crate::audit::{self, Object};
-use crate::clock::Timestamp;
+use crate::auth::rules::Scope;
+use crate::clock::{Time, Timestamp};
 use crate::db::{ConnectionTrait, Tx, keyset};
 use crate::decisions::rules::{Subject, SubjectKind};
-use crate::entity::{case_event, moderation_case, report};
-use crate::error::{Error, Result};
+use crate::entity::{case_event, legal_notice, moderation_case, report};
+use crate::error::{Code, Error, Result};
 use crate::events::{self, Event};
 use crate::http::page::{Limit, Page};
-use crate::http::{Answer, Body, Cache, IfMatch, Path, Query};
-use crate::ids::{AccountId, ActionId, AppealId, CaseId, ReportId, TopicId};
+use crate::http::{Answer, Body, Cache, Claimed, Create, IfMatch, Path, Query};
+use crate::ids::{AccountId, ActionId, AppealId, CaseId, LegalNoticeId, ReportId, TopicId};
+use crate::invalid::Invalid;
 use crate::moderation::rules::case::Move;
-use crate::moderation::rules::{CaseEventKind, CaseNote, CaseOutcome, CaseState, ReportOutcome};
-use crate::moderation::store::{self, ActionFilter, CaseOrder, Charge, Circumstances, Listed, Order};
-use crate::policy::{Actor, ReadCase, ReadCases};
+use crate::moderation::rules::{CaseEventKind, CaseNote, CaseOutcome, CaseState, ReportOutcome, RuleCode};
+use crate::moderation::store::{
+    self, ActionFilter, CaseOrder, Charge, Circumstances, Contact, Listed, Order, Purpose,
+};
+use crate::policy::{ActOn, Actor, ReadCase, ReadCases};
 use crate::roles::rules::Permission;
+use crate::topics;
 
 /// What moderators have to decide of a subject, in short.
 #[derive(Debug, Serialize, ToSchema)]
@@ -52,8 +60,17 @@ struct CaseSummary {
     /// Who claimed it; null while nobody has.
     assignee: Option<Author>,
     claim_expires_at: Option<Timestamp>,
+    /// Until when it is left out of the queue; null where it is not.
+    muted_until: Option<Timestamp>,
+    /// By when it is to be decided (`moderation.sla_hours`); null once it was.
+    sla_due_at: Option<Timestamp>,
     opened_at: Timestamp,
     updated_at: Timestamp,
+}
+
+/// How long after it was opened a case is to be decided.
+fn sla(app: &App) -> TimeDelta {
+    TimeDelta::hours(app.config.moderation.sla_hours.into())
 }
 
 impl CaseSummary {
@@ -74,6 +91,8 @@ impl CaseSummary {
             reporter_count: row.reporter_count,
             assignee: standing.claim.and_then(|(assignee, _)| person(assignee)),
             claim_expires_at: standing.claim.map(|(_, until)| until.into()),
+            muted_until: standing.muted_until.map(Into::into),
+            sla_due_at: (!standing.is_decided()).then(|| (row.opened_at + sla(app)).into()),
             opened_at: row.opened_at.into(),
             updated_at: row.updated_at.into(),
         }
@@ -94,8 +113,30 @@ struct CaseReportView {
     comment: String,
     /// What it weighs: 1, more with the trust and the record of its author, and with the gravity of the rule.
     weight: f64,
+    /// Whether it weighs nothing since moderators had decided so of whoever made it.
+    is_muted: bool,
     outcome: Option<ReportOutcome>,
+    /// The notice that it comes from, where it is one that something is against the law; null for other reports.
+    legal_notice: Option<LegalNoticeView>,
     created_at: Timestamp,
+}
+
+/// A notice that something is against the law, as those see it who may decide.
+#[derive(Debug, Serialize, ToSchema)]
+struct LegalNoticeView {
+    id: LegalNoticeId,
+    /// Which law, in the words of whoever gave it.
+    legal_ground: String,
+    is_child_abuse: bool,
+    /// Who gave it: null where they did not say, it was forgotten, or the reader may not decide the case.
+    contact: Option<LegalNoticeContact>,
+}
+
+/// Who gave a notice, as they say.
+#[derive(Debug, Serialize, ToSchema)]
+struct LegalNoticeContact {
+    name: String,
+    email: String,
 }
 
 /// What happened to a case.
@@ -114,7 +155,31 @@ struct CaseEventView {
     action_id: Option<ActionId>,
     /// The appeal that was made, taken back or decided.
     appeal_id: Option<AppealId>,
+    /// Until when it was left out of the queue, where it was muted.
+    muted_until: Option<Timestamp>,
+    /// The case that it was merged into, or taken out of.
+    related_case_id: Option<CaseId>,
     created_at: Timestamp,
+}
+
+/// How another case belongs to one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
+enum CaseRelation {
+    /// It decides this one as well.
+    Main,
+    /// This one decides it as well.
+    Duplicate,
+}
+
+/// A case that belongs to another.
+#[derive(Debug, Serialize, ToSchema)]
+struct RelatedCase {
+    id: CaseId,
+    relation: CaseRelation,
+    subject: Subject,
+    state: CaseState,
+    resolution: Option<CaseOutcome>,
 }
 
 /// What the subject of a case says now.
@@ -136,6 +201,9 @@ enum MoveName {
     Release,
     Escalate,
     Resolve,
+    Reopen,
+    Mute,
+    Unmute,
 }
 
 /// What moderators have to decide of a subject.
@@ -150,8 +218,50 @@ struct CaseView {
     events: Vec<CaseEventView>,
     /// What was done in it, the last first: the hundred last.
     actions: Vec<ActionView>,
+    /// What was noted of it, the last first: the hundred last.
+    notes: Vec<NoteView>,
+    /// The cases that belong to it, as far as the reader may see them.
+    related_cases: Vec<RelatedCase>,
     /// What the reader may do with it as it stands.
     moves: Vec<MoveName>,
+}
+
+/// What a moderator wants to have looked at.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+struct NewCase {
+    subject: Subject,
+    /// Why, for other moderators.
+    note: CaseNote,
+}
+
+/// How long a case is left out of the queue.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+struct Muting {
+    /// Until when, within 366 days.
+    ends_at: Timestamp,
+    /// Why, for other moderators.
+    #[serde(default)]
+    note: Option<CaseNote>,
+}
+
+/// Why a case is to be decided anew.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+struct Reopening {
+    /// For other moderators.
+    note: CaseNote,
+}
+
+/// With which case another one is decided.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+struct Merging {
+    /// The case that decides it as well; null has it decided by itself again.
+    into: Option<CaseId>,
+    /// Why, for other moderators.
+    note: CaseNote,
 }
 
 /// What is said about a case when it is given back.
@@ -207,6 +317,26 @@ struct CaseDecision {
     #[serde(default)]
     #[schema(max_items = 10)]
     actions: Vec<NewAction>,
+    /// Whether the cases that were merged into it are decided as `duplicate`, as far as you may decide them and nobody else
+    /// is at them.
+    #[serde(default)]
+    resolves_merged: bool,
+}
+
+/// How urgent a case is at least, 0 to 100.
+#[derive(Debug, Clone, Copy, Default, Deserialize)]
+#[serde(try_from = "u64")]
+struct Priority(i16);
+
+impl TryFrom<u64> for Priority {
+    type Error = Invalid;
+
+    fn try_from(value: u64) -> Result<Self, Invalid> {
+        match i16::try_from(value) {
+            Ok(priority @ 0..=100) => Ok(Self(priority)),
+            _ => Err(Invalid::new("out_of_range", "From 0 to 100.")),
+        }
+    }
 }
 
 /// Which cases are asked for.
@@ -227,6 +357,28 @@ struct CaseQuery {
     /// Only those that the reader has claimed.
     #[serde(default)]
     mine: bool,
+    /// Only those that this account has claimed.
+    assignee: Option<AccountId>,
+    /// Only those at least so urgent, 0 to 100.
+    #[serde(default)]
+    #[param(value_type = Option<u8>, minimum = 0, maximum = 100)]
+    priority_min: Priority,
+    /// Only those that were reported by the rule with this code.
+    #[param(value_type = Option<String>)]
+    rule: Option<RuleCode>,
+    /// Only those that this account has reported.
+    reporter: Option<AccountId>,
+    /// Only those about what belongs to this account.
+    author: Option<AccountId>,
+    /// Only those that were opened before then.
+    #[param(value_type = Option<String>, format = DateTime)]
+    opened_before: Option<Timestamp>,
+    /// Only those that wait though they were to be decided by now.
+    #[serde(default)]
+    overdue: bool,
+    /// Those that are left out of the queue, in place of the others.
+    #[serde(default)]
+    muted: bool,
     /// `next` of the page before.
     after: Option<String>,
     /// Items a page, 1 to 100.
@@ -242,13 +394,23 @@ struct CaseQuery {
 async fn list_cases(State(app): State<App>, actor: Actor, Query(query): Query<CaseQuery>) -> Result<Answer> {
     let reader = actor.require()?;
     actor.may(ReadCases)?;
+    let due = query.overdue.then(|| app.now() - sla(&app));
     let listed = Listed {
         order: query.sort,
         state: query.state,
         subject_kind: query.subject_kind,
-        assignee: query.mine.then_some(reader.id),
+        assignee: if query.mine { Some(reader.id) } else { query.assignee },
+        priority_min: query.priority_min.0,
+        rule: query.rule.map(Into::into),
+        reporter: query.reporter,
+        author: query.author,
+        opened_before: query.opened_before.map(Time::from).into_iter().chain(due).min(),
+        undecided: query.overdue,
+        muted: query.muted,
     };
-    let list = format!("cases/{}/{listed:?}", reader.id);
+    // The moment is another one when the next page is asked for.
+    let named = Listed { opened_before: query.opened_before.map(Time::from), ..listed.clone() };
+    let list = format!("cases/{}/{named:?}", reader.id);
     let after = query.after.as_deref().map(|after| keyset::decode(&app, &list, after)).transpose()?;
     let charge = Charge::of(&reader.powers, Permission::ReportRead);
     let rows = store::list(&app.db, (reader.id, &charge), listed, after, (query.limit, app.now())).await?;
@@ -272,7 +434,8 @@ async fn claim_next_case(State(app): State<App>, actor: Actor) -> Result<Answer>
         tx.commit().await?;
         return Ok(Answer::none());
     };
-    goes(&app, tx, &actor, case, None, (Move::Claim(store::claimed_until(&app)), None, Vec::new())).await
+    goes(&app, tx, &actor, (case, Vec::new()), None, Wanted::of(Move::Claim(store::claimed_until(&app))))
+        .await
 }
 
 /// Read a case
@@ -301,7 +464,7 @@ async fn claim_case(
     if_match: IfMatch,
 ) -> Result<Answer> {
     let until = store::claimed_until(&app);
-    moves(&app, &actor, id, if_match, (Move::Claim(until), None, Vec::new())).await
+    moves(&app, &actor, id, if_match, Wanted::of(Move::Claim(until))).await
 }
 
 /// Give a case back
@@ -313,7 +476,7 @@ async fn release_case(
     if_match: IfMatch,
     Body(remark): Body<Remark>,
 ) -> Result<Answer> {
-    moves(&app, &actor, id, if_match, (Move::Release, remark.note, Vec::new())).await
+    moves(&app, &actor, id, if_match, Wanted { note: remark.note, ..Wanted::of(Move::Release) }).await
 }
 
 /// Pass a case on
@@ -327,7 +490,8 @@ async fn escalate_case(
     if_match: IfMatch,
     Body(escalation): Body<Escalation>,
 ) -> Result<Answer> {
-    moves(&app, &actor, id, if_match, (Move::Escalate, Some(escalation.note), Vec::new())).await
+    let wanted = Wanted { note: Some(escalation.note), ..Wanted::of(Move::Escalate) };
+    moves(&app, &actor, id, if_match, wanted).await
 }
 
 /// Decide a case
@@ -346,25 +510,174 @@ async fn resolve_case(
     if outcome != CaseOutcome::Upheld && !orders.is_empty() {
         return Err(Error::field("actions", "does_not_fit", "Where no rule was broken, nothing is done."));
     }
-    moves(&app, &actor, id, if_match, (Move::Resolve(outcome), Some(decision.note), orders)).await
+    let wanted = Wanted {
+        note: Some(decision.note),
+        orders,
+        with_merged: decision.resolves_merged,
+        ..Wanted::of(Move::Resolve(outcome))
+    };
+    moves(&app, &actor, id, if_match, wanted).await
+}
+
+/// Open a case
+///
+/// Of something that nobody reported, to have it looked at; nothing is done about it by this. Where there is a case of it,
+/// that is given as it stands.
+#[utoipa::path(post, path = "/mod/cases", tag = "moderation", request_body = NewCase, responses((status = 201, body = CaseView)), security(("bearer" = [])))]
+async fn open_case(State(app): State<App>, actor: Actor, create: Create<NewCase>) -> Result<Answer> {
+    // As when something is done about it.
+    actor.require_scope(Scope::Moderate)?;
+    actor.may(ReadCases)?;
+    let by = actor.require()?.id;
+    let tx = app.begin_as(&actor).await?;
+    let (new, claimed) = create.claim(&app, &tx, &actor).await?;
+    let once = match claimed {
+        Claimed::Before(answer) => return Ok(answer),
+        Claimed::Now(once) => once,
+    };
+    let reported = store::find_subject(&tx, &actor, new.subject, Purpose::Decide).await?;
+    let tags = match reported.topic_id {
+        Some(topic) => topics::tags(tx.conn(), topic).await?,
+        None => Vec::new(),
+    };
+    let topic = reported.topic_id.map(|topic| (topic, tags.as_slice()));
+    let permit = actor.may(ActOn { owner_id: reported.owner_id, topic })?;
+    let (case, is_new) = store::open_by_hand(&app, &tx, &permit, &reported, new.note).await?;
+    let circumstances = store::circumstances(tx.conn(), &case, by, app.now()).await?;
+    if is_new {
+        actor.may(circumstances.decide(&case))?;
+        let event = Event { kind: "case_opened", subject_id: Some(case.id.0), ..actor.event() };
+        events::record(&app, &tx, event).await?;
+    }
+    let view = view(&app, tx.conn(), &actor, &case, &circumstances).await?;
+    let location = format!("/api/v1/mod/cases/{}", case.id);
+    let answer = Answer::created(location, &view, Cache::No)?.version(case.version);
+    let answer = once.record(&app, &tx, answer).await?;
+    tx.commit().await?;
+    Ok(answer)
+}
+
+/// Open a case again
+///
+/// That was decided: the reports that this closed are open again. Whoever has reported it leaves that to others.
+#[utoipa::path(post, path = "/mod/cases/{id}/reopen", tag = "moderation", params(("id" = CaseId, Path), ("If-Match" = String, Header)), request_body = Reopening, responses((status = 200, body = CaseView)), security(("bearer" = [])))]
+async fn reopen_case(
+    State(app): State<App>,
+    actor: Actor,
+    Path(id): Path<CaseId>,
+    if_match: IfMatch,
+    Body(reopening): Body<Reopening>,
+) -> Result<Answer> {
+    let wanted = Wanted { note: Some(reopening.note), ..Wanted::of(Move::Reopen) };
+    moves(&app, &actor, id, if_match, wanted).await
+}
+
+/// Leave a case out of the queue
+///
+/// Until then, wherever it stands, and whoever reports its subject meanwhile; passing it on or opening it again ends that.
+#[utoipa::path(post, path = "/mod/cases/{id}/mute", tag = "moderation", params(("id" = CaseId, Path), ("If-Match" = String, Header)), request_body = Muting, responses((status = 200, body = CaseView)), security(("bearer" = [])))]
+async fn mute_case(
+    State(app): State<App>,
+    actor: Actor,
+    Path(id): Path<CaseId>,
+    if_match: IfMatch,
+    Body(muting): Body<Muting>,
+) -> Result<Answer> {
+    let until = muted_until(muting.ends_at, app.now())?;
+    let wanted = Wanted { note: muting.note, ..Wanted::of(Move::Mute(until)) };
+    moves(&app, &actor, id, if_match, wanted).await
+}
+
+/// Put a case back into the queue
+#[utoipa::path(post, path = "/mod/cases/{id}/unmute", tag = "moderation", params(("id" = CaseId, Path), ("If-Match" = String, Header)), request_body = Remark, responses((status = 200, body = CaseView)), security(("bearer" = [])))]
+async fn unmute_case(
+    State(app): State<App>,
+    actor: Actor,
+    Path(id): Path<CaseId>,
+    if_match: IfMatch,
+    Body(remark): Body<Remark>,
+) -> Result<Answer> {
+    moves(&app, &actor, id, if_match, Wanted { note: remark.note, ..Wanted::of(Move::Unmute) }).await
+}
+
+/// Have a case decided with another one
+///
+/// It is left to that one until it is decided, and can be decided along with it, as `duplicate` (`resolves_merged`). Or have
+/// it decided by itself again.
+#[utoipa::path(post, path = "/mod/cases/{id}/merge", tag = "moderation", params(("id" = CaseId, Path), ("If-Match" = String, Header)), request_body = Merging, responses((status = 200, body = CaseView)), security(("bearer" = [])))]
+async fn merge_case(
+    State(app): State<App>,
+    actor: Actor,
+    Path(id): Path<CaseId>,
+    if_match: IfMatch,
+    Body(merging): Body<Merging>,
+) -> Result<Answer> {
+    actor.may(ReadCases)?;
+    let by = actor.require()?.id;
+    let now = app.now();
+    let tx = app.begin_as(&actor).await?;
+    let (case, main) = store::find_to_merge(&tx, id, merging.into).await?;
+    let circumstances = store::circumstances(tx.conn(), &case, by, now).await?;
+    let permit = actor.may(circumstances.decide(&case))?;
+    if let Some(main) = &main {
+        let there = store::circumstances(tx.conn(), main, by, now).await?;
+        actor.may(ReadCase { case: main, tags: &there.tags }).map_err(|_| store::unknown_main())?;
+        if main.id == case.id || main.merged_into_id.is_some() {
+            let detail = "A case is merged into another one that is not merged itself.";
+            return Err(Error::field("into", "does_not_fit", detail));
+        }
+    }
+    let has_merged = !store::merged_into(tx.conn(), id).await?.is_empty();
+    if !store::standing(&case).at(now).merges(by, (case.merged_into_id, has_merged), merging.into)? {
+        return answer(&app, tx.conn(), &actor, &case, &circumstances).await;
+    }
+    if_match.check(case.version)?;
+    let merged = store::merge(&app, &tx, &permit, merging.into, merging.note).await?;
+    let kind = if merging.into.is_some() { "case_merged" } else { "case_unmerged" };
+    let event = Event { kind, subject_id: Some(merged.id.0), ..actor.event() };
+    events::record(&app, &tx, event).await?;
+    let answer = answer(&app, tx.conn(), &actor, &merged, &circumstances).await?;
+    let entry = audit::Entry {
+        object: Some(Object::case(merged.id)),
+        data: json!({ "into": merging.into }),
+        ..actor.entry("merge_case")
+    };
+    audit::record(&app, &tx, entry).await?;
+    tx.commit().await?;
+    Ok(answer)
+}
+
+/// What somebody wants to do with a case.
+struct Wanted {
+    act: Move,
+    note: Option<CaseNote>,
+    /// What is done about its subject.
+    orders: Vec<Order>,
+    /// Whether those that were merged into it are decided with it.
+    with_merged: bool,
+}
+
+impl Wanted {
+    /// Nothing but to move it.
+    fn of(act: Move) -> Self {
+        Self { act, note: None, orders: Vec::new(), with_merged: false }
+    }
 }
 
 /// Has a case go where somebody moves it, and shows it.
-async fn moves(
-    app: &App,
-    actor: &Actor,
-    id: CaseId,
-    if_match: IfMatch,
-    act: (Move, Option<CaseNote>, Vec<Order>),
-) -> Result<Answer> {
+async fn moves(app: &App, actor: &Actor, id: CaseId, if_match: IfMatch, wanted: Wanted) -> Result<Answer> {
     // As when it is read.
     actor.may(ReadCases)?;
     let tx = app.begin_as(actor).await?;
-    if !act.2.is_empty() {
-        store::hold_back(&tx, &act.2, store::find(tx.conn(), id).await?.owner_id).await?;
+    if !wanted.orders.is_empty() {
+        store::hold_back(&tx, &wanted.orders, store::find(tx.conn(), id).await?.owner_id).await?;
     }
-    let case = store::find_for_update(&tx, id).await?;
-    goes(app, tx, actor, case, Some(if_match), act).await
+    let (case, merged) = if wanted.with_merged {
+        store::find_with_merged(&tx, id).await?
+    } else {
+        (store::find_for_update(&tx, id).await?, Vec::new())
+    };
+    goes(app, tx, actor, (case, merged), Some(if_match), wanted).await
 }
 
 /// Has a case, which is locked, go where a move takes it, commits that, and shows it. Where it stands there already,
@@ -373,9 +686,9 @@ async fn goes(
     app: &App,
     tx: Tx,
     actor: &Actor,
-    mut case: moderation_case::Model,
+    (mut case, merged): (moderation_case::Model, Vec<moderation_case::Model>),
     if_match: Option<IfMatch>,
-    (act, note, orders): (Move, Option<CaseNote>, Vec<Order>),
+    Wanted { act, note, orders, .. }: Wanted,
 ) -> Result<Answer> {
     let by = actor.require()?.id;
     let circumstances = store::circumstances(tx.conn(), &case, by, app.now()).await?;
@@ -383,32 +696,77 @@ async fn goes(
     let Some(to) = store::standing(&case).at(app.now()).after(act, by)? else {
         return answer(app, tx.conn(), actor, &case, &circumstances).await;
     };
+    if act == Move::Reopen && store::has_reported(tx.conn(), case.id, by).await? {
+        return Err(Code::OwnCase.error("You reported it: somebody else opens it again."));
+    }
     if let Some(if_match) = if_match {
         if_match.check(case.version)?;
     }
     let done = store::act(app, &tx, actor, (&mut case, &circumstances), &orders, None).await?;
     let permit = actor.may(circumstances.decide(&case))?;
-    let moved = store::take(app, &tx, &permit, (act, to), note).await?;
-    let kind = match act {
+    let moved = store::take(app, &tx, &permit, (act, to), note.clone()).await?;
+    let decided = resolve_merged(app, &tx, actor, merged, note).await?;
+    for (act, id) in [(act, moved.id)].into_iter().chain(decided.iter().copied()) {
+        let event = Event { kind: event_kind(act), subject_id: Some(id.0), ..actor.event() };
+        events::record(app, &tx, event).await?;
+    }
+    let answer = answer(app, tx.conn(), actor, &moved, &circumstances).await?;
+    store::audit_actions(app, &tx, actor, &done).await?;
+    for (act, id) in [(act, moved.id)].into_iter().chain(decided) {
+        if let Some((verb, data)) = audited(act) {
+            let entry = audit::Entry { object: Some(Object::case(id)), data, ..actor.entry(verb) };
+            audit::record(app, &tx, entry).await?;
+        }
+    }
+    tx.commit().await?;
+    Ok(answer)
+}
+
+/// Decides the cases that were merged into one along with it, as far as this moderator may and nobody else is at them; gives
+/// which.
+async fn resolve_merged(
+    app: &App,
+    tx: &Tx,
+    actor: &Actor,
+    merged: Vec<moderation_case::Model>,
+    note: Option<CaseNote>,
+) -> Result<Vec<(Move, CaseId)>> {
+    let by = actor.require()?.id;
+    let act = Move::Resolve(CaseOutcome::Duplicate);
+    let mut decided = Vec::new();
+    for case in merged {
+        let circumstances = store::circumstances(tx.conn(), &case, by, app.now()).await?;
+        let Ok(permit) = actor.may(circumstances.decide(&case)) else { continue };
+        if let Ok(Some(to)) = store::standing(&case).at(app.now()).after(act, by) {
+            store::take(app, tx, &permit, (act, to), note.clone()).await?;
+            decided.push((act, case.id));
+        }
+    }
+    Ok(decided)
+}
+
+/// What a move is in the log of events.
+fn event_kind(act: Move) -> &'static str {
+    match act {
         Move::Claim(_) => "case_claimed",
         Move::Release => "case_released",
         Move::Escalate => "case_escalated",
         Move::Resolve(_) => "case_resolved",
-    };
-    let event = Event { kind, subject_id: Some(moved.id.0), ..actor.event() };
-    events::record(app, &tx, event).await?;
-    let answer = answer(app, tx.conn(), actor, &moved, &circumstances).await?;
-    store::audit_actions(app, &tx, actor, &done).await?;
-    if let Move::Resolve(outcome) = act {
-        let entry = audit::Entry {
-            object: Some(Object::case(moved.id)),
-            data: json!({ "resolution": outcome }),
-            ..actor.entry("resolve_case")
-        };
-        audit::record(app, &tx, entry).await?;
+        Move::Reopen => "case_reopened",
+        Move::Mute(_) => "case_muted",
+        Move::Unmute => "case_unmuted",
     }
-    tx.commit().await?;
-    Ok(answer)
+}
+
+/// What a move is in the audit log, with what there is to know of it, where it belongs there.
+fn audited(act: Move) -> Option<(&'static str, serde_json::Value)> {
+    match act {
+        Move::Resolve(outcome) => Some(("resolve_case", json!({ "resolution": outcome }))),
+        Move::Reopen => Some(("reopen_case", json!({}))),
+        Move::Mute(until) => Some(("mute_case", json!({ "ends_at": Timestamp::from(until) }))),
+        Move::Unmute => Some(("unmute_case", json!({}))),
+        Move::Claim(_) | Move::Release | Move::Escalate => None,
+    }
 }
 
 /// The case as this reader sees it, with its version.
@@ -419,6 +777,18 @@ async fn answer(
     case: &moderation_case::Model,
     circumstances: &Circumstances,
 ) -> Result<Answer> {
+    let view = view(app, db, actor, case, circumstances).await?;
+    Ok(Answer::ok(&view, Cache::No)?.version(case.version))
+}
+
+/// The case as this reader sees it.
+async fn view(
+    app: &App,
+    db: &impl ConnectionTrait,
+    actor: &Actor,
+    case: &moderation_case::Model,
+    circumstances: &Circumstances,
+) -> Result<CaseView> {
     let by = actor.require()?.id;
     let (reports, events) = (store::reports(db, case.id).await?, store::history(db, case.id).await?);
     let named = [Some(case.owner_id), case.assignee_id]
@@ -427,12 +797,19 @@ async fn answer(
         .chain(events.iter().map(|event| event.actor_id));
     let people = authors(db, named.flatten().collect()).await?;
     let may_decide = actor.may(circumstances.decide(case)).is_ok();
+    let mut notices = store::notices_of(app, db, &reports).await?;
+    if !may_decide {
+        notices.values_mut().for_each(|(_, contact)| *contact = None);
+    }
     let standing = store::standing(case).at(app.now());
     let moves = [
         (MoveName::Claim, Move::Claim(store::claimed_until(app))),
         (MoveName::Release, Move::Release),
         (MoveName::Escalate, Move::Escalate),
         (MoveName::Resolve, Move::Resolve(CaseOutcome::Upheld)),
+        (MoveName::Reopen, Move::Reopen),
+        (MoveName::Mute, Move::Mute(store::claimed_until(app))),
+        (MoveName::Unmute, Move::Unmute),
     ];
     let leads_on =
         |(_, act): &(MoveName, Move)| may_decide && matches!(standing.after(*act, by), Ok(Some(_)));
@@ -443,19 +820,61 @@ async fn answer(
     });
     let done = ActionFilter { case_id: Some(case.id), ..ActionFilter::default() };
     let done = store::list_actions(db, (by, &Charge::EVERYWHERE), done, None, Limit::MOST).await?;
-    let view = CaseView {
+    Ok(CaseView {
         actions: ActionView::of(db, done).await?,
         summary: CaseSummary::of(app, case, &people),
         content,
-        reports: reports.into_iter().map(|row| case_report(row, &people)).collect(),
+        reports: reports.into_iter().map(|row| case_report(row, &people, &mut notices)).collect(),
         events: events.into_iter().map(|row| case_event(row, &people)).collect(),
+        notes: NoteView::of(db, store::notes_on_case(db, case.id).await?).await?,
+        related_cases: related_cases(app, db, actor, case).await?,
         moves: moves.into_iter().filter(leads_on).map(|(name, _)| name).collect(),
-    };
-    Ok(Answer::ok(&view, Cache::No)?.version(case.version))
+    })
 }
 
-fn case_report(row: report::Model, people: &HashMap<AccountId, Author>) -> CaseReportView {
+/// The cases that belong to one, as far as this reader may see them.
+async fn related_cases(
+    app: &App,
+    db: &impl ConnectionTrait,
+    actor: &Actor,
+    case: &moderation_case::Model,
+) -> Result<Vec<RelatedCase>> {
+    let by = actor.require()?.id;
+    let mut related = store::merged_into(db, case.id).await?;
+    if let Some(main) = case.merged_into_id {
+        related.push(store::find(db, main).await?);
+    }
+    let mut shown = Vec::new();
+    for other in related {
+        let circumstances = store::circumstances(db, &other, by, app.now()).await?;
+        if actor.may(ReadCase { case: &other, tags: &circumstances.tags }).is_ok() {
+            let is_main = case.merged_into_id == Some(other.id);
+            let standing = store::standing(&other).at(app.now());
+            shown.push(RelatedCase {
+                id: other.id,
+                relation: if is_main { CaseRelation::Main } else { CaseRelation::Duplicate },
+                subject: store::subject_of(&other),
+                state: standing.state,
+                resolution: standing.resolution,
+            });
+        }
+    }
+    Ok(shown)
+}
+
+fn case_report(
+    row: report::Model,
+    people: &HashMap<AccountId, Author>,
+    notices: &mut HashMap<ReportId, (legal_notice::Model, Option<Contact>)>,
+) -> CaseReportView {
+    let legal_notice = notices.remove(&row.id).map(|(notice, contact)| LegalNoticeView {
+        id: notice.id,
+        legal_ground: notice.legal_ground,
+        is_child_abuse: notice.is_child_abuse,
+        contact: contact.map(|Contact { name, email }| LegalNoticeContact { name, email }),
+    });
     CaseReportView {
+        legal_notice,
         id: row.id,
         reporter: row.reporter_id.and_then(|id| people.get(&id).cloned()),
         subject_revision: row.subject_revision,
@@ -463,6 +882,7 @@ fn case_report(row: report::Model, people: &HashMap<AccountId, Author>) -> CaseR
         rule_version: row.rule_version,
         comment: row.comment,
         weight: f64::from(row.weight) / 100.0,
+        is_muted: row.is_muted,
         outcome: row.outcome,
         created_at: row.created_at.into(),
     }
@@ -479,6 +899,8 @@ fn case_event(row: case_event::Model, people: &HashMap<AccountId, Author>) -> Ca
         note: row.note,
         action_id: row.action_id,
         appeal_id: row.appeal_id,
+        muted_until: row.muted_until.map(Into::into),
+        related_case_id: row.related_case_id,
         created_at: row.created_at.into(),
     }
 }
@@ -486,11 +908,15 @@ fn case_event(row: case_event::Model, people: &HashMap<AccountId, Author>) -> Ca
 /// The paths about cases.
 pub(super) fn router() -> OpenApiRouter<App> {
     OpenApiRouter::new()
-        .routes(routes!(list_cases))
+        .routes(routes!(list_cases, open_case))
         .routes(routes!(claim_next_case))
         .routes(routes!(read_case))
         .routes(routes!(claim_case))
         .routes(routes!(release_case))
         .routes(routes!(escalate_case))
         .routes(routes!(resolve_case))
+        .routes(routes!(reopen_case))
+        .routes(routes!(mute_case))
+        .routes(routes!(unmute_case))
+        .routes(routes!(merge_case))
 }

@@ -7,6 +7,7 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::actions::{NewAction, SanctionView, orders, subject_of};
+use super::report_mutes::ReportMuteView;
 use crate::accounts::{Author, authors};
 use crate::app::App;
 use crate::clock::Timestamp;
@@ -214,6 +215,8 @@ struct OwnSanctions {
     strikes: i64,
     /// The hundred last sanctions, the last first.
     items: Vec<SanctionView>,
+    /// Until when what one reports weighs nothing, and why; null where it weighs what it does.
+    report_mute: Option<ReportMuteView>,
 }
 
 /// Read what one is kept from
@@ -225,6 +228,7 @@ async fn read_own_sanctions(State(app): State<App>, actor: Actor) -> Result<Answ
     let view = OwnSanctions {
         strikes: decisions::strikes_of(&app.db, own, now).await?,
         items: rows.iter().map(|row| SanctionView::of(row, now)).collect(),
+        report_mute: store::report_mute_of(&app.db, own, now).await?.map(Into::into),
     };
     Answer::ok(&view, Cache::No)
 }

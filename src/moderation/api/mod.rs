@@ -3,9 +3,14 @@
 mod actions;
 mod cases;
 mod decisions;
+mod legal_notices;
+mod messages;
+mod notes;
 mod oversight;
 mod policy_rules;
+mod report_mutes;
 mod reports;
+mod templates;
 
 pub use actions::NewAction;
 
@@ -20,6 +25,11 @@ pub fn router() -> OpenApiRouter<App> {
         .merge(reports::router())
         .merge(cases::router())
         .merge(actions::router())
+        .merge(report_mutes::router())
+        .merge(notes::router())
+        .merge(legal_notices::router())
+        .merge(messages::router())
+        .merge(templates::router())
         .merge(decisions::router())
         .merge(oversight::router())
 }

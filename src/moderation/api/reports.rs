@@ -49,6 +49,8 @@ struct ReportView {
     rule: String,
     rule_version: i32,
     comment: String,
+    /// Whether it weighs nothing: `GET /me/sanctions` says why, and until when reports of yours do.
+    is_muted: bool,
     /// What came of it; null while it is open.
     outcome: Option<ReportOutcome>,
     created_at: Timestamp,
@@ -80,6 +82,7 @@ impl ReportView {
             rule: row.rule_code,
             rule_version: row.rule_version,
             comment: row.comment,
+            is_muted: row.is_muted,
             outcome: row.outcome,
             created_at: row.created_at.into(),
             closed_at: row.closed_at.map(Into::into),
@@ -108,7 +111,8 @@ async fn create_report(State(app): State<App>, actor: Actor, create: Create<NewR
     let (row, is_new) = store::file(&app, &tx, &permit, &reported, &new.rule, comment).await?;
     let id = row.id;
     if is_new {
-        if new.subject.kind == SubjectKind::Post {
+        // What weighs nothing is nothing that rules go by.
+        if new.subject.kind == SubjectKind::Post && !row.is_muted {
             let enforced = automation::judge_report(&app, &tx, &permit, PostId(new.subject.id)).await?;
             automation::refuse_to_ignore(&enforced)?;
         }

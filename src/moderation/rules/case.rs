@@ -3,7 +3,7 @@
 use super::{CaseEventKind, CaseOutcome, CaseState};
 use crate::clock::Time;
 use crate::error::{Code, Error};
-use crate::ids::AccountId;
+use crate::ids::{AccountId, CaseId};
 
 /// Where a case stands, and with whom.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -16,6 +16,8 @@ pub struct Standing {
     pub claim: Option<(AccountId, Time)>,
     /// What came of it, once it is resolved.
     pub resolution: Option<CaseOutcome>,
+    /// Until when it is left out of the queue, if it was muted.
+    pub muted_until: Option<Time>,
 }
 
 /// What moderators do with a case.
@@ -29,6 +31,12 @@ pub enum Move {
     Escalate,
     /// Decide it.
     Resolve(CaseOutcome),
+    /// Have it decided anew.
+    Reopen,
+    /// Leave it out of the queue until then, wherever it stands.
+    Mute(Time),
+    /// Have it in the queue again.
+    Unmute,
 }
 
 impl Move {
@@ -39,19 +47,38 @@ impl Move {
             Self::Release => CaseEventKind::Released,
             Self::Escalate => CaseEventKind::Escalated,
             Self::Resolve(_) => CaseEventKind::Resolved,
+            Self::Reopen => CaseEventKind::Reopened,
+            Self::Mute(_) => CaseEventKind::Muted,
+            Self::Unmute => CaseEventKind::Unmuted,
         }
     }
 }
 
 impl Standing {
     /// A case that nobody has looked at yet.
-    pub const OPEN: Self =
-        Self { state: CaseState::Open, is_escalated: false, claim: None, resolution: None };
+    pub const OPEN: Self = Self {
+        state: CaseState::Open,
+        is_escalated: false,
+        claim: None,
+        resolution: None,
+        muted_until: None,
+    };
 
     /// Where it waits for somebody to claim it.
     fn waiting(is_escalated: bool) -> Self {
         let state = if is_escalated { CaseState::Escalated } else { CaseState::Open };
         Self { state, is_escalated, ..Self::OPEN }
+    }
+
+    /// The same, left out of the queue for as long as it is.
+    fn waiting_as_muted(self) -> Self {
+        Self { muted_until: self.muted_until, ..Self::waiting(self.is_escalated) }
+    }
+
+    /// Where a report takes it that says something new: in the queue, unless it was muted.
+    #[must_use]
+    pub fn reopened(self) -> Self {
+        Self { muted_until: self.muted_until, ..Self::OPEN }
     }
 
     /// Where somebody takes it who appeals against what was decided; none where it does not stand decided.
@@ -68,17 +95,47 @@ impl Standing {
         })
     }
 
+    /// Whether something changes when somebody has it decided with another case, or by itself again (none), as it stands at the
+    /// moment: `merged` says with which it is decided now, and whether others are decided with it.
+    ///
+    /// # Errors
+    /// 409 where it was decided, or somebody else is at it; where others are decided with it, or it is with another one.
+    pub fn merges(
+        self,
+        by: AccountId,
+        (merged_into, has_merged): (Option<CaseId>, bool),
+        into: Option<CaseId>,
+    ) -> Result<bool, Error> {
+        if self.claim.is_some_and(|(assignee, _)| assignee != by) {
+            return Err(
+                Code::CaseClaimed.error("Somebody else is at it: wait until they are done, or let go.")
+            );
+        }
+        if merged_into == into {
+            return Ok(false);
+        }
+        let detail = match (merged_into, into) {
+            _ if self.is_decided() => "It was decided.",
+            (Some(_), Some(_)) => "It is merged into another case: take it out of that first.",
+            (None, Some(_)) if has_merged => "Others are merged into it: take them out of it first.",
+            _ => return Ok(true),
+        };
+        Err(Code::InvalidStateTransition.error(detail))
+    }
+
     /// Whether what was to be decided was decided.
     pub fn is_decided(self) -> bool {
         matches!(self.state, CaseState::Resolved | CaseState::Appealed)
     }
 
-    /// Where it stands at a moment: a claim that has run out is none, whether anybody has noticed or not.
+    /// Where it stands at a moment: a claim that has run out is none, whether anybody has noticed or not, and so it is with
+    /// being muted.
     #[must_use]
     pub fn at(self, now: Time) -> Self {
+        let present = Self { muted_until: self.muted_until.filter(|until| *until > now), ..self };
         match self.claim {
-            Some((_, until)) if until <= now => Self::waiting(self.is_escalated),
-            _ => self,
+            Some((_, until)) if until <= now => present.waiting_as_muted(),
+            _ => present,
         }
     }
 
@@ -99,22 +156,31 @@ impl Standing {
                 let claimed = Self { state: CaseState::Claimed, claim: Some((by, until)), ..self };
                 Ok((claimed != self).then_some(claimed))
             }
-            (CaseState::Claimed, Move::Release) => Ok(Some(Self::waiting(self.is_escalated))),
+            (CaseState::Claimed, Move::Release) => Ok(Some(self.waiting_as_muted())),
             (CaseState::Open | CaseState::Escalated, Move::Release)
-            | (CaseState::Escalated, Move::Escalate) => Ok(None),
+            | (CaseState::Escalated, Move::Escalate)
+            | (CaseState::Open | CaseState::Escalated, Move::Reopen) => Ok(None),
+            // Whoever passes it on, or wants it decided anew, wants it to be seen.
             (CaseState::Open, Move::Escalate) => Ok(Some(Self::waiting(true))),
             (CaseState::Claimed, Move::Escalate) if !self.is_escalated => Ok(Some(Self::waiting(true))),
             (CaseState::Claimed, Move::Escalate) => no_such_move("It was passed on already: decide it."),
-            (CaseState::Open | CaseState::Claimed, Move::Resolve(outcome)) => Ok(Some(Self {
-                state: CaseState::Resolved,
-                claim: None,
-                resolution: Some(outcome),
-                is_escalated: self.is_escalated,
-            })),
+            (CaseState::Open | CaseState::Claimed, Move::Resolve(outcome)) => {
+                Ok(Some(Self { state: CaseState::Resolved, claim: None, resolution: Some(outcome), ..self }))
+            }
             (CaseState::Escalated, Move::Resolve(_)) => {
                 no_such_move("Claim what was passed on, then decide it.")
             }
             (CaseState::Resolved, Move::Resolve(outcome)) if self.resolution == Some(outcome) => Ok(None),
+            (CaseState::Resolved, Move::Reopen) if self.resolution == Some(CaseOutcome::Moot) => {
+                no_such_move("What it was about is gone.")
+            }
+            (CaseState::Resolved, Move::Reopen) => Ok(Some(Self::waiting(self.is_escalated))),
+            (CaseState::Claimed, Move::Reopen) => no_such_move("It was not decided: give it back instead."),
+            (_, Move::Mute(until)) => {
+                let muted = Self { muted_until: Some(until), ..self };
+                Ok((muted != self).then_some(muted))
+            }
+            (_, Move::Unmute) => Ok(self.muted_until.is_some().then_some(Self { muted_until: None, ..self })),
             (CaseState::Resolved, _) => no_such_move("It was decided."),
             (CaseState::Appealed, _) => no_such_move("It was decided, and an appeal waits: decide that."),
         }
@@ -155,7 +221,10 @@ mod tests {
             ("another's", claimed(other, false)),
             ("upheld", resolved(CaseOutcome::Upheld)),
             ("rejected", resolved(CaseOutcome::Rejected)),
+            ("moot", resolved(CaseOutcome::Moot)),
             ("appealed", resolved(CaseOutcome::Upheld).appealed().unwrap()),
+            ("muted", Standing { muted_until: Some(time(30)), ..Standing::OPEN }),
+            ("mine, muted", Standing { muted_until: Some(time(30)), ..claimed(own, false) }),
         ]
     }
 
@@ -167,13 +236,20 @@ mod tests {
             ("release", Move::Release),
             ("escalate", Move::Escalate),
             ("uphold", Move::Resolve(CaseOutcome::Upheld)),
+            ("reopen", Move::Reopen),
+            ("mute", Move::Mute(time(30))),
+            ("mute for longer", Move::Mute(time(40))),
+            ("unmute", Move::Unmute),
         ];
         let mut table = String::new();
         for (from, standing) in standings() {
             for (name, act) in moves {
                 let to = match standing.after(act, AccountId(Uuid::from_u128(1))) {
-                    Ok(Some(to)) if to.is_escalated => format!("{:?}, escalated", to.state),
-                    Ok(Some(to)) => format!("{:?}", to.state),
+                    Ok(Some(to)) => {
+                        let escalated = if to.is_escalated { ", escalated" } else { "" };
+                        let muted = if to.muted_until.is_some() { ", muted" } else { "" };
+                        format!("{:?}{escalated}{muted}", to.state)
+                    }
                     Ok(None) => "-".to_owned(),
                     Err(error) => format!("{:?}", error.code),
                 };
@@ -186,49 +262,131 @@ mod tests {
             open: release: -
             open: escalate: Escalated, escalated
             open: uphold: Resolved
+            open: reopen: -
+            open: mute: Open, muted
+            open: mute for longer: Open, muted
+            open: unmute: -
             escalated: claim: Claimed, escalated
             escalated: claim as before: Claimed, escalated
             escalated: release: -
             escalated: escalate: -
             escalated: uphold: InvalidStateTransition
+            escalated: reopen: -
+            escalated: mute: Escalated, escalated, muted
+            escalated: mute for longer: Escalated, escalated, muted
+            escalated: unmute: -
             mine: claim: Claimed
             mine: claim as before: -
             mine: release: Open
             mine: escalate: Escalated, escalated
             mine: uphold: Resolved
+            mine: reopen: InvalidStateTransition
+            mine: mute: Claimed, muted
+            mine: mute for longer: Claimed, muted
+            mine: unmute: -
             mine, escalated: claim: Claimed, escalated
             mine, escalated: claim as before: -
             mine, escalated: release: Escalated, escalated
             mine, escalated: escalate: InvalidStateTransition
             mine, escalated: uphold: Resolved, escalated
+            mine, escalated: reopen: InvalidStateTransition
+            mine, escalated: mute: Claimed, escalated, muted
+            mine, escalated: mute for longer: Claimed, escalated, muted
+            mine, escalated: unmute: -
             another's: claim: CaseClaimed
             another's: claim as before: CaseClaimed
             another's: release: CaseClaimed
             another's: escalate: CaseClaimed
             another's: uphold: CaseClaimed
+            another's: reopen: CaseClaimed
+            another's: mute: CaseClaimed
+            another's: mute for longer: CaseClaimed
+            another's: unmute: CaseClaimed
             upheld: claim: InvalidStateTransition
             upheld: claim as before: InvalidStateTransition
             upheld: release: InvalidStateTransition
             upheld: escalate: InvalidStateTransition
             upheld: uphold: -
+            upheld: reopen: Open
+            upheld: mute: Resolved, muted
+            upheld: mute for longer: Resolved, muted
+            upheld: unmute: -
             rejected: claim: InvalidStateTransition
             rejected: claim as before: InvalidStateTransition
             rejected: release: InvalidStateTransition
             rejected: escalate: InvalidStateTransition
             rejected: uphold: InvalidStateTransition
+            rejected: reopen: Open
+            rejected: mute: Resolved, muted
+            rejected: mute for longer: Resolved, muted
+            rejected: unmute: -
+            moot: claim: InvalidStateTransition
+            moot: claim as before: InvalidStateTransition
+            moot: release: InvalidStateTransition
+            moot: escalate: InvalidStateTransition
+            moot: uphold: InvalidStateTransition
+            moot: reopen: InvalidStateTransition
+            moot: mute: Resolved, muted
+            moot: mute for longer: Resolved, muted
+            moot: unmute: -
             appealed: claim: InvalidStateTransition
             appealed: claim as before: InvalidStateTransition
             appealed: release: InvalidStateTransition
             appealed: escalate: InvalidStateTransition
             appealed: uphold: InvalidStateTransition
+            appealed: reopen: InvalidStateTransition
+            appealed: mute: Appealed, muted
+            appealed: mute for longer: Appealed, muted
+            appealed: unmute: -
+            muted: claim: Claimed, muted
+            muted: claim as before: Claimed, muted
+            muted: release: -
+            muted: escalate: Escalated, escalated
+            muted: uphold: Resolved, muted
+            muted: reopen: -
+            muted: mute: -
+            muted: mute for longer: Open, muted
+            muted: unmute: Open
+            mine, muted: claim: Claimed, muted
+            mine, muted: claim as before: -
+            mine, muted: release: Open, muted
+            mine, muted: escalate: Escalated, escalated
+            mine, muted: uphold: Resolved, muted
+            mine, muted: reopen: InvalidStateTransition
+            mine, muted: mute: -
+            mine, muted: mute for longer: Claimed, muted
+            mine, muted: unmute: Claimed
         "]]
         .assert_eq(&table);
     }
 
     #[test]
+    fn only_what_waits_is_merged_and_only_once() {
+        let own = AccountId(Uuid::from_u128(1));
+        let [main, other] = [3, 4].map(|id| Some(CaseId(Uuid::from_u128(id))));
+        for (name, standing) in standings() {
+            let merges = |before, into| standing.merges(own, before, into).map_err(|error| error.code);
+            // As it is already, and where somebody else is at it not even that.
+            let refused = match name {
+                "another's" => Err(Code::CaseClaimed),
+                _ if standing.is_decided() => Err(Code::InvalidStateTransition),
+                _ => Ok(true),
+            };
+            let as_before = if name == "another's" { refused } else { Ok(false) };
+            assert_eq!(merges((main, false), main), as_before, "{name}");
+            assert_eq!(merges((None, true), None), as_before, "{name}");
+            assert_eq!(merges((None, false), main), refused, "{name}");
+            assert_eq!(merges((main, false), None), refused, "{name}");
+            for (before, into) in [((main, false), other), ((None, true), main)] {
+                assert_eq!(merges(before, into), refused.and(Err(Code::InvalidStateTransition)), "{name}");
+            }
+        }
+    }
+
+    #[test]
     fn only_what_was_decided_is_appealed_against() {
         for (name, standing) in standings() {
-            let decided = ["upheld", "rejected"].contains(&name);
+            let decided = ["upheld", "rejected", "moot"].contains(&name);
             assert_eq!(standing.appealed().is_some(), decided, "{name}");
             assert_eq!(standing.settled(CaseOutcome::Upheld).is_some(), name == "appealed", "{name}");
             assert_eq!(standing.is_decided(), decided || name == "appealed", "{name}");
@@ -252,5 +410,28 @@ mod tests {
             assert_eq!(claimed.at(time(14)), claimed);
             assert_eq!(claimed.at(until), waiting);
         }
+    }
+
+    #[test]
+    fn a_case_is_muted_until_then_unless_it_is_to_be_seen() {
+        let own = AccountId(Uuid::from_u128(1));
+        let muted = Standing { muted_until: Some(time(30)), ..Standing::OPEN };
+        assert_eq!((muted.at(time(29)), muted.at(time(30))), (muted, Standing::OPEN));
+        let after = |from: Standing, act| from.after(act, own).unwrap().unwrap();
+        let claimed = after(muted, Move::Claim(time(15)));
+        let decided = after(claimed, Move::Resolve(CaseOutcome::Ignored));
+        // What others do with it leaves it muted, and so do further reports.
+        for stays in
+            [claimed, claimed.at(time(15)), after(claimed, Move::Release), decided, decided.reopened()]
+        {
+            assert_eq!(stays.muted_until, muted.muted_until, "{stays:?}");
+        }
+        for seen in [after(muted, Move::Escalate), after(decided, Move::Reopen), after(muted, Move::Unmute)] {
+            assert_eq!(seen.muted_until, None, "{seen:?}");
+        }
+        // Whoever decides what was passed on opens it again, too.
+        let escalated = after(Standing::waiting(true), Move::Claim(time(15)));
+        let decided = after(escalated, Move::Resolve(CaseOutcome::Rejected));
+        assert_eq!(after(decided, Move::Reopen), Standing::waiting(true));
     }
 }

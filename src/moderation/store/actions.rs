@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use super::cases::{Charge, Circumstances, Happened, case_of, count, lapse, open, standing, take, tell};
+use super::legal_notices::was_noticed;
 use super::subjects::{Reported, made_at, subject_of};
 use crate::app::App;
 use crate::audit::{self, Object};
@@ -310,8 +311,11 @@ async fn locked_post(
     posts::find_for_update(tx, id).await
 }
 
-/// By whom what a case is about was found: by those who reported it, if anybody did.
+/// By whom what a case is about was found: by those who gave notice of it or reported it, if anybody did.
 async fn found_by(tx: &Tx, case: &moderation_case::Model) -> Result<NoticeSource> {
+    if was_noticed(tx, case.id).await? {
+        return Ok(NoticeSource::Article16);
+    }
     let any = report::Entity::find().filter(report::Column::CaseId.eq(case.id)).one(tx.conn()).await?;
     Ok(if any.is_some() { NoticeSource::OtherNotification } else { NoticeSource::Voluntary })
 }

@@ -7,6 +7,7 @@ use sea_orm::{
 };
 use uuid::Uuid;
 
+use super::legal_notices::tell_notifiers;
 use super::subjects::Reported;
 use crate::accounts::rules::Role;
 use crate::app::App;
@@ -42,9 +43,19 @@ pub(super) async fn open(
     reported: &Reported,
     by: AccountId,
 ) -> Result<moderation_case::Model> {
+    open_with(app, tx, reported, Happened::by(CaseEventKind::Opened, by)).await
+}
+
+/// Makes a case that begins with this.
+pub(super) async fn open_with(
+    app: &App,
+    tx: &Tx,
+    reported: &Reported,
+    opened: Happened,
+) -> Result<moderation_case::Model> {
     let row = new_case(app, reported, app.ids.next());
     insert(tx, row.clone()).await?;
-    tell(app, tx, &row, Happened::by(CaseEventKind::Opened, by), None).await?;
+    tell(app, tx, &row, opened, None).await?;
     Ok(row)
 }
 
@@ -67,6 +78,8 @@ pub(super) fn new_case(app: &App, reported: &Reported, id: CaseId) -> moderation
         claim_expires_at: None,
         resolution: None,
         resolved_at: None,
+        muted_until: None,
+        merged_into_id: None,
         report_count: 0,
         reporter_count: 0,
         score: 0,
@@ -94,7 +107,7 @@ pub(super) async fn count(
     let statement = "SELECT coalesce(sum(reports), 0)::integer AS reports, count(*)::integer AS reporters,
                             least(coalesce(sum(weight), 0), 2000000000)::integer AS score
                      FROM (SELECT count(*) AS reports, max(weight)::bigint AS weight FROM report
-                           WHERE case_id = $1 AND outcome IS NULL GROUP BY coalesce(reporter_id, id)) r";
+                           WHERE case_id = $1 AND outcome IS NULL AND NOT is_muted GROUP BY coalesce(reporter_id, id)) r";
     let open: Option<OpenReports> = one(tx.conn(), sql(statement, [case.id.into()])).await?;
     let Some(OpenReports { reports, reporters, score }) = open else { return Ok(case) };
     let half = i32::try_from(app.config.moderation.half_priority_weight).unwrap_or(i32::MAX);
@@ -113,6 +126,7 @@ pub(super) struct Happened {
     note: String,
     action_id: Option<ActionId>,
     appeal_id: Option<AppealId>,
+    related_case_id: Option<CaseId>,
 }
 
 impl Happened {
@@ -123,7 +137,17 @@ impl Happened {
 
     /// By nobody.
     pub(super) fn by_itself(kind: CaseEventKind) -> Self {
-        Self { kind, by: None, note: String::new(), action_id: None, appeal_id: None }
+        Self { kind, by: None, note: String::new(), action_id: None, appeal_id: None, related_case_id: None }
+    }
+
+    /// By somebody, who said this about it.
+    pub(super) fn noted(kind: CaseEventKind, by: AccountId, note: CaseNote) -> Self {
+        Self { note: note.into(), ..Self::by(kind, by) }
+    }
+
+    /// It was merged into another case, or taken out of it.
+    pub(super) fn related(self, case_id: Option<CaseId>) -> Self {
+        Self { related_case_id: case_id, ..self }
     }
 
     /// Something was done to the subject.
@@ -142,7 +166,7 @@ pub(super) async fn tell(
     app: &App,
     tx: &Tx,
     case: &moderation_case::Model,
-    Happened { kind, by, note, action_id, appeal_id }: Happened,
+    Happened { kind, by, note, action_id, appeal_id, related_case_id }: Happened,
     from_state: Option<CaseState>,
 ) -> Result<()> {
     let last = case_event::Entity::find()
@@ -161,6 +185,8 @@ pub(super) async fn tell(
         note,
         action_id,
         appeal_id,
+        muted_until: case.muted_until.filter(|_| kind == CaseEventKind::Muted),
+        related_case_id,
         created_at: app.now(),
     };
     insert(tx, row).await
@@ -179,6 +205,7 @@ pub(super) async fn go(
     tell(app, tx, case, happened, Some(from)).await?;
     if let Some(outcome) = to.resolution.filter(|_| to.state == CaseState::Resolved) {
         close_reports(tx, case.id, outcome.into(), app.now()).await?;
+        tell_notifiers(app, tx, case.id).await?;
     }
     Ok(())
 }
@@ -187,7 +214,8 @@ pub(super) async fn go(
 pub(super) async fn lapse(app: &App, tx: &Tx, case: &mut moderation_case::Model) -> Result<()> {
     let stored = standing(case);
     let present = stored.at(app.now());
-    if present == stored {
+    // Not to be muted any more is nothing that happens.
+    if present.claim == stored.claim {
         return Ok(());
     }
     go(app, tx, case, present, Happened::by_itself(CaseEventKind::Lapsed)).await
@@ -200,15 +228,17 @@ pub(in crate::moderation) fn standing(case: &moderation_case::Model) -> Standing
         is_escalated: case.is_escalated,
         claim: case.assignee_id.zip(case.claim_expires_at),
         resolution: case.resolution,
+        muted_until: case.muted_until,
     }
 }
 
 /// Has a row stand somewhere from now on.
 pub(super) fn stand(case: &mut moderation_case::Model, standing: Standing, now: Time) {
     let was_decided = self::standing(case).is_decided();
-    let Standing { state, is_escalated, claim, resolution } = standing;
+    let Standing { state, is_escalated, claim, resolution, muted_until } = standing;
     (case.state, case.is_escalated, case.resolution) = (state, is_escalated, resolution);
     (case.assignee_id, case.claim_expires_at) = claim.unzip();
+    case.muted_until = muted_until;
     // What is appealed against was decided when it was.
     case.resolved_at = resolution.map(|_| case.resolved_at.filter(|_| was_decided).unwrap_or(now));
 }
@@ -231,7 +261,11 @@ pub(in crate::moderation) async fn take(
 ) -> Result<moderation_case::Model> {
     let mut case = permit.act().case.clone();
     lapse(app, tx, &mut case).await?;
-    if (case.state, to.state) == (CaseState::Claimed, CaseState::Claimed) {
+    if act == Move::Reopen {
+        open_reports(tx, &case).await?;
+        case.opened_at = app.now();
+    }
+    if case.state == CaseState::Claimed && matches!(act, Move::Claim(_)) {
         // Who goes on with what they have has not done anything to it.
         stand(&mut case, to, app.now());
     } else {
@@ -245,6 +279,19 @@ async fn close_reports(tx: &Tx, id: CaseId, outcome: ReportOutcome, now: Time) -
     let statement = "UPDATE report SET outcome = $2, closed_at = $3 WHERE case_id = $1 AND outcome IS NULL";
     let outcome: sea_orm::Value = outcome.to_value().into();
     tx.conn().execute_raw(sql(statement, [id.into(), outcome, now.into()])).await?;
+    Ok(())
+}
+
+/// Opens the reports of a case again that were closed when it was decided last, unless their author has made the same anew.
+async fn open_reports(tx: &Tx, case: &moderation_case::Model) -> Result<()> {
+    let statement = "UPDATE report r SET outcome = NULL, closed_at = NULL
+                     WHERE r.case_id = $1 AND r.outcome = $2 AND r.closed_at >= $3
+                       AND NOT EXISTS (SELECT FROM report o WHERE o.case_id = r.case_id AND o.reporter_id = r.reporter_id
+                                       AND o.rule_code = r.rule_code AND o.id > r.id
+                                       AND (o.outcome IS NULL OR o.outcome = $2))";
+    let outcome = case.resolution.map(ReportOutcome::from).as_ref().map(ActiveEnum::to_value);
+    let values = [case.id.into(), outcome.into(), case.resolved_at.into()];
+    tx.conn().execute_raw(sql(statement, values)).await?;
     Ok(())
 }
 
@@ -342,10 +389,12 @@ pub(in crate::moderation) enum CaseOrder {
     Urgent,
     /// The one whose subject was reported last for the first time first.
     New,
+    /// The same the other way round.
+    Old,
 }
 
 /// Which cases are listed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(in crate::moderation) struct Listed {
     /// In which order.
     pub(in crate::moderation) order: CaseOrder,
@@ -355,6 +404,20 @@ pub(in crate::moderation) struct Listed {
     pub(in crate::moderation) subject_kind: Option<SubjectKind>,
     /// Those that somebody has claimed, if anybody is named.
     pub(in crate::moderation) assignee: Option<AccountId>,
+    /// Those at least so urgent.
+    pub(in crate::moderation) priority_min: i16,
+    /// Those that were reported by this rule, if one is named.
+    pub(in crate::moderation) rule: Option<String>,
+    /// Those that somebody has reported, if anybody is named.
+    pub(in crate::moderation) reporter: Option<AccountId>,
+    /// Those about what belongs to somebody, if anybody is named.
+    pub(in crate::moderation) author: Option<AccountId>,
+    /// Those that were opened before a moment, if one is named.
+    pub(in crate::moderation) opened_before: Option<Time>,
+    /// Those that wait to be decided.
+    pub(in crate::moderation) undecided: bool,
+    /// Those that are left out of the queue, in place of those that are not.
+    pub(in crate::moderation) muted: bool,
 }
 
 macro_rules! cases_by {
@@ -369,9 +432,16 @@ macro_rules! cases_by {
                AND ($4::text IS NULL OR now.state = $4) AND ($5::text IS NULL OR c.subject_kind = $5)
                AND ($6::uuid IS NULL OR (c.assignee_id = $6 AND now.state = 'claimed'))
                AND c.owner_id <> $11
+               AND (coalesce(c.muted_until, $8) > $8) = $12 AND c.priority >= $13
+               AND ($14::text IS NULL OR EXISTS
+                    (SELECT FROM report r WHERE r.case_id = c.id AND r.rule_code = $14))
+               AND ($15::uuid IS NULL OR EXISTS
+                    (SELECT FROM report r WHERE r.case_id = c.id AND r.reporter_id = $15))
+               AND ($16::uuid IS NULL OR c.owner_id = $16) AND ($17::timestamptz IS NULL OR c.opened_at < $17)
+               AND (NOT $18 OR c.state NOT IN ('resolved', 'appealed'))
                AND ($10::uuid IS NULL OR ",
             $order,
-            " DESC LIMIT $7"
+            " LIMIT $7"
         )
     };
 }
@@ -389,10 +459,13 @@ pub(in crate::moderation) async fn list(
 ) -> Result<Vec<moderation_case::Model>> {
     let statement = match listed.order {
         CaseOrder::Urgent => {
-            cases_by!("(c.priority, c.id) < ($9::smallint, $10)) ORDER BY c.priority DESC, c.id")
+            cases_by!("(c.priority, c.id) < ($9::smallint, $10)) ORDER BY c.priority DESC, c.id DESC")
         }
         CaseOrder::New => {
-            cases_by!("(c.id < $10 AND $9::smallint IS NOT NULL)) ORDER BY c.id")
+            cases_by!("(c.id < $10 AND $9::smallint IS NOT NULL)) ORDER BY c.id DESC")
+        }
+        CaseOrder::Old => {
+            cases_by!("(c.id > $10 AND $9::smallint IS NOT NULL)) ORDER BY c.id")
         }
     };
     let text = |value: Option<String>| -> sea_orm::Value { value.into() };
@@ -408,6 +481,13 @@ pub(in crate::moderation) async fn list(
         after.map(|(priority, _)| priority).into(),
         after.map(|(_, id)| id).into(),
         reader.into(),
+        listed.muted.into(),
+        listed.priority_min.into(),
+        listed.rule.into(),
+        listed.reporter.into(),
+        listed.author.into(),
+        listed.opened_before.into(),
+        listed.undecided.into(),
     ];
     Ok(moderation_case::Entity::find().from_raw_sql(sql(statement, values)).all(db).await?)
 }
@@ -467,7 +547,9 @@ async fn next_in(
                 $state,
                 "' AND ($1 OR c.topic_id = ANY ($2) OR EXISTS
                         (SELECT FROM topic_tag t WHERE t.topic_id = c.topic_id AND t.tag = ANY ($3)))
-                   AND c.owner_id <> $4
+                   AND c.owner_id <> $4 AND (c.muted_until IS NULL OR c.muted_until <= $6)
+                   AND NOT EXISTS (SELECT FROM moderation_case m WHERE m.id = c.merged_into_id
+                                   AND m.state NOT IN ('resolved', 'appealed'))
                    AND NOT EXISTS (SELECT FROM report r WHERE r.case_id = c.id AND r.reporter_id = $4 AND r.outcome IS NULL)
                    AND ($5 OR NOT EXISTS (SELECT FROM role_grant g WHERE g.account_id = c.owner_id
                                           AND g.revoked_at IS NULL AND (g.expires_at IS NULL OR g.expires_at > $6)))
@@ -494,7 +576,7 @@ async fn next_in(
 }
 
 /// So many of the reports of a case, and so much of its history, are shown.
-const SHOWN: u64 = 100;
+pub(super) const SHOWN: u64 = 100;
 
 /// The weightiest reports of a case, those that are open first, with the titles of the rules.
 ///

@@ -4,10 +4,16 @@ mod actions;
 mod appeals;
 mod batch;
 mod cases;
+mod desk;
+mod legal_notices;
+mod messages;
+mod notes;
 mod oversight;
 mod policy_rules;
+mod report_mutes;
 mod reports;
 mod subjects;
+mod templates;
 
 pub(super) use actions::{
     ActionFilter, act, act_on, audit_actions, list_actions, list_public, resolve, take_back,
@@ -22,12 +28,27 @@ pub(super) use cases::{
     CaseOrder, Charge, Circumstances, Listed, circumstances, claimed_until, find, find_for_update, history,
     list, next, reports, standing, take,
 };
+pub(super) use desk::{
+    find_to_merge, find_with_merged, has_reported, merge, merged_into, open_by_hand, unknown_main,
+};
+pub use legal_notices::forget_old;
+pub(super) use legal_notices::{Contact, Notice, file_notice, notices_of};
+pub(super) use messages::{Messages, answer_message, list_messages, was_written_to, write_message};
+pub(super) use notes::{
+    cases_of, delete_note, find_note_for_update, note_on_account, note_on_case, notes_for, notes_on_account,
+    notes_on_case,
+};
 pub(super) use oversight::{
     Backlog, Counts, Day, Duration, Stance, account_of, backlog, daily, stances, statements,
 };
 pub(super) use policy_rules::{NewVersion, rules, versions_of, write_rule};
+pub(super) use report_mutes::{mute_reports, report_mute_of, unmute_reports};
 pub(super) use reports::{accuracy, file, find_own_report, list_own_reports, subjects};
 pub(super) use subjects::{Purpose, content, find_subject, subject_of};
+pub(super) use templates::{
+    NewTemplate, TemplateFilter, delete_template, edit_template, find_template, find_template_for_update,
+    insert_template, list_templates,
+};
 
 use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QuerySelect};
 
@@ -41,7 +62,7 @@ use crate::error::Result;
 use crate::ids::AccountId;
 
 /// Takes away who reported what, and what they said about it, where their account is erased; what they wrote as a
-/// moderator too. Cases about them are moot.
+/// moderator too, but for what they wrote to others in the name of all. Cases about them are moot.
 ///
 /// # Errors
 /// The database is away.
@@ -61,7 +82,15 @@ pub async fn erase(app: &App, tx: &Tx, account_id: AccountId) -> Result<()> {
         count(app, tx, case).await?;
     }
     for statement in [
+        "UPDATE legal_notice n SET sealed_contact = NULL FROM report r
+             WHERE r.id = n.report_id AND r.reporter_id = $1",
         "UPDATE report SET reporter_id = NULL, comment = '' WHERE reporter_id = $1",
+        "DELETE FROM mod_note n WHERE n.author_id = $1 OR n.account_id = $1
+             OR EXISTS (SELECT FROM moderation_case c WHERE c.id = n.case_id AND c.owner_id = $1)",
+        "DELETE FROM case_message WHERE account_id = $1",
+        "UPDATE case_message SET sender_id = NULL WHERE sender_id = $1",
+        "DELETE FROM report_mute WHERE account_id = $1",
+        "UPDATE report_mute SET created_by = NULL WHERE created_by = $1",
         "UPDATE case_event SET actor_id = NULL, note = '' WHERE actor_id = $1",
         "UPDATE appeal SET appellant_id = NULL, text = '', reasons = '' WHERE appellant_id = $1",
         "UPDATE appeal SET decider_id = NULL WHERE decider_id = $1",

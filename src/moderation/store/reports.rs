@@ -8,6 +8,7 @@ use sea_orm::{
 use uuid::Uuid;
 
 use super::cases::{Happened, case_of, count, open, stand, standing, tell};
+use super::report_mutes::report_mute_of;
 use super::subjects::{Reported, subject_of};
 use crate::accounts;
 use crate::accounts::rules::Role;
@@ -19,7 +20,6 @@ use crate::entity::{moderation_case, report};
 use crate::error::{Error, Result};
 use crate::http::page::Limit;
 use crate::ids::{AccountId, CaseId, ReportId};
-use crate::moderation::rules::case::Standing;
 use crate::moderation::rules::weight::{Accuracy, weight};
 use crate::moderation::rules::{CaseEventKind, ReportOutcome, RuleCode};
 use crate::policy::{Permit, ReportSubject};
@@ -58,6 +58,13 @@ pub(in crate::moderation) async fn file(
     let is_decided = standing(&case).is_decided();
     let is_settled = is_decided && was_reviewed(tx, &case, &rule.code, reported).await?;
     let now = app.now();
+    let is_muted = report_mute_of(tx.conn(), by, now).await?.is_some();
+    // What weighs nothing opens nothing that was decided.
+    let outcome = match is_decided {
+        _ if is_settled => Some(ReportOutcome::AlreadyReviewed),
+        true if is_muted => Some(ReportOutcome::Ignored),
+        _ => None,
+    };
     let row = report::Model {
         id: app.ids.next(),
         case_id: case.id,
@@ -66,18 +73,24 @@ pub(in crate::moderation) async fn file(
         rule_version: rule.version,
         subject_revision: reported.revision,
         comment,
-        weight: weight(author.trust_level, author.role != Role::Member, accuracy, rule.severity),
-        outcome: is_settled.then_some(ReportOutcome::AlreadyReviewed),
+        weight: if is_muted {
+            0
+        } else {
+            weight(author.trust_level, author.role != Role::Member, accuracy, rule.severity)
+        },
+        is_muted,
+        outcome,
         created_at: now,
-        closed_at: is_settled.then_some(now),
+        closed_at: outcome.map(|_| now),
     };
     insert(tx, row.clone()).await?;
     // The event that a new case begins with is its first report.
     if !is_new {
         let from = case.state;
-        let is_reopened = is_decided && !is_settled;
+        let is_reopened = is_decided && outcome.is_none();
         if is_reopened {
-            stand(&mut case, Standing::OPEN, now);
+            let to = standing(&case).at(now).reopened();
+            stand(&mut case, to, now);
             case.opened_at = now;
         }
         let kind = if is_reopened { CaseEventKind::Reopened } else { CaseEventKind::Reported };
@@ -88,7 +101,7 @@ pub(in crate::moderation) async fn file(
 }
 
 /// Whether the same was decided before: of this version of the subject, by this rule.
-async fn was_reviewed(
+pub(super) async fn was_reviewed(
     tx: &Tx,
     case: &moderation_case::Model,
     rule_code: &str,

@@ -13,12 +13,13 @@ use crate::clock::Time;
 use crate::db::{Tx, sql};
 use crate::decisions::rules::ActionKind;
 use crate::entity::{
-    account, appeal, audit_log, case_event, checkpoint_credence, citation, cotenability_flag, credence,
-    credence_part, criterion_rating, data_export, forecast, identity, implication, implication_scenario,
-    inevitability, kind_dispute, mail, meta_prediction, meta_prediction_part, mind_change, mod_action,
-    mod_job, outcome_likelihood, passkey, personal_access_token, post, post_revision, quotation,
-    reference_class, relation, report, role_grant, rule_hit, scenario, scenario_proposal, session, source,
-    step_credence, topic, username_history, vote, vote_inspection, vote_nullification,
+    account, appeal, audit_log, case_event, case_message, checkpoint_credence, citation, cotenability_flag,
+    credence, credence_part, criterion_rating, data_export, forecast, identity, implication,
+    implication_scenario, inevitability, kind_dispute, legal_notice, mail, meta_prediction,
+    meta_prediction_part, mind_change, mod_action, mod_job, mod_note, outcome_likelihood, passkey,
+    personal_access_token, post, post_revision, quotation, reference_class, relation, report, report_mute,
+    role_grant, rule_hit, scenario, scenario_proposal, session, source, step_credence, topic,
+    username_history, vote, vote_inspection, vote_nullification,
 };
 use crate::error::{Code, Error, Result};
 use crate::events::{self, Event};
@@ -250,6 +251,7 @@ async fn write(
     fits!(write_implications(db, id, file).await?);
     fits!(write_resolutions(db, id, file).await?);
     fits!(write_reports(db, id, file).await?);
+    fits!(write_notes(db, id, file).await?);
     fits!(write_refusals(db, id, file).await?);
     fits!(write_vote_moderation(db, id, file).await?);
     fits!(write_jobs(db, id, file).await?);
@@ -593,7 +595,7 @@ async fn write_reports(
     for row in reports.order_by_asc(report::Column::Id).all(db).await? {
         fits!(file.item(&json!({
             "id": row.id, "rule": row.rule_code, "rule_version": row.rule_version,
-            "subject_revision": row.subject_revision, "comment": row.comment,
+            "subject_revision": row.subject_revision, "comment": row.comment, "is_muted": row.is_muted,
             "outcome": row.outcome.as_ref().map(named), "created_at": moment(row.created_at),
         })));
     }
@@ -617,12 +619,65 @@ async fn write_reports(
             "created_at": moment(row.created_at),
         })));
     }
+    file.list("legal_notices");
+    let notices =
+        "SELECT n.* FROM legal_notice n JOIN report r ON r.id = n.report_id WHERE r.reporter_id = $1
+                   ORDER BY n.id";
+    for row in legal_notice::Entity::find().from_raw_sql(sql(notices, [id.into()])).all(db).await? {
+        fits!(file.item(&json!({
+            "id": row.id, "report_id": row.report_id, "legal_ground": row.legal_ground,
+            "created_at": moment(row.created_at), "decided_at": perhaps(row.decided_at),
+        })));
+    }
+    file.list("report_mutes");
+    let mutes = report_mute::Entity::find().filter(report_mute::Column::AccountId.eq(id));
+    for row in mutes.order_by_asc(report_mute::Column::Id).all(db).await? {
+        fits!(file.item(&json!({
+            "reason": row.reason, "created_at": moment(row.created_at), "ends_at": moment(row.ends_at),
+            "lifted_at": perhaps(row.lifted_at),
+        })));
+    }
     file.list("case_events");
     let events = case_event::Entity::find().filter(case_event::Column::ActorId.eq(id));
     let events = events.order_by_asc(case_event::Column::CreatedAt);
     for row in events.order_by_asc(case_event::Column::CaseId).all(db).await? {
         fits!(file.item(&json!({
             "case_id": row.case_id, "kind": named(&row.kind), "resolution": row.resolution.as_ref().map(named),
+            "created_at": moment(row.created_at),
+        })));
+    }
+    Ok(Ok(()))
+}
+
+/// What moderators noted for them and of them, and wrote to them. Who did is not said, nor what was noted of cases for
+/// moderators only: that names others, who reported something.
+async fn write_notes(
+    db: &impl ConnectionTrait,
+    id: AccountId,
+    file: &mut FileWriter,
+) -> Result<Result<(), TooLarge>> {
+    file.list("moderator_notes");
+    let notes = "SELECT n.* FROM mod_note n LEFT JOIN moderation_case c ON c.id = n.case_id
+         WHERE n.account_id = $1 OR (n.audience = 'author' AND c.owner_id = $1)
+            OR (n.audience = 'reporter'
+                AND EXISTS (SELECT FROM report r WHERE r.case_id = n.case_id AND r.reporter_id = $1))
+         ORDER BY n.id";
+    for row in mod_note::Entity::find().from_raw_sql(sql(notes, [id.into()])).all(db).await? {
+        fits!(file.item(&json!({
+            "case_id": row.case_id, "audience": named(&row.audience), "text": row.text,
+            "created_at": moment(row.created_at),
+        })));
+    }
+    file.list("notes_written");
+    let notes = mod_note::Entity::find().filter(mod_note::Column::AuthorId.eq(id));
+    for row in notes.order_by_asc(mod_note::Column::Id).all(db).await? {
+        fits!(file.item(&json!({ "id": row.id, "created_at": moment(row.created_at) })));
+    }
+    file.list("moderator_messages");
+    let messages = case_message::Entity::find().filter(case_message::Column::AccountId.eq(id));
+    for row in messages.order_by_asc(case_message::Column::Id).all(db).await? {
+        fits!(file.item(&json!({
+            "case_id": row.case_id, "is_from_team": row.is_from_team, "text": row.text,
             "created_at": moment(row.created_at),
         })));
     }
