@@ -20,6 +20,7 @@ use crate::keys::random;
 use crate::mail::rules::backoff;
 use crate::mail::{self, Content, Outcome, Taken};
 use crate::mailer::{Failure, Message};
+use crate::moderation;
 use crate::own_data;
 use crate::ranking;
 use crate::roles;
@@ -47,6 +48,9 @@ const CROWD_GATHERS: Duration = Duration::from_millis(100);
 /// How long it rests at most before it looks for votes to strike.
 const NULLIFICATION_REST: Duration = Duration::from_mins(1);
 
+/// How long it rests at most before it looks for cases to open.
+const CASE_REST: Duration = Duration::from_mins(1);
+
 /// How long it waits before it counts again after a failure.
 const CROWD_RETRY: Duration = Duration::from_secs(5);
 
@@ -72,6 +76,7 @@ pub async fn run(app: App, stop: watch::Receiver<()>) {
         deliver(&app, stop.clone()),
         see_to_own_data(&app, stop.clone()),
         nullify_votes(&app, stop.clone()),
+        open_cases(&app, stop.clone()),
         summarise_crowds(&app, stop)
     );
 }
@@ -264,6 +269,39 @@ async fn nullify_votes(app: &App, mut stop: watch::Receiver<()>) {
 /// The database is away. It is tried again.
 pub async fn nullify_votes_next(app: &App) -> Result<bool> {
     vote_signals::nullify_next(app).await
+}
+
+/// Opens the cases of what rules did as soon as they do it.
+async fn open_cases(app: &App, mut stop: watch::Receiver<()>) {
+    let mut bell = None;
+    while matches!(stop.has_changed(), Ok(false)) {
+        if bell.is_none() {
+            // Before looking, so that nothing is done in between unheard.
+            bell = Bell::listen(&app.db, automation::CHANNEL).await.ok();
+        }
+        let rest = match moderation::queue_next(app).await {
+            Ok(true) => continue,
+            Ok(false) => CASE_REST,
+            Err(error) => {
+                let cause = error.source.as_ref().map(|cause| format!("{cause:#}"));
+                tracing::warn!(%error, cause, "opening the case of what a rule did; will try again in {CROWD_RETRY:?}");
+                tokio::select! {
+                    () = tokio::time::sleep(CROWD_RETRY) => {}
+                    _ = stop.changed() => {}
+                }
+                continue;
+            }
+        };
+        rest_until_called(&mut bell, rest, &mut stop).await;
+    }
+}
+
+/// Opens the case of one thing that a rule did, and says whether there was any.
+///
+/// # Errors
+/// The database is away. It is tried again.
+pub async fn open_cases_next(app: &App) -> Result<bool> {
+    moderation::queue_next(app).await
 }
 
 /// Counts large crowds as soon as somebody changes what they think, at most ten times a second.

@@ -40,7 +40,7 @@ pub(super) async fn open(
     app: &App,
     tx: &Tx,
     reported: &Reported,
-    by: AccountId,
+    opened: Happened,
 ) -> Result<moderation_case::Model> {
     let Reported { subject, topic_id, owner_id, .. } = reported;
     let when = |kind| (subject.kind == kind).then_some(subject.id);
@@ -68,7 +68,7 @@ pub(super) async fn open(
         updated_at: now,
     };
     insert(tx, row.clone()).await?;
-    tell(app, tx, &row, Happened::by(CaseEventKind::Opened, by), None).await?;
+    tell(app, tx, &row, opened, None).await?;
     Ok(row)
 }
 
@@ -85,11 +85,14 @@ pub(super) async fn count(
     tx: &Tx,
     mut case: moderation_case::Model,
 ) -> Result<moderation_case::Model> {
-    // Whoever finds several rules broken weighs as much as by the gravest of them.
-    let statement = "SELECT coalesce(sum(reports), 0)::integer AS reports, count(*)::integer AS reporters,
+    // Whoever finds several rules broken weighs as much as by the gravest of them; rules of automatic moderation do so
+    // all together, and are nobody.
+    let statement = "SELECT coalesce(sum(reports), 0)::integer AS reports, count(reporter)::integer AS reporters,
                             least(coalesce(sum(weight), 0), 2000000000)::integer AS score
-                     FROM (SELECT count(*) AS reports, max(weight)::bigint AS weight FROM report
-                           WHERE case_id = $1 AND outcome IS NULL GROUP BY coalesce(reporter_id, id)) r";
+                     FROM (SELECT reporter, count(*) AS reports, max(weight)::bigint AS weight
+                           FROM report CROSS JOIN LATERAL
+                                (SELECT CASE WHEN rule_hit_id IS NULL THEN coalesce(reporter_id, id) END AS reporter) by
+                           WHERE case_id = $1 AND outcome IS NULL GROUP BY reporter) r";
     let open: Option<OpenReports> = one(tx.conn(), sql(statement, [case.id.into()])).await?;
     let Some(OpenReports { reports, reporters, score }) = open else { return Ok(case) };
     let half = i32::try_from(app.config.moderation.half_priority_weight).unwrap_or(i32::MAX);
@@ -119,6 +122,11 @@ impl Happened {
     /// By nobody.
     pub(super) fn by_itself(kind: CaseEventKind) -> Self {
         Self { kind, by: None, note: String::new(), action_id: None, appeal_id: None }
+    }
+
+    /// By nobody, with what is to be said about it.
+    pub(super) fn noted(kind: CaseEventKind, note: String) -> Self {
+        Self { note, ..Self::by_itself(kind) }
     }
 
     /// Something was done to the subject.

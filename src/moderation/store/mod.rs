@@ -3,13 +3,15 @@
 mod actions;
 mod appeals;
 mod cases;
+mod hits;
 mod oversight;
 mod policy_rules;
 mod reports;
 mod subjects;
 
 pub(super) use actions::{
-    ActionFilter, Order, act, act_on, audit_actions, list_actions, list_public, take_back,
+    ActionFilter, Order, act, act_on, audit_actions, case_of_action, list_actions, list_public, take_back,
+    take_back_rules,
 };
 pub(super) use appeals::{
     Against, Verdict, decide_appeal, file_appeal, find_appeal, find_appeal_for_update, list_appeals,
@@ -19,6 +21,7 @@ pub(super) use cases::{
     CaseOrder, Charge, Circumstances, Listed, circumstances, claimed_until, find, find_for_update, history,
     list, next, reports, standing, take,
 };
+pub use hits::queue_next;
 pub(super) use oversight::{
     Backlog, Counts, Day, Duration, Stance, account_of, backlog, daily, stances, statements,
 };
