@@ -7,6 +7,8 @@ use uuid::Uuid;
 
 use crate::accounts::rules::{AccountKind, AccountState, Role};
 use crate::auth::rules::Scope;
+use crate::automation::rules::judge::Hit;
+use crate::automation::rules::{RuleEffect, RuleVersion};
 use crate::clock::{Time, Timestamp};
 use crate::decisions::rules::{ActionKind, Aim, Deed, RestrictionKind, Restrictions, Sanction, SanctionKind};
 use crate::entity::{
@@ -14,7 +16,7 @@ use crate::entity::{
     scenario_proposal, topic,
 };
 use crate::error::{Code, Error, Result};
-use crate::ids::{AccountId, SessionId, TokenId, TopicId};
+use crate::ids::{AccountId, RuleHitId, SessionId, TokenId, TopicId};
 use crate::implications::rules::Resolution;
 use crate::posts::rules::PostStatus;
 use crate::roles::rules::{Permission, Place, Power, Powers};
@@ -275,11 +277,11 @@ pub trait Action {
     fn decide(&self, who: &Actor) -> Result<()>;
 }
 
-/// The proof that the policy was asked.
+/// The proof that the policy was asked, by somebody who has an account; or by a rule.
 #[derive(Debug)]
-pub struct Permit<A> {
+pub struct Permit<A, By = AccountId> {
     act: A,
-    by: AccountId,
+    by: By,
 }
 
 impl<A> Permit<A> {
@@ -305,14 +307,16 @@ impl<A> Permit<A> {
     pub(crate) fn deferred(act: A, owner: AccountId) -> Self {
         Self { act, by: owner }
     }
+}
 
+impl<A, By: Copy> Permit<A, By> {
     /// What was permitted.
     pub fn act(&self) -> &A {
         &self.act
     }
 
     /// To whom.
-    pub fn by(&self) -> AccountId {
+    pub fn by(&self) -> By {
         self.by
     }
 }
@@ -1534,6 +1538,39 @@ impl Action for Moderate<'_> {
             "What is written takes content.hide there, people take user.suspend: for the whole site, or for the topic \
              that a sanction is to hold in.",
         )
+    }
+}
+
+/// Hide a post that a rule met. It is no [`Action`], since nobody asks for it.
+#[derive(Debug)]
+pub struct EnforceRule {
+    /// That the rule met it.
+    pub hit_id: RuleHitId,
+}
+
+impl Permit<EnforceRule, RuleVersion> {
+    /// The permit of a rule that is enforced, where it hides what it met. There is none for anything harsher.
+    pub(crate) fn of_rule(hit_id: RuleHitId, hit: &Hit) -> Option<Self> {
+        (hit.did() == RuleEffect::Filtered).then(|| Self { act: EnforceRule { hit_id }, by: hit.rule })
+    }
+}
+
+/// By whose authority something is done about a post, a topic or a person.
+#[derive(Debug, Clone, Copy)]
+pub enum Authority<'a> {
+    /// A person's, who decides a case.
+    Person(&'a Permit<Moderate<'a>>),
+    /// That of a rule of automatic moderation.
+    Rule(&'a Permit<EnforceRule, RuleVersion>),
+}
+
+impl Authority<'_> {
+    /// What is permitted.
+    pub fn kind(self) -> ActionKind {
+        match self {
+            Self::Person(permit) => permit.act.kind,
+            Self::Rule(_) => ActionKind::Hide,
+        }
     }
 }
 

@@ -74,6 +74,12 @@ pub async fn run(app: App, stop: watch::Receiver<()>) {
         rests: 0.0,
         next: nullify_votes_next,
     };
+    let cases = Chore {
+        channel: automation::CHANNEL,
+        what: "opening the case of what a rule did",
+        rests: 0.0,
+        next: open_cases_next,
+    };
     let jobs =
         Chore { channel: jobs::CHANNEL, what: "seeing to a bulk job", rests: 1.0, next: job_item_next };
     tokio::join!(
@@ -82,6 +88,7 @@ pub async fn run(app: App, stop: watch::Receiver<()>) {
         deliver(&app, stop.clone()),
         see_to_own_data(&app, stop.clone()),
         see_to(&app, stop.clone(), nullifications),
+        see_to(&app, stop.clone(), cases),
         see_to(&app, stop.clone(), jobs),
         summarise_crowds(&app, stop)
     );
@@ -303,6 +310,14 @@ pub async fn job_item_next(app: &App) -> Result<bool> {
 /// The database is away. It is tried again.
 pub async fn nullify_votes_next(app: &App) -> Result<bool> {
     vote_signals::nullify_next(app).await
+}
+
+/// Opens the case of one thing that a rule did, and says whether there was any.
+///
+/// # Errors
+/// The database is away. It is tried again.
+pub async fn open_cases_next(app: &App) -> Result<bool> {
+    moderation::queue_next(app).await
 }
 
 /// Counts large crowds as soon as somebody changes what they think, at most ten times a second.

@@ -66,17 +66,17 @@ pub enum Flaw {
         /// When the checkpoint was made.
         signed_at: Time,
     },
-    /// What moderators did is not what an entry says that they did.
+    /// What was done about somebody is not what an entry says was done.
     ActionChanged {
         /// The action.
         id: ActionId,
     },
-    /// An entry says that moderators did something, and that is gone.
+    /// An entry says that something was done about somebody, and that is gone.
     ActionMissing {
         /// The action.
         id: ActionId,
     },
-    /// Somebody did something as a moderator, and no entry says so.
+    /// Somebody did something as a moderator, or a rule did, and no entry says so.
     ActionUnrecorded {
         /// The action.
         id: ActionId,

@@ -4,13 +4,13 @@ use std::collections::HashMap;
 use std::net::IpAddr;
 
 use chrono::SecondsFormat;
-use sea_orm::{ActiveEnum, ColumnTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
+use sea_orm::{ActiveEnum, ColumnTrait, EntityTrait, FromQueryResult, QueryFilter, QueryOrder, QuerySelect};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
 use super::rules::Outcome;
 use crate::app::App;
-use crate::db::{ConnectionTrait, Tx, insert, sql};
+use crate::db::{ConnectionTrait, Tx, insert, one, sql};
 use crate::entity::{audit_log, mod_action};
 use crate::error::Result;
 use crate::ids::{
@@ -241,14 +241,25 @@ pub(super) fn agrees(entry: &audit_log::Model, action: &mod_action::Model) -> bo
         && said("target_id") == Some(action.target_id.to_string().as_str())
 }
 
-/// An act of a person as a moderator that no entry tells of, if there is one.
-pub(super) async fn unrecorded_action(db: &impl ConnectionTrait) -> Result<Option<ActionId>> {
-    let statement = "SELECT a.* FROM mod_action a
-                     WHERE a.actor_kind = 'human' AND a.id NOT IN
-                           (SELECT l.object_id FROM audit_log l WHERE l.object_kind = 'mod_action')
-                     ORDER BY a.id LIMIT 1";
-    let found = mod_action::Entity::find().from_raw_sql(sql(statement, [])).one(db).await?;
-    Ok(found.map(|action| action.id))
+#[derive(FromQueryResult)]
+struct Unrecorded {
+    /// The first that should be recorded.
+    first: Option<ActionId>,
+    /// How many are still to be.
+    waiting: i64,
+}
+
+/// An act that no entry tells of though one should, if there is one; and how many are still to be entered. What a rule did
+/// is entered together with the case in which people look at it: until then neither the action nor the hit has one.
+pub(super) async fn unrecorded_actions(db: &impl ConnectionTrait) -> Result<(Option<ActionId>, i64)> {
+    let statement = "SELECT (array_agg(a.id ORDER BY a.id) FILTER (WHERE NOT a.waits))[1] AS first,
+                            count(*) FILTER (WHERE a.waits) AS waiting
+                     FROM (SELECT a.id, a.actor_kind = 'rule' AND a.case_id IS NULL AND h.case_id IS NULL AS waits
+                           FROM mod_action a LEFT JOIN rule_hit h ON h.id = a.rule_hit_id
+                           WHERE a.actor_kind <> 'system' AND a.id NOT IN
+                                 (SELECT l.object_id FROM audit_log l WHERE l.object_kind = 'mod_action')) a";
+    let found: Option<Unrecorded> = one(db, sql(statement, [])).await?;
+    Ok(found.map_or((None, 0), |found| (found.first, found.waiting)))
 }
 
 #[cfg(test)]

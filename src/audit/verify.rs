@@ -11,7 +11,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 
 use super::checkpoint::Checkpoint;
 use super::rules::Flaw;
-use super::store::{BEFORE_THE_FIRST, actions, after, agrees, hash, hex, last, unrecorded_action};
+use super::store::{BEFORE_THE_FIRST, actions, after, agrees, hash, hex, last, unrecorded_actions};
 use crate::app::App;
 use crate::entity::audit_log;
 use crate::ids::ActionId;
@@ -26,8 +26,10 @@ pub struct Verified {
     pub entries: i64,
     /// How many checkpoints it was compared with.
     pub checkpoints: usize,
-    /// How many acts of moderators were compared with it.
+    /// How many acts of moderators and rules were compared with it.
     pub actions: usize,
+    /// How many acts of rules are still to be entered, when their cases are opened.
+    pub waiting: i64,
 }
 
 impl fmt::Display for Verified {
@@ -35,6 +37,13 @@ impl fmt::Display for Verified {
         write!(f, "The audit log is whole: {} entries, {} checkpoints.", self.entries, self.checkpoints)?;
         if self.actions > 0 {
             write!(f, "\nIt agrees with what moderators did: {} actions.", self.actions)?;
+        }
+        if self.waiting > 0 {
+            write!(
+                f,
+                "\nNot in it yet: {} actions of rules, which the server enters when it opens their cases.",
+                self.waiting
+            )?;
         }
         if self.checkpoints == 0 && self.entries > 0 {
             f.write_str(
@@ -77,10 +86,11 @@ pub async fn verify(app: &App, checkpoints: &Path) -> anyhow::Result<Verified> {
     if let Some((signed, checkpoint)) = signed.range(seq + 1..).next_back() {
         return Err(Flaw::CutOff { seq: seq + 1, signed: *signed, signed_at: checkpoint.at }.into());
     }
-    if let Some(id) = unrecorded_action(&app.db).await? {
+    let (unrecorded, waiting) = unrecorded_actions(&app.db).await?;
+    if let Some(id) = unrecorded {
         return Err(Flaw::ActionUnrecorded { id }.into());
     }
-    Ok(Verified { entries: seq, checkpoints: signed.len(), actions })
+    Ok(Verified { entries: seq, checkpoints: signed.len(), actions, waiting })
 }
 
 /// Compares what entries say that moderators did with what is kept of it; says how much that was.

@@ -7,11 +7,15 @@
 //! the first post after a change was acknowledged is judged by what holds since. Hits are only added.
 //!
 //! Whoever makes or changes a post calls [`judge_post`] in their transaction, and does what it says or gives the
-//! transaction up: hits are noted as if it were done.
+//! transaction up: hits are noted as if it were done. People look at all of it: background work opens a case for each post
+//! that was hidden or is to be looked at, and notes it with the hit.
 
 mod api;
 pub mod rules;
 mod store;
 
 pub use api::router;
-pub use store::{Judged, Refusal, erase, forget_old, judge_post, judge_report, refuse, refuse_to_ignore};
+pub use store::{
+    CHANNEL, Enforced, Judged, Refusal, content_at, erase, find_hit_for_update, forget_old, judge_post,
+    judge_report, next_waiting, note_case, refuse, ring, rules_of,
+};

@@ -11,8 +11,7 @@ use utoipa::ToSchema;
 
 use self::condition::Condition;
 use crate::error::Field;
-use crate::ids::ListSetId;
-use crate::invalid::Invalid;
+use crate::ids::{AutomationRuleId, ListSetId};
 use crate::text::{RuleCode, text, text_enum};
 
 text_enum! {
@@ -60,7 +59,18 @@ text_enum! {
         Filtered = "filtered",
         /// Moderators were asked.
         Queued = "queued",
+        /// Nothing: moderators had decided before about this revision, by the same rule of the site.
+        AlreadyReviewed = "already_reviewed",
     }
+}
+
+/// A rule, as it was at a time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
+pub struct RuleVersion {
+    /// Which rule.
+    pub id: AutomationRuleId,
+    /// Which version of it.
+    pub version: i32,
 }
 
 text! {
@@ -162,6 +172,11 @@ impl RuleContent {
         if !post_created && !post_revised && nth_report.is_none() {
             wrong.push(Field::new("triggers", "missing", "A rule is applied at one of these or more."));
         }
+        // Whoever is restricted by law is told which one.
+        if self.action == RuleAction::Filter && self.policy_rule.as_str() == "illegal" {
+            let detail = "Which law something breaks is for people to say: `queue` it.";
+            wrong.push(Field::new("policy_rule", "does_not_fit", detail));
+        }
         let mut range = |field: &str, value: Option<i64>, least: i64, most: i64| {
             if value.is_some_and(|value| !(least..=most).contains(&value)) {
                 wrong.push(Field::new(field, "out_of_range", format!("From {least} to {most}.")));
@@ -185,21 +200,6 @@ impl RuleContent {
         sets.sort_unstable();
         sets.dedup();
         sets
-    }
-}
-
-/// Lets a rule be enforced if what it does is carried out by anybody. The one place to open for an action, once its
-/// caller does what [`judge::enforced`] tells it.
-///
-/// # Errors
-/// Nobody carries it out yet.
-pub fn refuse_what_nobody_carries_out(action: RuleAction) -> Result<(), Invalid> {
-    match action {
-        RuleAction::RateLimit(_) => Ok(()),
-        RuleAction::Filter | RuleAction::Queue => Err(Invalid::new(
-            "not_yet",
-            "Only `rate_limit` is enforced so far; `filter` and `queue` can be watched in `shadow`.",
-        )),
     }
 }
 
@@ -241,11 +241,9 @@ mod tests {
     }
 
     #[test]
-    fn only_what_somebody_carries_out_is_enforced() {
-        let rate = RuleAction::RateLimit(PostingRate { posts_per_hour: 1 });
-        assert!(refuse_what_nobody_carries_out(rate).is_ok());
-        for action in [RuleAction::Filter, RuleAction::Queue] {
-            assert_eq!(refuse_what_nobody_carries_out(action).unwrap_err().code, "not_yet");
-        }
+    fn no_rule_says_which_law_is_broken() {
+        let illegal = |action: &str| json!({ "action": action, "policy_rule": "illegal" });
+        assert_eq!(wrong(&illegal("filter")), ["policy_rule does_not_fit"]);
+        assert_eq!(wrong(&illegal("queue")), [] as [&str; 0]);
     }
 }

@@ -17,8 +17,8 @@ use crate::db::{OnConstraint, Tx, all, insert, one, sql};
 use crate::entity::{mod_action, policy_rule, sanction, statement_of_reasons};
 use crate::error::{Code, Error, Result};
 use crate::http::page::Limit;
-use crate::ids::{AccountId, ActionId, CaseId, PostId, TopicId};
-use crate::policy::{Moderate, Permit};
+use crate::ids::{AccountId, ActionId, CaseId, PostId, RuleHitId, TopicId};
+use crate::policy::{Authority, Moderate, Permit};
 
 /// The present version of a rule of the site, by its code.
 ///
@@ -34,16 +34,29 @@ pub async fn rule(db: &impl ConnectionTrait, field: &str, code: &str) -> Result<
     found.ok_or_else(|| Error::field(field, "unknown_rule", "GET /rules lists those there are."))
 }
 
+/// The last version in which a rule of the site held, whether it holds still or was retired: for what rules of automatic
+/// moderation do that serve it.
+///
+/// # Errors
+/// There never was one: a defect.
+pub async fn rule_as_it_held(db: &impl ConnectionTrait, code: &str) -> Result<policy_rule::Model> {
+    let found = policy_rule::Entity::find()
+        .filter(policy_rule::Column::Code.eq(code))
+        .filter(policy_rule::Column::IsRetired.eq(false))
+        .order_by_desc(policy_rule::Column::Version)
+        .one(db)
+        .await?;
+    found.ok_or_else(|| Error::internal(anyhow::anyhow!("there never was a rule {code} of the site")))
+}
+
 /// The name under which whoever does something, and whoever is about to keep them from it, wait for each other.
 pub fn account_queue(id: AccountId) -> String {
     format!("account {id}")
 }
 
-/// Something to be done, and why.
+/// What something is done to that is permitted, and why.
 #[derive(Debug)]
 pub struct Act<'a> {
-    /// What.
-    pub kind: ActionKind,
     /// To what.
     pub subject: Subject,
     /// The topic that this is in, or is.
@@ -76,23 +89,27 @@ pub struct Act<'a> {
     pub batch_id: Option<Uuid>,
     /// By whom what it is about was found.
     pub source: NoticeSource,
+    /// Whether a rule of automatic moderation had found it too.
+    pub met_by_rule: bool,
 }
 
 /// Keeps something that is being done, with the statement of its reasons, and the sanction where it is one.
 ///
 /// # Errors
 /// The database is away.
-pub async fn record(
-    app: &App,
-    tx: &Tx,
-    permit: &Permit<Moderate<'_>>,
-    act: Act<'_>,
-) -> Result<mod_action::Model> {
+pub async fn record(app: &App, tx: &Tx, authority: Authority<'_>, act: Act<'_>) -> Result<mod_action::Model> {
     let now = app.now();
     let when = |kind| (act.subject.kind == kind).then_some(act.subject.id);
+    let (actor_kind, actor_id, automation, rule_hit_id) = match authority {
+        Authority::Rule(permit) => (ActorKind::Rule, None, Automation::Full, Some(permit.act().hit_id)),
+        Authority::Person(permit) => {
+            let automation = if act.met_by_rule { Automation::Partial } else { Automation::None };
+            (ActorKind::Human, Some(permit.by()), automation, None)
+        }
+    };
     let row = mod_action::Model {
         id: app.ids.next(),
-        kind: act.kind,
+        kind: authority.kind(),
         case_id: act.case_id,
         subject_kind: act.subject.kind,
         subject_post_id: when(SubjectKind::Post).map(PostId),
@@ -100,9 +117,9 @@ pub async fn record(
         subject_account_id: when(SubjectKind::Account).map(AccountId),
         topic_id: act.topic_id,
         target_id: act.target_id,
-        actor_kind: ActorKind::Human,
-        actor_id: Some(permit.by()),
-        automation: Automation::None,
+        actor_kind,
+        actor_id,
+        automation,
         rule_code: Some(act.rule.code.clone()),
         rule_version: Some(act.rule.version),
         explanation: act.explanation.clone(),
@@ -115,9 +132,10 @@ pub async fn record(
         expires_at: act.ends_at,
         reverts_id: None,
         created_at: now,
+        rule_hit_id,
     };
     insert(tx, row.clone()).await?;
-    if let Some(kind) = act.kind.sanction() {
+    if let Some(kind) = row.kind.sanction() {
         let sanction = sanction::Model {
             id: row.id,
             account_id: act.target_id,
@@ -125,7 +143,7 @@ pub async fn record(
             topic_id: act.scope,
             starts_at: now,
             // A warning is over as soon as it was given.
-            ends_at: if act.kind == ActionKind::Warn { Some(now) } else { act.ends_at },
+            ends_at: if row.kind == ActionKind::Warn { Some(now) } else { act.ends_at },
             strikes: act.strikes,
             strikes_expire_at: now + TimeDelta::days(app.config.moderation.strike_days.into()),
             lifted_at: None,
@@ -207,6 +225,7 @@ pub async fn revert(
         expires_at: None,
         reverts_id: Some(action.id),
         created_at: now,
+        rule_hit_id: None,
         ..action.clone()
     };
     insert(tx, row.clone()).await.on_constraint("mod_action_reverts_key", || {
@@ -223,6 +242,37 @@ pub async fn revert(
 /// 404 where there is none.
 pub async fn find(db: &impl ConnectionTrait, id: ActionId) -> Result<mod_action::Model> {
     mod_action::Entity::find_by_id(id).one(db).await?.ok_or_else(Error::not_found)
+}
+
+/// What a rule of automatic moderation did about something that it met, if it did anything.
+///
+/// # Errors
+/// The database is away.
+pub async fn by_rule(db: &impl ConnectionTrait, hit: RuleHitId) -> Result<Option<mod_action::Model>> {
+    Ok(mod_action::Entity::find().filter(mod_action::Column::RuleHitId.eq(hit)).one(db).await?)
+}
+
+/// Keeps in which case people look at what a rule did.
+///
+/// # Errors
+/// The database is away.
+pub async fn note_case(tx: &Tx, id: ActionId, case_id: CaseId) -> Result<()> {
+    let statement = "UPDATE mod_action SET case_id = $2 WHERE id = $1";
+    tx.conn().execute_raw(sql(statement, [id.into(), case_id.into()])).await?;
+    Ok(())
+}
+
+/// What rules hid in a case that nobody has decided about since, and that is still hidden.
+///
+/// # Errors
+/// The database is away.
+pub async fn undecided(db: &impl ConnectionTrait, id: CaseId) -> Result<Vec<mod_action::Model>> {
+    let statement = "SELECT a.* FROM mod_action a JOIN report r ON r.rule_hit_id = a.rule_hit_id
+                     JOIN post p ON p.id = a.subject_post_id
+                     WHERE a.case_id = $1 AND r.outcome IS NULL AND p.status = 'hidden'
+                       AND NOT EXISTS (SELECT FROM mod_action back WHERE back.reverts_id = a.id)
+                     ORDER BY a.id";
+    all(db, sql(statement, [id.into()])).await
 }
 
 /// Finds an action and keeps others from taking it back until the transaction ends.

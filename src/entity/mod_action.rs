@@ -4,7 +4,7 @@ use sea_orm::entity::prelude::*;
 
 use crate::clock::Time;
 use crate::decisions::rules::{ActionKind, ActorKind, Automation, Image, SubjectKind};
-use crate::ids::{AccountId, ActionId, CaseId, PostId, TopicId};
+use crate::ids::{AccountId, ActionId, CaseId, PostId, RuleHitId, TopicId};
 
 /// A row of `mod_action`.
 #[sea_orm::model]
@@ -60,6 +60,8 @@ pub struct Model {
     pub reverts_id: Option<ActionId>,
     /// When.
     pub created_at: Time,
+    /// What the rule of automatic moderation met that did it.
+    pub rule_hit_id: Option<RuleHitId>,
 }
 
 impl ActiveModelBehavior for ActiveModel {}

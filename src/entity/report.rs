@@ -3,7 +3,7 @@
 use sea_orm::entity::prelude::*;
 
 use crate::clock::Time;
-use crate::ids::{AccountId, CaseId, ReportId};
+use crate::ids::{AccountId, CaseId, ReportId, RuleHitId};
 use crate::moderation::rules::ReportOutcome;
 
 /// A row of `report`.
@@ -36,6 +36,8 @@ pub struct Model {
     pub created_at: Time,
     /// When something came of it.
     pub closed_at: Option<Time>,
+    /// What a rule of automatic moderation met, where it is no person's.
+    pub rule_hit_id: Option<RuleHitId>,
 }
 
 impl ActiveModelBehavior for ActiveModel {}

@@ -4,7 +4,7 @@ use sea_orm::entity::prelude::*;
 
 use crate::automation::rules::{RuleEffect, RuleMode, RuleTrigger};
 use crate::clock::Time;
-use crate::ids::{AccountId, AutomationRuleId, PostId, RuleHitId};
+use crate::ids::{AccountId, AutomationRuleId, CaseId, PostId, RuleHitId};
 
 /// A row of `rule_hit`.
 #[sea_orm::model]
@@ -36,6 +36,8 @@ pub struct Model {
     pub did: RuleEffect,
     /// When.
     pub created_at: Time,
+    /// The case in which people look at what it did; none yet where that is still to be opened.
+    pub case_id: Option<CaseId>,
 }
 
 impl ActiveModelBehavior for ActiveModel {}

@@ -12,7 +12,7 @@ mod thread;
 pub use api::{AgreementTally, Mine, QualityTally, Tallies, router};
 pub(crate) use store::recorded;
 pub use store::{
-    PostToInsert, RelationToInsert, apply, erase_former_texts, erase_next, evidence_by, find,
+    PostToInsert, RelationToInsert, apply, enforce, erase_former_texts, erase_next, evidence_by, find,
     find_for_update, insert, lock_tallies, lock_tally, revise_to, target_of,
 };
 pub use thread::{Branch, statement};

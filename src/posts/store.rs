@@ -14,18 +14,24 @@ use super::rules::{
     CitationStatus, Criterion, Evidence, NewRelation, PostStatus, RelationType, StanceEffect, Target,
     TargetKind,
 };
+use crate::accounts;
 use crate::app::App;
+use crate::automation::rules::RuleTrigger;
+use crate::automation::{self, Enforced};
 use crate::changes::Change;
 use crate::clock::Time;
 use crate::db::{OnConstraint, Tx, all, insert as insert_row, insert_all, one, sql, update};
-use crate::decisions::rules::{Image, Restriction, Restrictions};
+use crate::decisions::rules::{Image, NoticeSource, Restriction, Restrictions, Subject, SubjectKind};
+use crate::decisions::{self, Act};
 use crate::entity::{post, post_revision, post_tally, relation, stance_effect, vote};
 use crate::error::{Code, Error, Field, Result};
 use crate::events::{self, Event};
 use crate::http::page::Limit;
 use crate::ids::{AccountId, PostId, RelationId, TopicId};
+use crate::mail;
+use crate::mail::rules::MailKind;
 use crate::markdown;
-use crate::policy::{CreatePost, DeletePost, EditPost, EraseAccount, Moderate, Permit};
+use crate::policy::{Authority, CreatePost, DeletePost, EditPost, EraseAccount, Permit};
 use crate::ranking;
 use crate::ranking::rules::Standing;
 use crate::sources;
@@ -550,7 +556,7 @@ pub(super) async fn delete(app: &App, tx: &Tx, permit: &Permit<DeletePost<'_>>) 
 ///
 /// # Errors
 /// 409 for a tombstone; a defect where the image is of something else.
-pub async fn apply(tx: &Tx, _: &Permit<Moderate<'_>>, post: &post::Model, image: &Image) -> Result<Image> {
+pub async fn apply(tx: &Tx, _: Authority<'_>, post: &post::Model, image: &Image) -> Result<Image> {
     if post.status == PostStatus::Deleted {
         return Err(Code::PostDeleted.error("Its author took it back: nothing is left to decide about."));
     }
@@ -563,6 +569,62 @@ pub async fn apply(tx: &Tx, _: &Permit<Moderate<'_>>, post: &post::Model, image:
     tx.changes(Change::Topic(post.topic_id));
     if difference == 0 { Ok(()) } else { topics::note_shown_posts(tx, post.topic_id, difference).await }?;
     Ok(before)
+}
+
+/// Does about a post, in the transaction that made, changed or reported it, what rules want that met it: hides it, tells its
+/// author why, and calls for whoever opens the cases. The caller holds the lock on the topic's activity.
+///
+/// # Errors
+/// The database is away.
+pub async fn enforce(app: &App, tx: &Tx, id: PostId, enforced: &[Enforced]) -> Result<()> {
+    if enforced.is_empty() {
+        return Ok(());
+    }
+    automation::ring(tx).await?;
+    // However many rules want it hidden, it is hidden once, by the first.
+    let hiding = enforced.iter().find_map(|enforced| Some((enforced, enforced.hiding()?)));
+    let Some((enforced, permit)) = hiding else { return Ok(()) };
+    let authority = Authority::Rule(&permit);
+    let post = find_for_update(tx, id).await?;
+    let (PostStatus::Visible, Some(author_id)) = (post.status, post.author_id) else {
+        // Whoever took it out of sight while this waited was there first.
+        return Ok(());
+    };
+    let after = Image::Status(PostStatus::Hidden.to_value());
+    let before = apply(tx, authority, &post, &after).await?;
+    let source = match enforced.trigger() {
+        RuleTrigger::NthReport => NoticeSource::OtherNotification,
+        RuleTrigger::PostCreated | RuleTrigger::PostRevised => NoticeSource::Voluntary,
+    };
+    let act = Act {
+        subject: Subject { kind: SubjectKind::Post, id: id.0 },
+        topic_id: Some(post.topic_id),
+        target_id: author_id,
+        content_date: post.created_at,
+        case_id: None,
+        rule: &decisions::rule_as_it_held(tx.conn(), enforced.policy_rule()).await?,
+        legal_ground: None,
+        explanation: enforced.told(),
+        scope: None,
+        strikes: 0,
+        ends_at: None,
+        before,
+        after,
+        external_id: None,
+        batch_id: None,
+        source,
+        met_by_rule: true,
+    };
+    let action = decisions::record(app, tx, authority, act).await?;
+    let event = Event {
+        kind: "moderated",
+        topic_id: Some(post.topic_id),
+        subject_id: Some(action.id.0),
+        ..Event::default()
+    };
+    events::record(app, tx, event).await?;
+    let author = accounts::require(tx.conn(), author_id).await?;
+    mail::notify(app, tx, &author, MailKind::DecisionMade).await
 }
 
 #[derive(FromQueryResult)]

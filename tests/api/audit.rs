@@ -156,7 +156,7 @@ async fn g1_whatever_is_done_to_any_entry_verifying_names_it() {
     app.sql("CREATE TABLE kept AS SELECT * FROM audit_log; ALTER TABLE audit_log DISABLE TRIGGER USER;")
         .await
         .unwrap();
-    let whole = Verified { entries: 12, checkpoints: 1, actions: 0 };
+    let whole = Verified { entries: 12, checkpoints: 1, actions: 0, waiting: 0 };
     assert_eq!(verify(&app.app, &file).await.unwrap(), whole);
     let at = app.app.now();
     for seq in 1..=12 {
@@ -236,7 +236,7 @@ async fn g1_a_chain_written_anew_is_told_from_the_one_that_was_signed() {
     }
     // After the checkpoint nothing shows it, until the next one is made.
     let whole = verify(&app.app, &file).await.unwrap();
-    assert_eq!(whole, Verified { entries: 10, checkpoints: 1, actions: 0 });
+    assert_eq!(whole, Verified { entries: 10, checkpoints: 1, actions: 0, waiting: 0 });
 }
 
 #[tokio::test]
@@ -251,7 +251,10 @@ async fn g1_checkpoints_are_made_hourly_and_cannot_be_forged() {
     assert!(checkpoint(&app.app).await.unwrap());
     app.app.clock.advance(TimeDelta::hours(1));
     assert!(!checkpoint(&app.app).await.unwrap(), "nothing was added");
-    assert_eq!(verify(&app.app, &file).await.unwrap(), Verified { entries: 3, checkpoints: 2, actions: 0 });
+    assert_eq!(
+        verify(&app.app, &file).await.unwrap(),
+        Verified { entries: 3, checkpoints: 2, actions: 0, waiting: 0 }
+    );
 
     let good = fs::read_to_string(&file).unwrap();
     let lines: Vec<&str> = good.lines().collect();
@@ -269,7 +272,10 @@ async fn g1_checkpoints_are_made_hourly_and_cannot_be_forged() {
     }
     // Left out, a line proves nothing; what the others prove stays.
     fs::write(&file, format!("{}\n", lines[1])).unwrap();
-    assert_eq!(verify(&app.app, &file).await.unwrap(), Verified { entries: 3, checkpoints: 1, actions: 0 });
+    assert_eq!(
+        verify(&app.app, &file).await.unwrap(),
+        Verified { entries: 3, checkpoints: 1, actions: 0, waiting: 0 }
+    );
 }
 
 #[tokio::test]
@@ -289,7 +295,7 @@ async fn g1_writers_at_once_keep_the_chain_whole() {
         .collect();
     writers.join_all().await;
     let whole = verify(&app.app, Path::new("/nowhere")).await.unwrap();
-    assert_eq!(whole, Verified { entries: 192, checkpoints: 0, actions: 0 });
+    assert_eq!(whole, Verified { entries: 192, checkpoints: 0, actions: 0, waiting: 0 });
 }
 
 #[tokio::test]

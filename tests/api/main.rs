@@ -44,6 +44,7 @@ mod crowd;
 mod documents;
 mod drafts;
 mod edge;
+mod enforced_rules;
 mod exchange;
 mod exchange_said;
 mod factors;

@@ -29,7 +29,7 @@ use crate::entity::{automation_rule, automation_trial, rule_hit};
 use crate::error::{Error, Result};
 use crate::http::page::{Limit, Page, PageQuery};
 use crate::http::{Answer, Body, Cache, Claimed, Create, IfMatch, Path, Query, patch};
-use crate::ids::{AccountId, AutomationRuleId, PostId, RuleHitId};
+use crate::ids::{AccountId, AutomationRuleId, CaseId, PostId, RuleHitId};
 use crate::invalid::Invalid;
 use crate::policy::{Actor, EditAutomation};
 use crate::text::RuleCode;
@@ -439,6 +439,8 @@ struct RuleHitView {
     would_do: String,
     /// What it did.
     did: RuleEffect,
+    /// The case in which moderators look at that; null until it is opened, and where they need not.
+    case_id: Option<CaseId>,
     created_at: Timestamp,
 }
 
@@ -455,6 +457,7 @@ impl RuleHitView {
             reasons: serde_json::from_value(row.reasons).map_err(Error::internal)?,
             would_do: row.would_do,
             did: row.did,
+            case_id: row.case_id,
             created_at: row.created_at.into(),
         })
     }

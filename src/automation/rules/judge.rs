@@ -11,7 +11,7 @@ use utoipa::ToSchema;
 use super::condition::{Bounds, Condition, NearDuplicates};
 use super::fingerprint::{distance, fingerprint};
 use super::list::{List, Word, link_domains, mentions, words};
-use super::{RuleAction, RuleContent, RuleEffect, RuleMode, RuleTrigger};
+use super::{RuleAction, RuleContent, RuleEffect, RuleMode, RuleTrigger, RuleVersion};
 use crate::clock::Time;
 use crate::ids::{AccountId, AutomationRuleId, ListSetId, PostId, TopicId};
 use crate::invalid::Invalid;
@@ -348,8 +348,7 @@ impl Rule {
         let mut reasons = Vec::new();
         let holds = self.test.holds(facts, &mut reasons);
         holds.then(|| Hit {
-            rule_id: self.id,
-            version: self.version,
+            rule: RuleVersion { id: self.id, version: self.version },
             mode: self.mode,
             trigger: facts.trigger,
             action: *action,
@@ -365,9 +364,7 @@ impl Rule {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Hit {
     /// The rule.
-    pub rule_id: AutomationRuleId,
-    /// Its version.
-    pub version: i32,
+    pub rule: RuleVersion,
     /// Whether it is applied.
     pub mode: RuleMode,
     /// At what.
@@ -394,34 +391,15 @@ impl Hit {
             (RuleMode::Enforce, RuleAction::Queue) => RuleEffect::Queued,
         }
     }
-}
 
-/// What is to be done to a post by a rule, and what its author is told.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Enforced {
-    /// The rule.
-    pub rule_id: AutomationRuleId,
-    /// Its version.
-    pub version: i32,
-    /// What people are told.
-    pub explanation: String,
-    /// The code of the rule of the site that it serves.
-    pub policy_rule: String,
-    /// `Filter` or `Queue`.
-    pub action: RuleAction,
-}
-
-/// What is to be done of all that met a post.
-pub fn enforced(hits: &[Hit]) -> Vec<Enforced> {
-    let is_done = |hit: &&Hit| matches!(hit.did(), RuleEffect::Filtered | RuleEffect::Queued);
-    let enforced = |hit: &Hit| Enforced {
-        rule_id: hit.rule_id,
-        version: hit.version,
-        explanation: hit.explanation.clone(),
-        policy_rule: hit.policy_rule.clone(),
-        action: hit.action,
-    };
-    hits.iter().filter(is_done).map(enforced).collect()
+    /// What whoever it meets is told.
+    pub fn told(&self) -> String {
+        let RuleVersion { id, version } = self.rule;
+        format!(
+            "{} (Applied without a human: rule {id}, version {version}, which serves the rule `{}` of the site.)",
+            self.explanation, self.policy_rule
+        )
+    }
 }
 
 /// What the rules in a book ask for beyond the post itself.
@@ -551,7 +529,10 @@ mod tests {
     use uuid::Uuid;
 
     use super::*;
+    use crate::decisions::rules::ActionKind;
+    use crate::ids::RuleHitId;
     use crate::markdown;
+    use crate::policy::{Authority, Permit};
 
     fn now() -> Time {
         "2026-01-15T12:00:00Z".parse().unwrap()
@@ -730,7 +711,7 @@ mod tests {
     }
 
     #[test]
-    fn only_what_is_enforced_is_to_be_done() {
+    fn only_what_is_enforced_is_done_and_a_rule_has_a_permit_to_hide_and_for_nothing_else() {
         let hit = rule_with(&json!({})).judge(&facts("Whatever.")).unwrap();
         let with = |mode, action| Hit { mode, action, ..hit.clone() };
         let limit = RuleAction::RateLimit(crate::automation::rules::PostingRate { posts_per_hour: 1 });
@@ -744,7 +725,8 @@ mod tests {
             hits.clone().map(|hit| hit.did()),
             [RuleEffect::Nothing, RuleEffect::Queued, RuleEffect::Refused, RuleEffect::Filtered]
         );
-        let actions: Vec<_> = enforced(&hits).into_iter().map(|enforced| enforced.action).collect();
-        assert_eq!(actions, [RuleAction::Queue, RuleAction::Filter]);
+        let permits = hits.map(|hit| Permit::of_rule(RuleHitId(Uuid::from_u128(1)), &hit));
+        assert_eq!(permits.each_ref().map(Option::is_some), [false, false, false, true]);
+        assert_eq!(Authority::Rule(permits[3].as_ref().unwrap()).kind(), ActionKind::Hide);
     }
 }

@@ -10,13 +10,13 @@ use super::{Stamp, book};
 use crate::app::App;
 use crate::automation::rules::condition::MAX_HOURS;
 use crate::automation::rules::fingerprint::fingerprint;
-use crate::automation::rules::judge::{Enforced, Facts, Hit, RuleBook, Similar, Text, Wants, enforced};
-use crate::automation::rules::{RuleAction, RuleEffect, RuleTrigger};
+use crate::automation::rules::judge::{Facts, Hit, RuleBook, Similar, Text, Wants};
+use crate::automation::rules::{RuleAction, RuleEffect, RuleTrigger, RuleVersion};
 use crate::clock::Time;
-use crate::db::{Tx, one, sql};
+use crate::db::{Tx, all, one, sql};
 use crate::error::{Code, Error, Result};
 use crate::ids::{AccountId, PostId, RuleHitId, TopicId};
-use crate::policy::{Permit, ReportSubject};
+use crate::policy::{EnforceRule, Permit, ReportSubject};
 use crate::sources::rules::CitationStatus;
 
 /// What the rules make of a post.
@@ -27,6 +27,35 @@ pub enum Judged {
     Passed(Vec<Enforced>),
     /// It is not taken: give the transaction up, and say so with [`refuse`].
     Refused(Refusal),
+}
+
+/// That a rule met a post which wants something done about it.
+#[derive(Debug)]
+pub struct Enforced {
+    id: RuleHitId,
+    hit: Hit,
+}
+
+impl Enforced {
+    /// The permit to hide the post, where that is what the rule wants.
+    pub fn hiding(&self) -> Option<Permit<EnforceRule, RuleVersion>> {
+        Permit::of_rule(self.id, &self.hit)
+    }
+
+    /// At what the rule met it.
+    pub fn trigger(&self) -> RuleTrigger {
+        self.hit.trigger
+    }
+
+    /// The code of the rule of the site that the rule serves.
+    pub fn policy_rule(&self) -> &str {
+        &self.hit.policy_rule
+    }
+
+    /// What whoever wrote the post is told.
+    pub fn told(&self) -> String {
+        self.hit.told()
+    }
 }
 
 /// That a rule takes no post of somebody for now.
@@ -202,7 +231,8 @@ async fn facts(
                     WHERE c.distance <= $8) ELSE '[]' END AS similar,
                 (SELECT count(DISTINCT coalesce(r.reporter_id, r.id))
                  FROM moderation_case m JOIN report r ON r.case_id = m.id
-                 WHERE m.subject_post_id = p.id AND r.outcome IS NULL AND NOT r.is_muted)::integer AS reporters
+                 WHERE m.subject_post_id = p.id AND r.outcome IS NULL AND NOT r.is_muted
+                   AND r.rule_hit_id IS NULL)::integer AS reporters
          FROM automation_state s CROSS JOIN post p CROSS JOIN account a
          WHERE p.id = $1 AND a.id = $2";
     let values = [
@@ -248,24 +278,48 @@ fn read(app: &App, author_id: AccountId, trigger: RuleTrigger, row: FactsRow) ->
 }
 
 /// Notes what met a post, and gives what is to be done about it. What met the same revision before is not noted, nor done,
-/// again.
+/// again; nor is anything done where people had decided before.
 async fn note(app: &App, tx: &Tx, (id, revision): (PostId, i32), hits: Vec<Hit>) -> Result<Vec<Enforced>> {
-    let mut noted = Vec::new();
+    let acts = |hit: &Hit| matches!(hit.did(), RuleEffect::Filtered | RuleEffect::Queued);
+    let reviewed = if hits.iter().any(acts) { reviewed(tx, id, revision).await? } else { Vec::new() };
+    let mut enforced = Vec::new();
     for hit in hits {
-        if insert_hit(app, tx, &hit, Some((id, revision)), None).await? {
-            noted.push(hit);
+        let acts = acts(&hit);
+        let is_reviewed = acts && reviewed.iter().any(|reviewed| reviewed.rule_code == hit.policy_rule);
+        let did = if is_reviewed { RuleEffect::AlreadyReviewed } else { hit.did() };
+        let noted = insert_hit(app, tx, (&hit, did), Some((id, revision)), None).await?;
+        if let Some(id) = noted.filter(|_| acts && !is_reviewed) {
+            enforced.push(Enforced { id, hit });
         }
     }
-    Ok(enforced(&noted))
+    Ok(enforced)
+}
+
+#[derive(FromQueryResult)]
+struct Reviewed {
+    rule_code: String,
+}
+
+/// The rules of the site by which people decided about a revision of a post: what it was reported for, by whomever, and
+/// what they put back that a rule had hidden.
+async fn reviewed(tx: &Tx, id: PostId, revision: i32) -> Result<Vec<Reviewed>> {
+    let statement = "SELECT r.rule_code FROM moderation_case c JOIN report r ON r.case_id = c.id
+                     WHERE c.subject_post_id = $1 AND r.subject_revision = $2 AND r.outcome IS NOT NULL
+                     UNION
+                     SELECT a.rule_code FROM mod_action a
+                     JOIN rule_hit h ON h.id = a.rule_hit_id JOIN mod_action back ON back.reverts_id = a.id
+                     WHERE a.subject_post_id = $1 AND h.revision = $2";
+    all(tx.conn(), sql(statement, [id.into(), revision.into()])).await
 }
 
 async fn insert_hit(
     app: &App,
     tx: &Tx,
-    hit: &Hit,
+    (hit, did): (&Hit, RuleEffect),
     post: Option<(PostId, i32)>,
     author_id: Option<AccountId>,
-) -> Result<bool> {
+) -> Result<Option<RuleHitId>> {
+    let id = app.ids.next::<RuleHitId>();
     let statement =
         "INSERT INTO rule_hit (id, rule_id, version, mode, trigger, post_id, revision, author_id, reasons, would_do, did,
                                created_at)
@@ -276,9 +330,9 @@ async fn insert_hit(
         RuleAction::RateLimit(_) => "rate_limit",
     };
     let values = [
-        app.ids.next::<RuleHitId>().into(),
-        hit.rule_id.into(),
-        hit.version.into(),
+        id.into(),
+        hit.rule.id.into(),
+        hit.rule.version.into(),
         hit.mode.to_value().into(),
         hit.trigger.to_value().into(),
         post.map(|(id, _)| id).into(),
@@ -286,10 +340,11 @@ async fn insert_hit(
         author_id.into(),
         serde_json::to_value(&hit.reasons).map_err(Error::internal)?.into(),
         would_do.into(),
-        hit.did().to_value().into(),
+        did.to_value().into(),
         app.now().into(),
     ];
-    Ok(tx.conn().execute_raw(sql(statement, values)).await?.rows_affected() > 0)
+    let is_new = tx.conn().execute_raw(sql(statement, values)).await?.rows_affected() > 0;
+    Ok(is_new.then_some(id))
 }
 
 /// Notes that a post was not taken, in a transaction of its own, since the one of the post is given up; and gives what its
@@ -298,32 +353,14 @@ pub async fn refuse(app: &App, refusal: Refusal) -> Error {
     let Refusal { hit, author_id } = refusal;
     let noted = async {
         let tx = app.begin().await?;
-        insert_hit(app, &tx, &hit, None, Some(author_id)).await?;
+        insert_hit(app, &tx, (&hit, hit.did()), None, Some(author_id)).await?;
         tx.commit().await
     };
     if let Err(error) = noted.await {
         return error;
     }
     let wait = hit.retry_at.map_or(0, |at| (at - app.now()).num_seconds()).max(0) + 1;
-    let told = format!(
-        "{} (Applied without a human: rule {}, version {}, which serves the rule `{}` of the site.)",
-        hit.explanation, hit.rule_id, hit.version, hit.policy_rule
-    );
-    Code::LimitedByRule.error(told).retry_after(wait.try_into().unwrap_or(3600))
-}
-
-/// Refuses to go on where rules want something done that nobody does. Setting a rule to do such a thing is refused, so
-/// this is a defect and no answer; but hits that say it was done must not stay.
-///
-/// # Errors
-/// Something is to be done.
-pub fn refuse_to_ignore(enforced: &[Enforced]) -> Result<()> {
-    match enforced {
-        [] => Ok(()),
-        [first, ..] => {
-            Err(Error::internal(anyhow::anyhow!("nobody does what rule {} enforces", first.rule_id)))
-        }
-    }
+    Code::LimitedByRule.error(hit.told()).retry_after(wait.try_into().unwrap_or(3600))
 }
 
 /// Forgets what no later post is compared with any more.

@@ -1,10 +1,12 @@
 //! Rules of automatic moderation: every query and write.
 
+mod cases;
 mod judge;
 pub(super) mod sets;
 pub(super) mod trial;
 
-pub use judge::{Judged, Refusal, forget_old, judge_post, judge_report, refuse, refuse_to_ignore};
+pub use cases::{CHANNEL, content_at, find_hit_for_update, next_waiting, note_case, ring, rules_of};
+pub use judge::{Enforced, Judged, Refusal, forget_old, judge_post, judge_report, refuse};
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -17,12 +19,13 @@ use uuid::Uuid;
 
 use super::rules::judge::{Lists, Rule, RuleBook};
 use super::rules::list::List;
-use super::rules::{RuleContent, RuleMode, SetKind, refuse_what_nobody_carries_out};
+use super::rules::{RuleContent, RuleMode, SetKind};
 use crate::app::App;
 use crate::clock::Time;
 use crate::db::{Tx, all, insert, one, sql, update};
+use crate::decisions;
 use crate::entity::{
-    automation_rule, automation_rule_version, automation_trial, list_set, list_value, policy_rule, rule_hit,
+    automation_rule, automation_rule_version, automation_trial, list_set, list_value, rule_hit,
 };
 use crate::error::{Code, Error, Field, Result};
 use crate::http::page::Limit;
@@ -77,7 +80,7 @@ pub(super) async fn insert_rule(
         retired_at: None,
     };
     if mode == RuleMode::Enforce {
-        require_trial(app, tx, &row, content).await?;
+        require_trial(app, tx, &row).await?;
     }
     insert(tx, row.clone()).await?;
     insert_version(app, tx, permit, &row, content).await?;
@@ -106,8 +109,7 @@ async fn insert_version(
 /// anything changed.
 ///
 /// # Errors
-/// 422 where it names what is not there, or nobody carries out what it does; 409 where it is to be enforced, and this
-/// version was not tried lately.
+/// 422 where it names what is not there; 409 where it is to be enforced, and this version was not tried lately.
 pub(super) async fn edit(
     app: &App,
     tx: &Tx,
@@ -120,13 +122,15 @@ pub(super) async fn edit(
         return Ok(None);
     }
     let mut row = automation_rule::Model { mode, edits: old.edits + 1, updated_at: app.now(), ..old.clone() };
-    if is_new {
+    if is_new || mode == RuleMode::Enforce {
         refuse_unknown(tx, content).await?;
+    }
+    if is_new {
         row.version += 1;
         insert_version(app, tx, permit, &row, content).await?;
     }
     if mode == RuleMode::Enforce {
-        require_trial(app, tx, &row, content).await?;
+        require_trial(app, tx, &row).await?;
     }
     update(tx, row.clone()).await?;
     Ok(Some(row))
@@ -155,14 +159,8 @@ pub(super) async fn retire(
     Ok(row)
 }
 
-/// Refuses to enforce what nobody carries out, or what was not tried.
-async fn require_trial(
-    app: &App,
-    tx: &Tx,
-    rule: &automation_rule::Model,
-    content: &RuleContent,
-) -> Result<()> {
-    refuse_what_nobody_carries_out(content.action).map_err(|refused| Error::invalid("mode", refused))?;
+/// Refuses to enforce what was not tried.
+async fn require_trial(app: &App, tx: &Tx, rule: &automation_rule::Model) -> Result<()> {
     let since = app.now() - TimeDelta::hours(app.config.automation.trial_valid_hours.into());
     let tried = automation_trial::Entity::find()
         .filter(automation_trial::Column::RuleId.eq(rule.id))
@@ -188,9 +186,10 @@ struct Known {
 /// Refuses a rule that names a rule of the site, or a set, which is not there.
 async fn refuse_unknown(tx: &Tx, content: &RuleContent) -> Result<()> {
     let mut wrong = Vec::new();
-    let rule = policy_rule::Entity::find().filter(policy_rule::Column::Code.eq(content.policy_rule.as_str()));
-    if rule.one(tx.conn()).await?.is_none() {
-        wrong.push(Field::new("policy_rule", "unknown_rule", "GET /rules lists those there are."));
+    match decisions::rule(tx.conn(), "policy_rule", content.policy_rule.as_str()).await {
+        Ok(_) => {}
+        Err(error) if error.code == Code::Invalid => wrong.extend(error.fields),
+        Err(error) => return Err(error),
     }
     let ids: Vec<Uuid> = content.sets().into_iter().map(|id| id.0).collect();
     let statement = sql("SELECT id, kind FROM list_set WHERE id = ANY ($1)", [ids.into()]);

@@ -14,6 +14,8 @@ use super::report_mutes::ReportMuteView;
 use crate::accounts::{self, Author, authors};
 use crate::app::App;
 use crate::auth::rules::Scope;
+use crate::automation;
+use crate::automation::rules::RuleVersion;
 use crate::clock::{Time, Timestamp};
 use crate::db::{ConnectionTrait, keyset};
 use crate::decisions;
@@ -24,7 +26,7 @@ use crate::entity::{mod_action, sanction};
 use crate::error::{Code, Error, Result};
 use crate::http::page::{Limit, Page};
 use crate::http::{Answer, Body, Cache, Claimed, Create, Path, Query};
-use crate::ids::{AccountId, ActionId, CaseId, TopicId};
+use crate::ids::{AccountId, ActionId, CaseId, RuleHitId, TopicId};
 use crate::moderation::rules::{CaseOutcome, RuleCode};
 use crate::moderation::store::{self, ActionFilter, Charge, Order, Purpose};
 use crate::policy::{ActOn, Actor, ReadAccountRecord, ReadCases};
@@ -115,6 +117,8 @@ pub(super) struct ActionView {
     actor: Option<Author>,
     /// How much of it was decided without a person.
     automation: Automation,
+    /// The rule of automatic moderation that did it; null where a person did.
+    automation_rule: Option<RuleVersion>,
     rule: Option<String>,
     rule_version: Option<i32>,
     explanation: String,
@@ -153,13 +157,14 @@ impl ActionView {
         let reverted = decisions::reverted_by(db, &ids).await?;
         let named = rows.iter().flat_map(|row| [Some(row.target_id), row.actor_id]).flatten();
         let people = authors(db, named.collect()).await?;
-        Ok(rows.into_iter().map(|row| Self::one(row, &people, &reverted)).collect())
+        let rules = automation::rules_of(db, rows.iter().filter_map(|row| row.rule_hit_id)).await?;
+        Ok(rows.into_iter().map(|row| Self::one(row, &people, (&reverted, &rules))).collect())
     }
 
     fn one(
         row: mod_action::Model,
         people: &HashMap<AccountId, Author>,
-        reverted: &HashMap<ActionId, ActionId>,
+        (reverted, rules): (&HashMap<ActionId, ActionId>, &HashMap<RuleHitId, RuleVersion>),
     ) -> Self {
         Self {
             id: row.id,
@@ -171,6 +176,7 @@ impl ActionView {
             actor_kind: row.actor_kind,
             actor: row.actor_id.and_then(|id| people.get(&id).cloned()),
             automation: row.automation,
+            automation_rule: row.rule_hit_id.and_then(|hit| rules.get(&hit).copied()),
             rule: row.rule_code,
             rule_version: row.rule_version,
             explanation: row.explanation,
@@ -268,7 +274,8 @@ async fn revert_action(
     actor.may(ReadCases)?;
     let by = actor.require()?.id;
     let tx = app.begin_as(&actor).await?;
-    let case_id = decisions::find(tx.conn(), id).await?.case_id.ok_or_else(Error::not_found)?;
+    let action = decisions::find(tx.conn(), id).await?;
+    let (case_id, unentered) = store::case_of_action(&app, &tx, &action).await?;
     let mut case = store::find_for_update(&tx, case_id).await?;
     let circumstances = store::circumstances(tx.conn(), &case, by, app.now()).await?;
     let explanation = reversion.explanation.to_string();
@@ -276,6 +283,7 @@ async fn revert_action(
         store::take_back(&app, &tx, &actor, (&mut case, &circumstances), id, explanation, None).await?;
     let view = ActionView::of(tx.conn(), vec![done.action.clone()]).await?;
     if done.is_new {
+        unentered.record(&app, &tx).await?;
         store::audit_actions(&app, &tx, &actor, &[done]).await?;
         tx.commit().await?;
     }

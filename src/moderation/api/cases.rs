@@ -17,6 +17,8 @@ use crate::accounts::{Author, authors};
 use crate::app::App;
 use crate::audit::{self, Object};
 use crate::auth::rules::Scope;
+use crate::automation;
+use crate::automation::rules::RuleVersion;
 use crate::clock::{Time, Timestamp};
 use crate::db::{ConnectionTrait, Tx, keyset};
 use crate::decisions::rules::{Subject, SubjectKind};
@@ -25,7 +27,9 @@ use crate::error::{Code, Error, Result};
 use crate::events::{self, Event};
 use crate::http::page::{Limit, Page};
 use crate::http::{Answer, Body, Cache, Claimed, Create, IfMatch, Path, Query};
-use crate::ids::{AccountId, ActionId, AppealId, CaseId, LegalNoticeId, ReportId, TopicId};
+use crate::ids::{
+    AccountId, ActionId, AppealId, CaseId, LegalNoticeId, ReportId, RuleHitId, TopicId,
+};
 use crate::invalid::Invalid;
 use crate::moderation::rules::case::Move;
 use crate::moderation::rules::{CaseEventKind, CaseNote, CaseOutcome, CaseState, ReportOutcome, RuleCode};
@@ -103,8 +107,10 @@ impl CaseSummary {
 #[derive(Debug, Serialize, ToSchema)]
 struct CaseReportView {
     id: ReportId,
-    /// Null once their account was erased.
+    /// Null once their account was erased, and where no person made it.
     reporter: Option<Author>,
+    /// The rule of automatic moderation that made it; null where a person did.
+    automation_rule: Option<RuleVersion>,
     /// The version of the subject that was reported.
     subject_revision: i32,
     /// The code of the rule.
@@ -496,7 +502,8 @@ async fn escalate_case(
 
 /// Decide a case
 ///
-/// Closes all of its reports, whose authors see what came of them.
+/// Closes all of its reports, whose authors see what came of them. Where no rule was found broken, what rules of automatic
+/// moderation hid meanwhile is shown again.
 #[utoipa::path(post, path = "/mod/cases/{id}/resolve", tag = "moderation", params(("id" = CaseId, Path), ("If-Match" = String, Header)), request_body = CaseDecision, responses((status = 200, body = CaseView)), security(("bearer" = [])))]
 async fn resolve_case(
     State(app): State<App>,
@@ -702,7 +709,10 @@ async fn goes(
     if let Some(if_match) = if_match {
         if_match.check(case.version)?;
     }
-    let done = store::act(app, &tx, actor, (&mut case, &circumstances), &orders, None).await?;
+    let mut done = store::act(app, &tx, actor, (&mut case, &circumstances), &orders, None).await?;
+    if let Move::Resolve(CaseOutcome::Rejected | CaseOutcome::Ignored) = act {
+        done.extend(store::take_back_rules(app, &tx, actor, (&mut case, &circumstances)).await?);
+    }
     let permit = actor.may(circumstances.decide(&case))?;
     let moved = store::take(app, &tx, &permit, (act, to), note.clone()).await?;
     let decided = resolve_merged(app, &tx, actor, merged, note).await?;
@@ -796,6 +806,7 @@ async fn view(
         .chain(reports.iter().map(|report| report.reporter_id))
         .chain(events.iter().map(|event| event.actor_id));
     let people = authors(db, named.flatten().collect()).await?;
+    let rules = automation::rules_of(db, reports.iter().filter_map(|report| report.rule_hit_id)).await?;
     let may_decide = actor.may(circumstances.decide(case)).is_ok();
     let mut notices = store::notices_of(app, db, &reports).await?;
     if !may_decide {
@@ -824,7 +835,7 @@ async fn view(
         actions: ActionView::of(db, done).await?,
         summary: CaseSummary::of(app, case, &people),
         content,
-        reports: reports.into_iter().map(|row| case_report(row, &people, &mut notices)).collect(),
+        reports: reports.into_iter().map(|row| case_report(row, &people, &rules, &mut notices)).collect(),
         events: events.into_iter().map(|row| case_event(row, &people)).collect(),
         notes: NoteView::of(db, store::notes_on_case(db, case.id).await?).await?,
         related_cases: related_cases(app, db, actor, case).await?,
@@ -865,6 +876,7 @@ async fn related_cases(
 fn case_report(
     row: report::Model,
     people: &HashMap<AccountId, Author>,
+    rules: &HashMap<RuleHitId, RuleVersion>,
     notices: &mut HashMap<ReportId, (legal_notice::Model, Option<Contact>)>,
 ) -> CaseReportView {
     let legal_notice = notices.remove(&row.id).map(|(notice, contact)| LegalNoticeView {
@@ -877,6 +889,7 @@ fn case_report(
         legal_notice,
         id: row.id,
         reporter: row.reporter_id.and_then(|id| people.get(&id).cloned()),
+        automation_rule: row.rule_hit_id.and_then(|hit| rules.get(&hit).copied()),
         subject_revision: row.subject_revision,
         rule: row.rule_code,
         rule_version: row.rule_version,

@@ -249,12 +249,13 @@ async fn appeal(app: &App, actor: &Actor, create: Create<NewAppeal>, against: Ag
         Claimed::Before(answer) => return Ok(answer),
         Claimed::Now(once) => once,
     };
-    let row = store::file_appeal(app, &tx, &permit, &against, new.text).await?;
+    let (row, unentered) = store::file_appeal(app, &tx, &permit, &against, new.text).await?;
     let id = row.id;
     let event = Event { kind: "appeal_filed", subject_id: Some(id.0), ..actor.event() };
     events::record(app, &tx, event).await?;
     let answer = Answer::created(format!("/api/v1/appeals/{id}"), &AppealView::from(row), Cache::No)?;
     let answer = once.record(app, &tx, answer).await?;
+    unentered.record(app, &tx).await?;
     tx.commit().await?;
     Ok(answer)
 }

@@ -38,7 +38,7 @@ struct TransparencyReport {
     from: Timestamp,
     /// The first moment after it.
     to: Timestamp,
-    /// Reports that were filed, by their outcome.
+    /// Reports that people filed, by their outcome.
     reports: Counts,
     /// How long it took until something came of those that were closed in it.
     report_time: Duration,

@@ -24,6 +24,7 @@ use crate::ids::{CaseId, PostId, ReportId};
 use crate::moderation::rules::{ReportComment, ReportOutcome, RuleCode};
 use crate::moderation::store::{self, Purpose};
 use crate::policy::{Actor, ReportSubject};
+use crate::{posts, topics};
 
 /// That something breaks a rule.
 #[derive(Debug, Deserialize, ToSchema)]
@@ -111,13 +112,19 @@ async fn create_report(State(app): State<App>, actor: Actor, create: Create<NewR
     let (row, is_new) = store::file(&app, &tx, &permit, &reported, &new.rule, comment).await?;
     let id = row.id;
     if is_new {
-        // What weighs nothing is nothing that rules go by.
-        if new.subject.kind == SubjectKind::Post && !row.is_muted {
-            let enforced = automation::judge_report(&app, &tx, &permit, PostId(new.subject.id)).await?;
-            automation::refuse_to_ignore(&enforced)?;
-        }
         let event = Event { kind: "report_filed", subject_id: Some(id.0), ..actor.event() };
         events::record(&app, &tx, event).await?;
+        // What weighs nothing is nothing that rules go by.
+        if let (SubjectKind::Post, Some(topic_id), false) =
+            (new.subject.kind, reported.topic_id, row.is_muted)
+        {
+            let post_id = PostId(new.subject.id);
+            // What is judged is what may be hidden: its author changes nothing in between.
+            topics::lock_activity(&tx, topic_id).await?;
+            posts::find_for_update(&tx, post_id).await?;
+            let enforced = automation::judge_report(&app, &tx, &permit, post_id).await?;
+            posts::enforce(&app, &tx, post_id, &enforced).await?;
+        }
     }
     let subjects = HashMap::from([(row.case_id, new.subject)]);
     let view = ReportView::of(row, &subjects)?;

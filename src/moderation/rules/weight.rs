@@ -37,6 +37,12 @@ pub fn weight(trust_level: i16, is_staff: bool, accuracy: Accuracy, severity: i1
     (weight.max(0.0) * 100.0).round() as i32
 }
 
+/// What a report weighs that a rule of automatic moderation makes, in hundredths: as much as one of somebody new of whom
+/// nothing is known. A rule meets what it was written for, and has no record of being right.
+pub fn weight_of_rule(severity: i16) -> i32 {
+    weight(0, false, Accuracy::default(), severity)
+}
+
 /// How urgent a case is by what its reports weigh together, both in hundredths: 0 to 100, half of that at `half`, and
 /// ever slower above. So a hundred reports come before ten, and the tenth thousand changes nothing.
 #[expect(clippy::cast_possible_truncation, reason = "it is from 0 to 100")]
@@ -60,6 +66,7 @@ mod tests {
         let by_anybody = |level, severity| weight(level, false, Accuracy::default(), severity);
         assert_eq!((by_anybody(0, 1), by_anybody(3, 4)), (100, 700));
         assert_eq!(weight(0, true, Accuracy::default(), 1), 600);
+        assert_eq!((weight_of_rule(1), weight_of_rule(4)), (100, 400));
     }
 
     #[test]

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use super::cases::{Charge, Circumstances, Happened, case_of, count, lapse, open, standing, take, tell};
+use super::hits::{self, Unentered};
 use super::legal_notices::was_noticed;
 use super::subjects::{Reported, made_at, subject_of};
 use crate::app::App;
@@ -27,8 +28,8 @@ use crate::ids::{AccountId, ActionId, CaseId, PostId, TopicId};
 use crate::mail;
 use crate::mail::rules::MailKind;
 use crate::moderation::rules::case::Move;
-use crate::moderation::rules::{CaseOutcome, RuleCode};
-use crate::policy::{Actor, Moderate, Permit};
+use crate::moderation::rules::{CaseEventKind, CaseOutcome, RuleCode};
+use crate::policy::{Actor, Authority, Moderate, Permit};
 use crate::posts::rules::PostStatus;
 use crate::{accounts, auth, posts, topics};
 
@@ -87,7 +88,7 @@ pub(in crate::moderation) async fn act_on(
     tx.queue(&format!("report {}", reported.subject.id)).await?;
     Ok(match case_of(tx, reported.subject).await? {
         Some(case) => (case, false),
-        None => (open(app, tx, reported, by).await?, true),
+        None => (open(app, tx, reported, Happened::by(CaseEventKind::Opened, by)).await?, true),
     })
 }
 
@@ -197,8 +198,8 @@ async fn act_once(
     } else {
         Image::Nothing
     };
+    let (source, met_by_rule) = found_by(tx, case).await?;
     let act = Act {
-        kind: order.kind,
         subject,
         topic_id: case.topic_id,
         target_id: case.owner_id,
@@ -214,10 +215,12 @@ async fn act_once(
         after,
         external_id: order.external_id.as_ref(),
         batch_id,
-        source: found_by(tx, case).await?,
+        source,
+        met_by_rule,
     };
-    let action =
-        decisions::record(app, tx, &permit, act).await.on_constraint("mod_action_external_key", || {
+    let action = decisions::record(app, tx, Authority::Person(&permit), act)
+        .await
+        .on_constraint("mod_action_external_key", || {
             Error::field(format!("{at}external_id"), "duplicate", "You gave this name to something else.")
         })?;
     if order.kind == ActionKind::Ban {
@@ -288,7 +291,7 @@ async fn apply(
     match (case.subject_post_id, case.subject_topic_id) {
         (Some(id), _) => {
             let post = locked_post(tx, case, id).await?;
-            posts::apply(tx, permit, &post, image).await
+            posts::apply(tx, Authority::Person(permit), &post, image).await
         }
         (_, Some(id)) => {
             topics::lock_activity(tx, id).await?;
@@ -311,13 +314,53 @@ async fn locked_post(
     posts::find_for_update(tx, id).await
 }
 
-/// By whom what a case is about was found: by those who gave notice of it or reported it, if anybody did.
-async fn found_by(tx: &Tx, case: &moderation_case::Model) -> Result<NoticeSource> {
-    if was_noticed(tx, case.id).await? {
-        return Ok(NoticeSource::Article16);
+/// By whom what a case is about was found: by those who gave notice of it or reported it, if anybody did; and whether a rule
+/// of automatic moderation found it.
+async fn found_by(tx: &Tx, case: &moderation_case::Model) -> Result<(NoticeSource, bool)> {
+    let reports = report::Entity::find().filter(report::Column::CaseId.eq(case.id));
+    let of_people = reports.clone().filter(report::Column::RuleHitId.is_null()).one(tx.conn()).await?;
+    let of_rules = reports.filter(report::Column::RuleHitId.is_not_null()).one(tx.conn()).await?;
+    let source = if was_noticed(tx, case.id).await? {
+        NoticeSource::Article16
+    } else if of_people.is_some() {
+        NoticeSource::OtherNotification
+    } else {
+        NoticeSource::Voluntary
+    };
+    Ok((source, of_rules.is_some()))
+}
+/// The case of an action. Where a rule acted whose case is still to be opened, it is opened now.
+///
+/// # Errors
+/// The database is away.
+pub(in crate::moderation) async fn case_of_action(
+    app: &App,
+    tx: &Tx,
+    action: &mod_action::Model,
+) -> Result<(CaseId, Unentered)> {
+    match (action.case_id, action.rule_hit_id) {
+        (Some(id), _) => Ok((id, Unentered::default())),
+        (None, Some(hit)) => hits::see_to_now(app, tx, hit).await,
+        (None, None) => Err(Error::internal(anyhow::anyhow!("a person acted in no case"))),
     }
-    let any = report::Entity::find().filter(report::Column::CaseId.eq(case.id)).one(tx.conn()).await?;
-    Ok(if any.is_some() { NoticeSource::OtherNotification } else { NoticeSource::Voluntary })
+}
+
+/// Takes back what rules hid in a case, which is locked, where nobody had found them right.
+///
+/// # Errors
+/// What the policy says.
+pub(in crate::moderation) async fn take_back_rules(
+    app: &App,
+    tx: &Tx,
+    actor: &Actor,
+    (case, circumstances): (&mut moderation_case::Model, &Circumstances),
+) -> Result<Vec<Done>> {
+    let mut done = Vec::new();
+    for action in decisions::undecided(tx.conn(), case.id).await? {
+        let why = "Whoever looked at it found no rule broken.".to_owned();
+        done.push(take_back(app, tx, actor, (case, circumstances), action.id, why, None).await?);
+    }
+    Ok(done)
 }
 
 /// Enters what was done in the audit log: at the end of the transaction, since all wait for that log.

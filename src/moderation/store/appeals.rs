@@ -7,8 +7,9 @@ use sea_orm::{
 };
 use uuid::Uuid;
 
-use super::actions::{Order, act, audit_actions, take_back};
+use super::actions::{Order, act, audit_actions, case_of_action, take_back};
 use super::cases::{Charge, Circumstances, Happened, count, go, standing, tell};
+use super::hits::Unentered;
 use crate::accounts;
 use crate::app::App;
 use crate::audit::{self, Object};
@@ -57,7 +58,8 @@ impl Against {
     }
 }
 
-/// Makes an appeal.
+/// Makes an appeal, and gives what is still to be entered in the audit log in the end: a rule's decision may be appealed against
+/// before its case was opened, which is opened then.
 ///
 /// # Errors
 /// 409 where there was one, the time is over, or nothing is left to appeal against.
@@ -67,7 +69,7 @@ pub(in crate::moderation) async fn file_appeal(
     permit: &Permit<Appeal>,
     against: &Against,
     text: AppealText,
-) -> Result<appeal::Model> {
+) -> Result<(appeal::Model, Unentered)> {
     let now = app.now();
     let decided_at = against.decided_at()?;
     if now >= appeal_until(decided_at, app.config.moderation.appeal_months) {
@@ -76,14 +78,14 @@ pub(in crate::moderation) async fn file_appeal(
             Code::AppealTooLate.error(format!("That is possible for {months} months after it was decided."))
         );
     }
-    let (action_id, report_id, case_id) = match against {
-        Against::Action(action) => (Some(action.id), None, action.case_id),
-        Against::Report(report) => (None, Some(report.id), Some(report.case_id)),
+    let (action_id, report_id) = match against {
+        Against::Action(action) => (Some(action.id), None),
+        Against::Report(report) => (None, Some(report.id)),
     };
-    let case_id = case_id.ok_or_else(|| {
-        Code::InvalidStateTransition
-            .error("Nobody has looked at it yet: it is looked at anyway, try again later.")
-    })?;
+    let (case_id, unentered) = match against {
+        Against::Action(action) => case_of_action(app, tx, action).await?,
+        Against::Report(report) => (report.case_id, Unentered::default()),
+    };
     let mut case = super::find_for_update(tx, case_id).await?;
     if let Some(id) = action_id
         && decisions::reverted_by(tx.conn(), &[id]).await?.contains_key(&id)
@@ -123,7 +125,7 @@ pub(in crate::moderation) async fn file_appeal(
         None => tell(app, tx, &case, happened, Some(case.state)).await?,
     }
     count(app, tx, case).await?;
-    Ok(row)
+    Ok((row, unentered))
 }
 
 /// Who decided a case last.

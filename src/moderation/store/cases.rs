@@ -41,16 +41,6 @@ pub(super) async fn open(
     app: &App,
     tx: &Tx,
     reported: &Reported,
-    by: AccountId,
-) -> Result<moderation_case::Model> {
-    open_with(app, tx, reported, Happened::by(CaseEventKind::Opened, by)).await
-}
-
-/// Makes a case that begins with this.
-pub(super) async fn open_with(
-    app: &App,
-    tx: &Tx,
-    reported: &Reported,
     opened: Happened,
 ) -> Result<moderation_case::Model> {
     let row = new_case(app, reported, app.ids.next());
@@ -103,11 +93,14 @@ pub(super) async fn count(
     tx: &Tx,
     mut case: moderation_case::Model,
 ) -> Result<moderation_case::Model> {
-    // Whoever finds several rules broken weighs as much as by the gravest of them.
-    let statement = "SELECT coalesce(sum(reports), 0)::integer AS reports, count(*)::integer AS reporters,
+    // Whoever finds several rules broken weighs as much as by the gravest of them; rules of automatic moderation do so
+    // all together, and are nobody.
+    let statement = "SELECT coalesce(sum(reports), 0)::integer AS reports, count(reporter)::integer AS reporters,
                             least(coalesce(sum(weight), 0), 2000000000)::integer AS score
-                     FROM (SELECT count(*) AS reports, max(weight)::bigint AS weight FROM report
-                           WHERE case_id = $1 AND outcome IS NULL AND NOT is_muted GROUP BY coalesce(reporter_id, id)) r";
+                     FROM (SELECT reporter, count(*) AS reports, max(weight)::bigint AS weight
+                           FROM report CROSS JOIN LATERAL
+                                (SELECT CASE WHEN rule_hit_id IS NULL THEN coalesce(reporter_id, id) END AS reporter) by
+                           WHERE case_id = $1 AND outcome IS NULL AND NOT is_muted GROUP BY reporter) r";
     let open: Option<OpenReports> = one(tx.conn(), sql(statement, [case.id.into()])).await?;
     let Some(OpenReports { reports, reporters, score }) = open else { return Ok(case) };
     let half = i32::try_from(app.config.moderation.half_priority_weight).unwrap_or(i32::MAX);
@@ -148,6 +141,11 @@ impl Happened {
     /// It was merged into another case, or taken out of it.
     pub(super) fn related(self, case_id: Option<CaseId>) -> Self {
         Self { related_case_id: case_id, ..self }
+    }
+
+    /// By a rule, with what is to be said about it.
+    pub(super) fn by_rule(kind: CaseEventKind, note: String) -> Self {
+        Self { note, ..Self::by_itself(kind) }
     }
 
     /// Something was done to the subject.

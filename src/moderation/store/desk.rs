@@ -2,7 +2,7 @@
 
 use sea_orm::{ColumnTrait, Condition, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
 
-use super::cases::{Happened, case_of, count, find_for_update, lapse, open_with, tell};
+use super::cases::{Happened, case_of, count, find_for_update, lapse, open, tell};
 use super::subjects::Reported;
 use crate::app::App;
 use crate::db::Tx;
@@ -28,7 +28,7 @@ pub(in crate::moderation) async fn open_by_hand(
         Some(case) => (case, false),
         None => {
             let opened = Happened::noted(CaseEventKind::Opened, permit.by(), note);
-            (open_with(app, tx, reported, opened).await?, true)
+            (open(app, tx, reported, opened).await?, true)
         }
     })
 }

@@ -6,7 +6,7 @@ use chrono::TimeDelta;
 use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, FromQueryResult, QueryFilter};
 use serde::{Deserialize, Serialize};
 
-use super::cases::{Happened, case_of, count, open_with, stand, standing, tell};
+use super::cases::{Happened, case_of, count, open, stand, standing, tell};
 use super::reports::was_reviewed;
 use super::subjects::Reported;
 use crate::app::App;
@@ -67,7 +67,7 @@ pub(in crate::moderation) async fn file_notice(
     let happened = |kind| giver.by().map_or_else(|| Happened::by_itself(kind), |by| Happened::by(kind, by));
     let (mut case, is_new) = match case_of(tx, reported.subject).await? {
         Some(case) => (case, false),
-        None => (open_with(app, tx, reported, happened(CaseEventKind::Opened)).await?, true),
+        None => (open(app, tx, reported, happened(CaseEventKind::Opened)).await?, true),
     };
     let is_decided = standing(&case).is_decided();
     let is_settled = is_decided && was_reviewed(tx, &case, &rule.code, reported).await?;

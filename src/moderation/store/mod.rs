@@ -5,6 +5,7 @@ mod appeals;
 mod batch;
 mod cases;
 mod desk;
+mod hits;
 mod legal_notices;
 mod messages;
 mod notes;
@@ -16,7 +17,8 @@ mod subjects;
 mod templates;
 
 pub(super) use actions::{
-    ActionFilter, act, act_on, audit_actions, list_actions, list_public, resolve, take_back,
+    ActionFilter, act, act_on, audit_actions, case_of_action, list_actions, list_public, resolve, take_back,
+    take_back_rules,
 };
 pub use actions::{Order, hold_back};
 pub(super) use appeals::{
@@ -31,6 +33,7 @@ pub(super) use cases::{
 pub(super) use desk::{
     find_to_merge, find_with_merged, has_reported, merge, merged_into, open_by_hand, unknown_main,
 };
+pub use hits::queue_next;
 pub use legal_notices::forget_old;
 pub(super) use legal_notices::{Contact, Notice, file_notice, notices_of};
 pub(super) use messages::{Messages, answer_message, list_messages, was_written_to, write_message};

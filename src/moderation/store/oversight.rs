@@ -68,7 +68,7 @@ async fn duration(
 /// What moderation did in a span of time.
 #[derive(Debug)]
 pub(in crate::moderation) struct Account {
-    /// Reports that were filed, by what came of them by now.
+    /// Reports that people filed, by what came of them by now.
     pub(in crate::moderation) reports: Counts,
     /// Actions, by kind; without those that only took others back.
     pub(in crate::moderation) actions: Counts,
@@ -100,7 +100,7 @@ pub(in crate::moderation) async fn account_of(
         reports: counts(
             db,
             "SELECT coalesce(outcome, 'open') AS name, count(*) AS n FROM report
-             WHERE created_at >= $1 AND created_at < $2 GROUP BY 1",
+             WHERE created_at >= $1 AND created_at < $2 AND rule_hit_id IS NULL GROUP BY 1",
             span,
         )
         .await?,
@@ -157,7 +157,7 @@ pub(in crate::moderation) async fn account_of(
         .await?,
         report_time: duration(
             db,
-            duration!("(closed_at - created_at)", "report WHERE closed_at >= $1 AND closed_at < $2"),
+            duration!("(closed_at - created_at)", "report WHERE closed_at >= $1 AND closed_at < $2 AND rule_hit_id IS NULL"),
             span,
         )
         .await?,
@@ -224,7 +224,7 @@ pub(in crate::moderation) struct Day {
     /// Which.
     #[schema(value_type = String, format = Date)]
     pub(in crate::moderation) date: String,
-    /// Reports that came in.
+    /// Reports of people that came in.
     pub(in crate::moderation) reports: i64,
     /// Cases that were decided.
     pub(in crate::moderation) resolved: i64,
@@ -248,7 +248,8 @@ pub(in crate::moderation) async fn daily(
     days: i32,
 ) -> Result<Vec<Day>> {
     let statement = "SELECT to_char(d.day, 'YYYY-MM-DD') AS date,
-            (SELECT count(*) FROM report r WHERE r.created_at >= d.day AND r.created_at < d.day + interval '1 day') AS reports,
+            (SELECT count(*) FROM report r WHERE r.created_at >= d.day AND r.created_at < d.day + interval '1 day'
+                                           AND r.rule_hit_id IS NULL) AS reports,
             (SELECT count(*) FROM case_event e WHERE e.kind = 'resolved' AND e.created_at >= d.day
                                                AND e.created_at < d.day + interval '1 day') AS resolved,
             (SELECT count(*) FROM mod_action a WHERE a.kind <> 'revert' AND a.created_at >= d.day
@@ -262,7 +263,7 @@ pub(in crate::moderation) async fn daily(
              SELECT round((percentile_cont(0.5) WITHIN GROUP (ORDER BY hours))::numeric, 2)::double precision AS median_hours,
                     round((percentile_cont(0.9) WITHIN GROUP (ORDER BY hours))::numeric, 2)::double precision AS p90_hours
              FROM (SELECT extract(epoch FROM closed_at - created_at) / 3600 AS hours FROM report r
-                   WHERE r.closed_at >= d.day AND r.closed_at < d.day + interval '1 day') r) took
+                   WHERE r.closed_at >= d.day AND r.closed_at < d.day + interval '1 day' AND r.rule_hit_id IS NULL) r) took
          ORDER BY d.day DESC";
     all(db, sql(statement, [now.into(), days.into()])).await
 }

@@ -40,11 +40,11 @@ pub(in crate::moderation) async fn file(
     let rule = decisions::rule(tx.conn(), "rule", rule_code.as_str()).await?;
     // Of several who report a subject at once, the first makes the case.
     tx.queue(&format!("report {}", reported.subject.id)).await?;
+    let by = permit.by();
     let (mut case, is_new) = match case_of(tx, reported.subject).await? {
         Some(case) => (case, false),
-        None => (open(app, tx, reported, permit.by()).await?, true),
+        None => (open(app, tx, reported, Happened::by(CaseEventKind::Opened, by)).await?, true),
     };
-    let by = permit.by();
     let theirs = report::Entity::find()
         .filter(report::Column::CaseId.eq(case.id))
         .filter(report::Column::ReporterId.eq(by))
@@ -82,22 +82,34 @@ pub(in crate::moderation) async fn file(
         outcome,
         created_at: now,
         closed_at: outcome.map(|_| now),
+        rule_hit_id: None,
     };
     insert(tx, row.clone()).await?;
     // The event that a new case begins with is its first report.
     if !is_new {
-        let from = case.state;
-        let is_reopened = is_decided && outcome.is_none();
-        if is_reopened {
-            let to = standing(&case).at(now).reopened();
-            stand(&mut case, to, now);
-            case.opened_at = now;
-        }
-        let kind = if is_reopened { CaseEventKind::Reopened } else { CaseEventKind::Reported };
-        tell(app, tx, &case, Happened::by(kind, by), Some(from)).await?;
+        let reopens = is_decided && outcome.is_none();
+        take_in(app, tx, &mut case, reopens, |kind| Happened::by(kind, by)).await?;
     }
     count(app, tx, case).await?;
     Ok((row, true))
+}
+
+/// Tells that a case, which is locked, has another report; opens it again where that says something new.
+pub(super) async fn take_in(
+    app: &App,
+    tx: &Tx,
+    case: &mut moderation_case::Model,
+    reopens: bool,
+    happened: impl FnOnce(CaseEventKind) -> Happened,
+) -> Result<()> {
+    let from = case.state;
+    if reopens {
+        let to = standing(case).at(app.now()).reopened();
+        stand(case, to, app.now());
+        case.opened_at = app.now();
+    }
+    let kind = if reopens { CaseEventKind::Reopened } else { CaseEventKind::Reported };
+    tell(app, tx, case, happened(kind), Some(from)).await
 }
 
 /// Whether the same was decided before: of this version of the subject, by this rule.

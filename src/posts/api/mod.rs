@@ -18,7 +18,7 @@ use uuid::Uuid;
 use crate::app::App;
 use crate::auth::rules::Scope;
 use crate::automation::rules::RuleTrigger;
-use crate::automation::{self, Judged};
+use crate::automation::{self, Enforced, Judged};
 use crate::changes::About;
 use crate::clock::Time;
 use crate::db::ConnectionTrait;
@@ -354,7 +354,7 @@ async fn create_post(
     cite_in_post(&tx, &app.ids, topic_id, post.id, &new.citations).await?;
     let said = (post.id, new.body.as_str());
     let judged = automation::judge_post(&app, &tx, &permit, said, RuleTrigger::PostCreated).await?;
-    let tx = heed(&app, tx, judged).await?;
+    let (tx, enforced) = heed(&app, tx, judged).await?;
     let event = Event {
         kind: "post_created",
         topic_id: Some(topic_id),
@@ -362,6 +362,7 @@ async fn create_post(
         ..actor.event()
     };
     events::record(&app, &tx, event).await?;
+    store::enforce(&app, &tx, post.id, &enforced).await?;
     let view = views::read(tx.conn(), &actor, post.id, app.now()).await?;
     let answer = Answer::created(format!("/api/v1/posts/{}", post.id), &view, Cache::Private)?.version(1);
     let answer = once.record(&app, &tx, answer).await?;
@@ -369,10 +370,10 @@ async fn create_post(
     Ok(answer)
 }
 
-/// Goes on with a post as far as rules let it, or gives its transaction up.
-async fn heed(app: &App, tx: Tx, judged: Judged) -> Result<Tx> {
+/// Goes on with a post where rules let it, with what they want done about it, or gives its transaction up.
+async fn heed(app: &App, tx: Tx, judged: Judged) -> Result<(Tx, Vec<Enforced>)> {
     match judged {
-        Judged::Passed(enforced) => automation::refuse_to_ignore(&enforced).map(|()| tx),
+        Judged::Passed(enforced) => Ok((tx, enforced)),
         Judged::Refused(refusal) => {
             drop(tx);
             Err(automation::refuse(app, refusal).await)
@@ -467,7 +468,9 @@ async fn revise_post(
         }
     }
     let tx = app.begin_as(&actor).await?;
-    readable(tx.conn(), &actor, id).await?;
+    let topic_id = readable(tx.conn(), &actor, id).await?.id;
+    // The order in which a new post takes its locks: a rule may hide what is changed here.
+    topics::lock_activity(&tx, topic_id).await?;
     let post = store::find_for_update(&tx, id).await?;
     let permit = actor.may(EditPost(&post))?;
     if_match.check(post.revision)?;
@@ -477,14 +480,11 @@ async fn revise_post(
     let tx = if changed {
         let judged =
             automation::judge_post(&app, &tx, &permit, (id, &said), RuleTrigger::PostRevised).await?;
-        let tx = heed(&app, tx, judged).await?;
-        let event = Event {
-            kind: "post_revised",
-            topic_id: Some(post.topic_id),
-            subject_id: Some(id.0),
-            ..actor.event()
-        };
+        let (tx, enforced) = heed(&app, tx, judged).await?;
+        let event =
+            Event { kind: "post_revised", topic_id: Some(topic_id), subject_id: Some(id.0), ..actor.event() };
         events::record(&app, &tx, event).await?;
+        store::enforce(&app, &tx, id, &enforced).await?;
         tx
     } else {
         tx

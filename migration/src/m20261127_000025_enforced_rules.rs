@@ -1,0 +1,21 @@
+//! What rules of automatic moderation do, and the cases in which people look at it.
+
+use sea_orm_migration::prelude::*;
+
+#[derive(DeriveMigrationName)]
+pub(crate) struct Migration;
+
+#[async_trait::async_trait]
+impl MigrationTrait for Migration {
+    async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
+        let up = include_str!("m20261127_000025_enforced_rules/up.sql");
+        manager.get_connection().execute_unprepared(up).await?;
+        Ok(())
+    }
+
+    async fn down(&self, manager: &SchemaManager) -> Result<(), DbErr> {
+        let down = include_str!("m20261127_000025_enforced_rules/down.sql");
+        manager.get_connection().execute_unprepared(down).await?;
+        Ok(())
+    }
+}
