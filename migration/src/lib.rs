@@ -31,6 +31,7 @@ mod m20261124_000020_reports_and_cases;
 mod m20261127_000021_decisions;
 mod m20261127_000022_vote_signals;
 mod m20261127_000023_automation;
+mod m20261127_000026_structure;
 
 /// Applies and reverts the changes in order.
 #[derive(Debug)]
@@ -65,6 +66,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261127_000021_decisions::Migration),
             Box::new(m20261127_000022_vote_signals::Migration),
             Box::new(m20261127_000023_automation::Migration),
+            Box::new(m20261127_000026_structure::Migration),
         ]
     }
 }

@@ -9,7 +9,7 @@ mod reports;
 mod subjects;
 
 pub(super) use actions::{
-    ActionFilter, Order, act, act_on, audit_actions, list_actions, list_public, take_back,
+    ActionFilter, Order, Structure, act, act_on, audit_actions, list_actions, list_public, take_back,
 };
 pub(super) use appeals::{
     Against, Verdict, decide_appeal, file_appeal, find_appeal, find_appeal_for_update, list_appeals,
