@@ -68,6 +68,7 @@ mod scenario_sets;
 mod schema;
 mod sessions;
 mod shared_answers;
+mod structure;
 mod threads;
 mod tokens;
 mod topics;
