@@ -168,7 +168,15 @@ async fn a_post_is_moved_with_all_below_it_and_back_and_nothing_is_lost() {
     let Watched { app, alice, mallory, .. } = &debate.watched;
     let Debate { maps, winds, which, .. } = &debate;
     let (kept, before) = (debate.kept().await, debate.thread().await);
-    expect![[r#""#]].assert_eq(&before);
+    expect![[r#"
+        "Buy maps of Kent, cheap!" 1/1 +0
+          "The maps show it." 0/0 +0
+        "The tides were wrong." 1/3 +0
+          "So were the winds." 1/2 +2 support evidence
+            "Which winds?" 1/1 +0
+              "Those from the west." 0/0 +0
+        "Wind moves no tide." 0/0 +0 undercut
+    "#]].assert_eq(&before);
     let moved = || json!([order("move", json!({ "parent_id": maps, "relation_type": "rebut" }))]);
     let dry = tries(mallory, "post", winds, moved(), true).await.is(200);
     assert_eq!(dry.body["dry_run"], true);
@@ -178,8 +186,68 @@ async fn a_post_is_moved_with_all_below_it_and_back_and_nothing_is_lost() {
         "nothing was done"
     );
     let done = tries(mallory, "post", winds, moved(), false).await.is(201);
-    expect![[r#""#]].assert_eq(&format!("{:#}\n", done.body));
-    expect![[r#""#]].assert_eq(&debate.thread().await);
+    expect![[r#"
+        {
+          "actions": [
+            {
+              "actor": {
+                "id": "00000000-0000-7000-8000-000000000005",
+                "role": "moderator",
+                "username": "mallory"
+              },
+              "actor_kind": "human",
+              "after": {
+                "place": {
+                  "parent_id": "00000000-0000-7000-8000-000000000017",
+                  "relation_id": "00000000-0000-7000-8000-000000000028"
+                }
+              },
+              "automation": "none",
+              "batch_id": null,
+              "before": {
+                "place": {
+                  "parent_id": "00000000-0000-7000-8000-000000000016",
+                  "relation_id": null
+                }
+              },
+              "case_id": "00000000-0000-7000-8000-000000000027",
+              "created_at": "2026-01-15T12:00:06Z",
+              "ends_at": null,
+              "explanation": "It answers something else than it says.",
+              "external_id": null,
+              "id": "00000000-0000-7000-8000-000000000029",
+              "kind": "move",
+              "reverted_by": null,
+              "reverts": null,
+              "rule": "off_topic",
+              "rule_version": 1,
+              "scope_topic_id": null,
+              "strikes": 0,
+              "subject": {
+                "id": "00000000-0000-7000-8000-000000000018",
+                "kind": "post"
+              },
+              "target": {
+                "id": "00000000-0000-7000-8000-000000000001",
+                "role": "member",
+                "username": "alice"
+              },
+              "topic_id": "00000000-0000-7000-8000-00000000000b"
+            }
+          ],
+          "case_id": "00000000-0000-7000-8000-000000000027",
+          "dry_run": false
+        }
+    "#]].assert_eq(&format!("{:#}\n", done.body));
+    expect![[r#"
+        "Buy maps of Kent, cheap!" 1/4 +0
+          "The maps show it." 1/3 +0
+            "So were the winds." 1/2 +2 support evidence !rebut
+              "Which winds?" 1/1 +0
+                "Those from the west." 0/0 +0
+        "The tides were wrong." 0/0 +0
+        "Wind moves no tide." 0/0 +0 undercut
+    "#]].assert_eq(&debate.thread().await);
     assert_eq!(debate.kept().await, kept);
     assert_eq!(astray(app).await, Vec::<String>::new());
     let deepest = app.guest().get(&format!("/posts/{which}")).await.is(200);
@@ -196,7 +264,38 @@ async fn a_post_is_moved_with_all_below_it_and_back_and_nothing_is_lost() {
     let log = app.guest().get("/modlog").await.is(200);
     assert_eq!(log.text("/items/0/kind"), "move");
     let revisions = app.guest().get(&format!("/posts/{winds}/revisions")).await.is(200);
-    expect![[r#""#]].assert_eq(&format!("{:#}\n", revisions.body["items"][0]));
+    expect![[r#"
+        {
+          "body": "So were the winds.",
+          "body_html": "<p>So were the winds.</p>\n",
+          "by_moderator": true,
+          "created_at": "2026-01-15T12:00:06Z",
+          "number": 2,
+          "relations": [
+            {
+              "target": {
+                "id": "00000000-0000-7000-8000-000000000016",
+                "kind": "post"
+              },
+              "type": "support"
+            },
+            {
+              "target": {
+                "id": "00000000-0000-7000-8000-000000000012",
+                "kind": "post"
+              },
+              "type": "evidence"
+            },
+            {
+              "target": {
+                "id": "00000000-0000-7000-8000-000000000017",
+                "kind": "post"
+              },
+              "type": "rebut"
+            }
+          ]
+        }
+    "#]].assert_eq(&format!("{:#}\n", revisions.body["items"][0]));
     reverts(mallory, &done.text("/actions/0/id")).await.is(200);
     assert_eq!((debate.thread().await, debate.kept().await), (before, kept), "as before");
     assert_eq!(astray(app).await, Vec::<String>::new());
@@ -209,7 +308,15 @@ async fn a_post_goes_to_the_root_and_comes_back_from_there_unless_it_was_moved_o
     let Debate { maps, winds, dora, .. } = &debate;
     let before = debate.thread().await;
     let to_root = mallory.acts("post", winds, order("move", json!({}))).await;
-    expect![[r#""#]].assert_eq(&debate.thread().await);
+    expect![[r#"
+        "Buy maps of Kent, cheap!" 1/1 +0
+          "The maps show it." 0/0 +0
+        "The tides were wrong." 0/0 +0
+        "So were the winds." 1/2 +2 support evidence
+          "Which winds?" 1/1 +0
+            "Those from the west." 0/0 +0
+        "Wind moves no tide." 0/0 +0 undercut
+    "#]].assert_eq(&debate.thread().await);
     let on = dora.acts("post", winds, order("move", json!({ "parent_id": maps }))).await;
     reverts(mallory, &to_root).await.is_problem(409, "changed_since");
     reverts(mallory, &on).await.is(200);
@@ -232,9 +339,83 @@ async fn a_relation_is_relabelled_under_its_name_and_its_author_is_told_and_does
     tries(mallory, "post", winds, actions.clone(), true).await.is(200);
     assert_eq!(alice.get(&path).await.body, before.body, "nothing was done");
     let done = tries(mallory, "post", winds, actions, false).await.is(201);
-    expect![[r#""#]].assert_eq(&(images(&done.body["actions"][0]) + &images(&done.body["actions"][1])));
+    expect![[r#"
+        {
+          "after": {
+            "relation": {
+              "by_moderator": true,
+              "claimed_test_kind": null,
+              "id": "00000000-0000-7000-8000-000000000019",
+              "p_if_false": null,
+              "p_if_true": null,
+              "target_id": "00000000-0000-7000-8000-000000000016",
+              "target_kind": "post",
+              "type": "rebut"
+            }
+          },
+          "before": {
+            "relation": {
+              "by_moderator": false,
+              "claimed_test_kind": null,
+              "id": "00000000-0000-7000-8000-000000000019",
+              "p_if_false": null,
+              "p_if_true": null,
+              "target_id": "00000000-0000-7000-8000-000000000016",
+              "target_kind": "post",
+              "type": "support"
+            }
+          }
+        }
+        {
+          "after": {
+            "relation": {
+              "by_moderator": true,
+              "claimed_test_kind": null,
+              "id": "00000000-0000-7000-8000-00000000001a",
+              "p_if_false": null,
+              "p_if_true": null,
+              "target_id": "00000000-0000-7000-8000-000000000012",
+              "target_kind": "post",
+              "type": "concede"
+            }
+          },
+          "before": {
+            "relation": {
+              "by_moderator": false,
+              "claimed_test_kind": null,
+              "id": "00000000-0000-7000-8000-00000000001a",
+              "p_if_false": 1000,
+              "p_if_true": 9000,
+              "target_id": "00000000-0000-7000-8000-000000000012",
+              "target_kind": "post",
+              "type": "evidence"
+            }
+          }
+        }
+    "#]].assert_eq(&(images(&done.body["actions"][0]) + &images(&done.body["actions"][1])));
     let read = alice.get(&path).await.is(200);
-    expect![[r#""#]].assert_eq(&format!("{:#}\n", read.body["relations"]));
+    expect![[r#"
+        [
+          {
+            "by_moderator": true,
+            "id": "00000000-0000-7000-8000-000000000019",
+            "target": {
+              "id": "00000000-0000-7000-8000-000000000016",
+              "kind": "post"
+            },
+            "type": "rebut"
+          },
+          {
+            "by_moderator": true,
+            "id": "00000000-0000-7000-8000-00000000001a",
+            "target": {
+              "id": "00000000-0000-7000-8000-000000000012",
+              "kind": "post"
+            },
+            "type": "concede"
+          }
+        ]
+    "#]].assert_eq(&format!("{:#}\n", read.body["relations"]));
     assert_eq!(read.body["edited_at"], Value::Null, "the text was not edited");
     let still = app.guest().get(&format!("/posts/{undercut}")).await.is(200);
     assert_eq!(still.text("/relations/0/target/id"), speaks, "what undercut it still does");
@@ -305,8 +486,33 @@ async fn a_duplicate_stays_as_a_stub_and_its_replies_and_votes_go_to_the_older_p
     tries(mallory, "post", winds, merged(), true).await.is(200);
     assert_eq!(debate.thread().await, before, "nothing was done");
     let done = tries(mallory, "post", winds, merged(), false).await.is(201);
-    expect![[r#""#]].assert_eq(&images(&done.body["actions"][0]));
-    expect![[r#""#]].assert_eq(&debate.thread().await);
+    expect![[r#"
+        {
+          "after": {
+            "duplicate": {
+              "of": "00000000-0000-7000-8000-000000000017",
+              "replies": [
+                "00000000-0000-7000-8000-00000000001d"
+              ]
+            }
+          },
+          "before": {
+            "duplicate": {
+              "of": null,
+              "replies": []
+            }
+          }
+        }
+    "#]].assert_eq(&images(&done.body["actions"][0]));
+    expect![[r#"
+        "Buy maps of Kent, cheap!" 1/3 +0
+          "The maps show it." 1/2 +0
+            "Which winds?" 1/1 +0
+              "Those from the west." 0/0 +0
+        "The tides were wrong." 1/1 +0
+          "So were the winds." (duplicate) 0/0 +2 support evidence
+        "Wind moves no tide." 0/0 +0 undercut
+    "#]].assert_eq(&debate.thread().await);
     assert_eq!(debate.kept().await, kept);
     assert_eq!(astray(app).await, Vec::<String>::new());
     let vote = json!({ "quality": -1 });
@@ -326,8 +532,36 @@ async fn a_duplicate_stays_as_a_stub_and_its_replies_and_votes_go_to_the_older_p
     let late = bob.replies_to(topic, maps, "New here.").await;
     mallory.acts("post", which, order("move", json!({ "parent_id": tides }))).await;
     let split = reverts(mallory, &done.text("/actions/0/id")).await.is(200);
-    expect![[r#""#]].assert_eq(&images(&split.body));
-    expect![[r#""#]].assert_eq(&debate.thread().await);
+    expect![[r#"
+        {
+          "after": {
+            "duplicate": {
+              "of": null,
+              "replies": [
+                "00000000-0000-7000-8000-00000000001d"
+              ]
+            }
+          },
+          "before": {
+            "duplicate": {
+              "of": "00000000-0000-7000-8000-000000000017",
+              "replies": [
+                "00000000-0000-7000-8000-00000000001d"
+              ]
+            }
+          }
+        }
+    "#]].assert_eq(&images(&split.body));
+    expect![[r#"
+        "Buy maps of Kent, cheap!" 1/2 +0
+          "The maps show it." 1/1 +0
+            "New here." 0/0 +0
+        "The tides were wrong." 2/3 +0
+          "So were the winds." 0/0 +2 support evidence
+          "Which winds?" 1/1 +0
+            "Those from the west." 0/0 +0
+        "Wind moves no tide." 0/0 +0 undercut
+    "#]].assert_eq(&debate.thread().await);
     assert_eq!(astray(app).await, Vec::<String>::new());
     assert_eq!(app.guest().get(&format!("/posts/{late}")).await.text("/parent_id"), *maps);
     bob.judges(winds, -1).await;
@@ -346,7 +580,22 @@ async fn a_debate_is_closed_with_a_summary_and_opened_again() {
     tries(mallory, "topic", &id, closed(), true).await.is(200);
     assert_eq!(app.guest().get(&path).await.body, before, "nothing was done");
     let done = tries(mallory, "topic", &id, closed(), false).await.is(201);
-    expect![[r#""#]].assert_eq(&images(&done.body["actions"][0]));
+    expect![[r#"
+        {
+          "after": {
+            "closing": {
+              "status": "archived",
+              "summary": "Most hold that the winds decided it; what the maps show stays open."
+            }
+          },
+          "before": {
+            "closing": {
+              "status": "open",
+              "summary": null
+            }
+          }
+        }
+    "#]].assert_eq(&images(&done.body["actions"][0]));
     let read = app.guest().get(&path).await.is(200);
     assert_eq!((read.text("/status"), read.text("/closing_summary")), ("archived".into(), summary.into()));
     let listed = app.guest().get("/topics").await.is(200);
@@ -470,7 +719,38 @@ async fn what_does_not_fit_is_refused_and_changes_nothing() {
         let code = reply.body["code"].as_str().unwrap_or("done");
         table += &format!("{what}: {} {code}{}\n", reply.status, errors.collect::<String>());
     }
-    expect![[r#""#]].assert_eq(&table);
+    expect![[r#"
+        below itself: 422 invalid actions[0].parent_id not_older
+        below what is below it: 422 invalid actions[0].parent_id not_older
+        below a younger post: 422 invalid actions[0].parent_id not_older
+        into another topic: 422 invalid actions[0].parent_id unknown_id
+        below nothing: 422 invalid actions[0].parent_id unknown_id
+        below what is out of sight: 409 post_hidden
+        below a tombstone: 409 post_deleted
+        below what is locked: 409 locked
+        one's own: 403 own_subject
+        by a member: 403 not_allowed
+        a topic: 422 invalid actions[0].kind does_not_fit
+        undercutting a post: 422 invalid actions[0].relation_type undercut_needs_relation
+        a relation at the root: 422 invalid actions[0].relation_type does_not_fit
+        with a summary: 422 invalid actions[0].summary does_not_fit
+        where it is: 409 invalid_state_transition
+        relabel what it does not do: 422 invalid actions[0].relation_id unknown_id
+        relabel as nothing: 422 invalid actions[0].relation_type missing actions[0].relation_id missing
+        relabel to a younger target: 422 invalid actions[0].target.id not_older
+        relabel to a target elsewhere: 422 invalid actions[0].target.id unknown_id
+        relabel twice the same: 422 invalid actions[0].relation_type duplicate
+        relabel as it is: 409 invalid_state_transition
+        the older of two: 422 invalid actions[0].duplicate_of not_older
+        a duplicate of itself: 422 invalid actions[0].duplicate_of not_older
+        a duplicate elsewhere: 422 invalid actions[0].duplicate_of unknown_id
+        a duplicate of what is hidden: 409 post_hidden
+        a duplicate of nothing: 422 invalid actions[0].duplicate_of missing
+        close a draft: 409 topic_not_open
+        close a post: 422 invalid actions[0].kind does_not_fit
+        close without a word: 422 invalid actions[0].summary missing
+        close with a short one: 422 invalid actions[0].summary too_short
+    "#]].assert_eq(&table);
     assert_eq!((debate.thread().await, debate.kept().await), (before, kept));
     // A chain of duplicates comes about by neither end.
     let merged = mallory.acts("post", winds, same(maps)).await;
@@ -610,5 +890,11 @@ async fn a_debate_that_was_put_in_order_is_the_same_after_an_export_and_an_impor
         otherwise::exchange::import(&there.app, wrong.to_string().as_bytes(), &progress).await.unwrap_err();
     let fields: Vec<_> =
         refused.fields.iter().map(|field| format!("{} {}", field.field, field.code)).collect();
-    expect![[r#""#]].assert_eq(&format!("{}\n", fields.join("\n")));
+    expect![[r#"
+        closing_summary not_archived
+        posts[0].duplicate_of unknown_key
+        posts[2].parent post_is_duplicate
+        posts[6].parent post_is_duplicate
+        posts[6].duplicate_of post_is_duplicate
+    "#]].assert_eq(&format!("{}\n", fields.join("\n")));
 }
