@@ -176,7 +176,8 @@ async fn a_post_is_moved_with_all_below_it_and_back_and_nothing_is_lost() {
             "Which winds?" 1/1 +0
               "Those from the west." 0/0 +0
         "Wind moves no tide." 0/0 +0 undercut
-    "#]].assert_eq(&before);
+    "#]]
+    .assert_eq(&before);
     let moved = || json!([order("move", json!({ "parent_id": maps, "relation_type": "rebut" }))]);
     let dry = tries(mallory, "post", winds, moved(), true).await.is(200);
     assert_eq!(dry.body["dry_run"], true);
@@ -238,7 +239,8 @@ async fn a_post_is_moved_with_all_below_it_and_back_and_nothing_is_lost() {
           "case_id": "00000000-0000-7000-8000-000000000027",
           "dry_run": false
         }
-    "#]].assert_eq(&format!("{:#}\n", done.body));
+    "#]]
+    .assert_eq(&format!("{:#}\n", done.body));
     expect![[r#"
         "Buy maps of Kent, cheap!" 1/4 +0
           "The maps show it." 1/3 +0
@@ -247,7 +249,8 @@ async fn a_post_is_moved_with_all_below_it_and_back_and_nothing_is_lost() {
                 "Those from the west." 0/0 +0
         "The tides were wrong." 0/0 +0
         "Wind moves no tide." 0/0 +0 undercut
-    "#]].assert_eq(&debate.thread().await);
+    "#]]
+    .assert_eq(&debate.thread().await);
     assert_eq!(debate.kept().await, kept);
     assert_eq!(astray(app).await, Vec::<String>::new());
     let deepest = app.guest().get(&format!("/posts/{which}")).await.is(200);
@@ -295,7 +298,8 @@ async fn a_post_is_moved_with_all_below_it_and_back_and_nothing_is_lost() {
             }
           ]
         }
-    "#]].assert_eq(&format!("{:#}\n", revisions.body["items"][0]));
+    "#]]
+    .assert_eq(&format!("{:#}\n", revisions.body["items"][0]));
     reverts(mallory, &done.text("/actions/0/id")).await.is(200);
     assert_eq!((debate.thread().await, debate.kept().await), (before, kept), "as before");
     assert_eq!(astray(app).await, Vec::<String>::new());
@@ -316,7 +320,8 @@ async fn a_post_goes_to_the_root_and_comes_back_from_there_unless_it_was_moved_o
           "Which winds?" 1/1 +0
             "Those from the west." 0/0 +0
         "Wind moves no tide." 0/0 +0 undercut
-    "#]].assert_eq(&debate.thread().await);
+    "#]]
+    .assert_eq(&debate.thread().await);
     let on = dora.acts("post", winds, order("move", json!({ "parent_id": maps }))).await;
     reverts(mallory, &to_root).await.is_problem(409, "changed_since");
     reverts(mallory, &on).await.is(200);
@@ -392,7 +397,8 @@ async fn a_relation_is_relabelled_under_its_name_and_its_author_is_told_and_does
             }
           }
         }
-    "#]].assert_eq(&(images(&done.body["actions"][0]) + &images(&done.body["actions"][1])));
+    "#]]
+    .assert_eq(&(images(&done.body["actions"][0]) + &images(&done.body["actions"][1])));
     let read = alice.get(&path).await.is(200);
     expect![[r#"
         [
@@ -415,7 +421,8 @@ async fn a_relation_is_relabelled_under_its_name_and_its_author_is_told_and_does
             "type": "concede"
           }
         ]
-    "#]].assert_eq(&format!("{:#}\n", read.body["relations"]));
+    "#]]
+    .assert_eq(&format!("{:#}\n", read.body["relations"]));
     assert_eq!(read.body["edited_at"], Value::Null, "the text was not edited");
     let still = app.guest().get(&format!("/posts/{undercut}")).await.is(200);
     assert_eq!(still.text("/relations/0/target/id"), speaks, "what undercut it still does");
@@ -503,7 +510,8 @@ async fn a_duplicate_stays_as_a_stub_and_its_replies_and_votes_go_to_the_older_p
             }
           }
         }
-    "#]].assert_eq(&images(&done.body["actions"][0]));
+    "#]]
+    .assert_eq(&images(&done.body["actions"][0]));
     expect![[r#"
         "Buy maps of Kent, cheap!" 1/3 +0
           "The maps show it." 1/2 +0
@@ -512,7 +520,8 @@ async fn a_duplicate_stays_as_a_stub_and_its_replies_and_votes_go_to_the_older_p
         "The tides were wrong." 1/1 +0
           "So were the winds." (duplicate) 0/0 +2 support evidence
         "Wind moves no tide." 0/0 +0 undercut
-    "#]].assert_eq(&debate.thread().await);
+    "#]]
+    .assert_eq(&debate.thread().await);
     assert_eq!(debate.kept().await, kept);
     assert_eq!(astray(app).await, Vec::<String>::new());
     let vote = json!({ "quality": -1 });
@@ -551,7 +560,8 @@ async fn a_duplicate_stays_as_a_stub_and_its_replies_and_votes_go_to_the_older_p
             }
           }
         }
-    "#]].assert_eq(&images(&split.body));
+    "#]]
+    .assert_eq(&images(&split.body));
     expect![[r#"
         "Buy maps of Kent, cheap!" 1/2 +0
           "The maps show it." 1/1 +0
@@ -561,7 +571,8 @@ async fn a_duplicate_stays_as_a_stub_and_its_replies_and_votes_go_to_the_older_p
           "Which winds?" 1/1 +0
             "Those from the west." 0/0 +0
         "Wind moves no tide." 0/0 +0 undercut
-    "#]].assert_eq(&debate.thread().await);
+    "#]]
+    .assert_eq(&debate.thread().await);
     assert_eq!(astray(app).await, Vec::<String>::new());
     assert_eq!(app.guest().get(&format!("/posts/{late}")).await.text("/parent_id"), *maps);
     bob.judges(winds, -1).await;
@@ -595,7 +606,8 @@ async fn a_debate_is_closed_with_a_summary_and_opened_again() {
             }
           }
         }
-    "#]].assert_eq(&images(&done.body["actions"][0]));
+    "#]]
+    .assert_eq(&images(&done.body["actions"][0]));
     let read = app.guest().get(&path).await.is(200);
     assert_eq!((read.text("/status"), read.text("/closing_summary")), ("archived".into(), summary.into()));
     let listed = app.guest().get("/topics").await.is(200);
@@ -750,7 +762,8 @@ async fn what_does_not_fit_is_refused_and_changes_nothing() {
         close a post: 422 invalid actions[0].kind does_not_fit
         close without a word: 422 invalid actions[0].summary missing
         close with a short one: 422 invalid actions[0].summary too_short
-    "#]].assert_eq(&table);
+    "#]]
+    .assert_eq(&table);
     assert_eq!((debate.thread().await, debate.kept().await), (before, kept));
     // A chain of duplicates comes about by neither end.
     let merged = mallory.acts("post", winds, same(maps)).await;
@@ -896,5 +909,6 @@ async fn a_debate_that_was_put_in_order_is_the_same_after_an_export_and_an_impor
         posts[2].parent post_is_duplicate
         posts[6].parent post_is_duplicate
         posts[6].duplicate_of post_is_duplicate
-    "#]].assert_eq(&format!("{}\n", fields.join("\n")));
+    "#]]
+    .assert_eq(&format!("{}\n", fields.join("\n")));
 }
