@@ -131,6 +131,8 @@ codes! {
     PostDeleted = 409 "post_deleted" "This post was deleted";
     /// Moderators took a post out of sight.
     PostHidden = 409 "post_hidden" "This post is out of sight";
+    /// Moderators found that an older post says the same.
+    PostIsDuplicate = 409 "post_is_duplicate" "This post is a duplicate";
     /// Nobody replies where moderators said so.
     Locked = 409 "locked" "This is locked";
     /// Nobody votes where moderators said so.
@@ -370,6 +372,18 @@ impl Error {
     /// The value of a field was refused.
     pub fn invalid(field: impl Into<String>, invalid: Invalid) -> Self {
         Self::field(field, invalid.code, invalid.detail)
+    }
+
+    /// The same where the fields are part of something else: `at` is put before each.
+    #[must_use]
+    pub fn within(mut self, at: &str) -> Self {
+        if self.fields.is_empty() {
+            return self;
+        }
+        for field in &mut self.fields {
+            field.field.insert_str(0, at);
+        }
+        Self { detail: Self::fields(self.fields.clone()).detail, ..self }
     }
 
     /// Nothing there, or nothing this reader may know of: the two are answered alike.

@@ -12,8 +12,8 @@ use crate::automation::rules::{RuleEffect, RuleVersion};
 use crate::clock::{Time, Timestamp};
 use crate::decisions::rules::{ActionKind, Aim, Deed, RestrictionKind, Restrictions, Sanction, SanctionKind};
 use crate::entity::{
-    account, appeal, implication, mod_job, mod_note, moderation_case, post, reference_class, role_grant, scenario,
-    scenario_proposal, topic,
+    account, appeal, implication, mod_job, mod_note, moderation_case, post, reference_class, role_grant,
+    scenario, scenario_proposal, topic,
 };
 use crate::error::{Code, Error, Result};
 use crate::ids::{AccountId, RuleHitId, SessionId, TokenId, TopicId};
@@ -616,6 +616,41 @@ fn is_free(restrictions: &Restrictions, kind: RestrictionKind, now: Time) -> Res
     })
 }
 
+/// Whether the place of a duplicate is taken by the post that says the same.
+fn is_no_duplicate(post: &post::Model) -> Result<()> {
+    let Some(of) = post.duplicate_of else { return Ok(()) };
+    let detail =
+        format!("It says the same as an older post, where replies and votes go: /api/v1/posts/{of}.");
+    Err(Code::PostIsDuplicate.error(detail))
+}
+
+/// Whether a topic takes posts below a post, or at the root: new ones, and those that moderators put there. `above` is what
+/// nobody may do to the posts above, the parent included.
+///
+/// # Errors
+/// 409 where it does not.
+pub fn takes_posts(
+    topic: &topic::Model,
+    parent: Option<&post::Model>,
+    above: &[Restrictions],
+    now: Time,
+) -> Result<()> {
+    allow_if(
+        topic.status == TopicStatus::Open,
+        Code::TopicNotOpen,
+        "Only open topics take posts: a draft is not open yet, an archived topic no more.",
+    )?;
+    if let Some(parent) = parent {
+        is_there(parent, "Nobody replies to a post that is no longer there.")?;
+        is_no_duplicate(parent)?;
+    }
+    is_free(&topic.restrictions, RestrictionKind::Lock, now)?;
+    for restrictions in above {
+        is_free(restrictions, RestrictionKind::Lock, now)?;
+    }
+    Ok(())
+}
+
 /// Post in a topic, and reply to a post.
 #[derive(Debug)]
 pub struct CreatePost<'a> {
@@ -639,17 +674,7 @@ impl Action for CreatePost<'_> {
     }
 
     fn decide(&self, _: &Actor) -> Result<()> {
-        allow_if(
-            self.topic.status == TopicStatus::Open,
-            Code::TopicNotOpen,
-            "Only open topics take posts: a draft is not open yet, an archived topic no more.",
-        )?;
-        self.parent
-            .map_or(Ok(()), |parent| is_there(parent, "Nobody replies to a post that is no longer there."))?;
-        is_free(&self.topic.restrictions, RestrictionKind::Lock, self.now)?;
-        for restrictions in self.above {
-            is_free(restrictions, RestrictionKind::Lock, self.now)?;
-        }
+        takes_posts(self.topic, self.parent, self.above, self.now)?;
         let slow = self.topic.restrictions.in_force(RestrictionKind::SlowMode, self.now);
         let wait = slow.and_then(|slow| slow.seconds).map(|seconds| TimeDelta::seconds(seconds.into()));
         let Some(free_at) = wait.zip(self.last_posted_at).map(|(wait, last)| last + wait) else {
@@ -1020,6 +1045,7 @@ impl Action for Vote<'_> {
     fn decide(&self, who: &Actor) -> Result<()> {
         allow_if(!who.is(self.post.author_id), Code::OwnPost, "Others judge it.")?;
         is_there(self.post, "Nobody votes on a tombstone.")?;
+        is_no_duplicate(self.post)?;
         allow_if(
             self.topic.status == TopicStatus::Open,
             Code::TopicNotOpen,

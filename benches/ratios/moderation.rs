@@ -55,7 +55,8 @@ async fn fill(folder: &Folder, cases: i32) {
                     'email', NULL, 'email_key', NULL, 'role', 'member'))).*
          FROM account a, generate_series(1, $1) n WHERE a.username = 'carol'";
     query(people).bind(cases).execute(&mut database).await.unwrap();
-    let waiting = "INSERT INTO moderation_case (id, subject_kind, subject_account_id, owner_id, state, is_escalated,
+    let waiting =
+        "INSERT INTO moderation_case (id, subject_kind, subject_account_id, owner_id, state, is_escalated,
                        report_count, reporter_count, score, priority, version, opened_at, updated_at)
          SELECT gen_random_uuid(), 'account', id, id, 'open', false, 1, 1, 100,
                 (random() * 100)::smallint, 1, now(), now()

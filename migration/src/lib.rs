@@ -33,6 +33,7 @@ mod m20261127_000022_vote_signals;
 mod m20261127_000023_automation;
 mod m20261127_000024_bulk_jobs;
 mod m20261127_000025_enforced_rules;
+mod m20261127_000026_structure;
 mod m20261127_000027_case_tools;
 mod m20261127_000028_notes_and_messages;
 mod m20261127_000029_legal_notices;
@@ -72,6 +73,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261127_000023_automation::Migration),
             Box::new(m20261127_000024_bulk_jobs::Migration),
             Box::new(m20261127_000025_enforced_rules::Migration),
+            Box::new(m20261127_000026_structure::Migration),
             Box::new(m20261127_000027_case_tools::Migration),
             Box::new(m20261127_000028_notes_and_messages::Migration),
             Box::new(m20261127_000029_legal_notices::Migration),

@@ -46,7 +46,8 @@ impl Api {
     async fn send(&self, request: RequestBuilder) -> anyhow::Result<Response> {
         // The library's words would name the address and say nothing of what to do.
         let answer = request.send().await.map_err(|error| {
-            let cause = std::error::Error::source(&error).map_or_else(|| error.to_string(), ToString::to_string);
+            let cause =
+                std::error::Error::source(&error).map_or_else(|| error.to_string(), ToString::to_string);
             anyhow!("{} cannot be reached: {cause}", self.base)
         })?;
         if answer.status().is_success() {
@@ -134,7 +135,9 @@ impl Api {
     pub(super) async fn events(&self, path: &str, mut each: impl FnMut(Value)) -> anyhow::Result<()> {
         let mut answer = self.send(self.request(Method::GET, path)?).await?;
         let mut waiting = Vec::new();
-        while let Some(bytes) = answer.chunk().await.context("the connection broke: the job goes on without it")? {
+        while let Some(bytes) =
+            answer.chunk().await.context("the connection broke: the job goes on without it")?
+        {
             waiting.extend_from_slice(&bytes);
             while let Some(end) = waiting.iter().position(|byte| *byte == b'\n') {
                 let line: Vec<u8> = waiting.drain(..=end).collect();
@@ -173,10 +176,18 @@ mod tests {
 
     #[test]
     fn the_token_goes_over_no_open_line() {
-        for fine in ["https://debates.example", "http://127.0.0.1:8080", "http://localhost:80/", "http://[::1]:8080"] {
+        for fine in
+            ["https://debates.example", "http://127.0.0.1:8080", "http://localhost:80/", "http://[::1]:8080"]
+        {
             assert!(Api::new(fine, "x").is_ok(), "{fine}");
         }
-        for open in ["http://debates.example", "http://10.0.0.1", "ftp://localhost", "http://localhost.example", "debates"] {
+        for open in [
+            "http://debates.example",
+            "http://10.0.0.1",
+            "ftp://localhost",
+            "http://localhost.example",
+            "debates",
+        ] {
             assert!(Api::new(open, "x").is_err(), "{open}");
         }
     }

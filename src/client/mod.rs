@@ -436,17 +436,13 @@ async fn run_job(api: &Api, printer: &Printer, job: Job) -> anyhow::Result<()> {
 }
 
 /// Executes a plan, and watches it unless somebody else has to agree first.
-async fn execute(
-    api: &Api,
-    printer: &Printer,
-    (id, hash): (&str, &str),
-    detach: bool,
-) -> anyhow::Result<()> {
+async fn execute(api: &Api, printer: &Printer, (id, hash): (&str, &str), detach: bool) -> anyhow::Result<()> {
     let hash = format!("\"{hash}\"");
     let job = api.post(&format!("/mod/jobs/{id}/execute"), None, Some(&hash)).await?;
     if job["state"] == "awaiting_approval" {
         printer.job(&job)?;
-        return printer.say("It waits for a second person: POST /mod/jobs/{id}/approve, in a session of theirs.");
+        return printer
+            .say("It waits for a second person: POST /mod/jobs/{id}/approve, in a session of theirs.");
     }
     if detach {
         return printer.job(&job);

@@ -116,7 +116,10 @@ impl Printer {
                 brief(&text(report, "/comment"), 60),
             ]
         };
-        line(&table(&["reported by", "rule", "weight", "outcome", "comment"], list(case, "/reports").map(report)))?;
+        line(&table(
+            &["reported by", "rule", "weight", "outcome", "comment"],
+            list(case, "/reports").map(report),
+        ))?;
         let event = |event: &Value| {
             vec![
                 text(event, "/created_at"),
@@ -185,7 +188,12 @@ impl Printer {
         if self.raw([job])? {
             return Ok(());
         }
-        line(&format!("job {}: {}, {}", text(job, "/id"), text(job, "/state"), brief(&text(job, "/note"), 100)))?;
+        line(&format!(
+            "job {}: {}, {}",
+            text(job, "/id"),
+            text(job, "/state"),
+            brief(&text(job, "/note"), 100)
+        ))?;
         let counts = ["total", "pending", "done", "already", "skipped", "failed", "undone"];
         let row = counts.map(|name| text(job, &format!("/counts/{name}"))).to_vec();
         line(&table(&["items", "pending", "done", "so already", "left alone", "failed", "undone"], [row]))?;

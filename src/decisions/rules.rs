@@ -7,7 +7,7 @@ use uuid::Uuid;
 
 use crate::clock::{Time, Timestamp};
 use crate::error::Field;
-use crate::ids::{ActionId, TopicId};
+use crate::ids::{ActionId, PostId, RelationId, TopicId};
 use crate::text::{string_value, text, text_enum};
 
 text_enum! {
@@ -45,6 +45,14 @@ text_enum! {
         FreezeVotes = "freeze_votes",
         /// Everybody waits before they post in a topic again.
         SlowMode = "slow_mode",
+        /// Put a post, with all below it, where it belongs in the thread of its topic.
+        Move = "move",
+        /// Say what a post really does to what it bears on.
+        Relabel = "relabel",
+        /// Mark a post as a duplicate of an older one, which takes its replies.
+        Merge = "merge",
+        /// Close a topic, and sum up what the debate came to.
+        Close = "close",
         /// Tell somebody that they broke a rule, and leave it at that.
         Warn = "warn",
         /// Keep somebody from posting, everywhere or in a topic.
@@ -75,7 +83,15 @@ impl ActionKind {
     /// What it is directed at; taking back is directed at what the action was.
     pub fn aim(self) -> Aim {
         match self {
-            Self::Hide | Self::Remove | Self::Lock | Self::FreezeVotes | Self::SlowMode => Aim::Content,
+            Self::Hide
+            | Self::Remove
+            | Self::Lock
+            | Self::FreezeVotes
+            | Self::SlowMode
+            | Self::Move
+            | Self::Relabel
+            | Self::Merge
+            | Self::Close => Aim::Content,
             Self::Warn
             | Self::Silence
             | Self::Restrict
@@ -95,9 +111,7 @@ impl ActionKind {
             Self::VoteBan => Some(SanctionKind::VoteBan),
             Self::Suspend => Some(SanctionKind::Suspend),
             Self::Ban => Some(SanctionKind::Ban),
-            Self::Hide | Self::Remove | Self::Lock | Self::FreezeVotes | Self::SlowMode | Self::Revert => {
-                None
-            }
+            _ => None,
         }
     }
 
@@ -264,18 +278,64 @@ pub enum Image {
         /// As it was; null where nothing was restricted.
         set: Option<Restriction>,
     },
+    /// Its place in the thread.
+    Place {
+        /// The post that it answers; null at the root.
+        parent_id: Option<PostId>,
+        /// The relation to its parent that came with the move.
+        relation_id: Option<RelationId>,
+    },
+    /// What it does to something.
+    Relation(RelationImage),
+    /// What it is a duplicate of.
+    Duplicate {
+        /// The older post that says the same; null where it is no duplicate.
+        of: Option<PostId>,
+        /// Which of its direct replies are below that one.
+        replies: Vec<PostId>,
+    },
+    /// Whether the debate is closed.
+    Closing {
+        /// The status.
+        status: String,
+        /// What it came to; null where nobody summed it up.
+        summary: Option<String>,
+    },
+}
+
+/// What a post does to something, as it was before or after somebody changed it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct RelationImage {
+    /// The relation.
+    pub id: RelationId,
+    /// What the post does.
+    #[serde(rename = "type")]
+    pub relation_type: String,
+    /// To what kind of thing.
+    pub target_kind: String,
+    /// To which one.
+    pub target_id: Uuid,
+    /// For evidence: how likely it is if the target holds, in basis points.
+    pub p_if_true: Option<i32>,
+    /// For evidence: how likely it is if not.
+    pub p_if_false: Option<i32>,
+    /// For evidence: what kind of test its author takes it to be.
+    pub claimed_test_kind: Option<String>,
+    /// Whether a moderator said so.
+    pub by_moderator: bool,
 }
 
 impl Image {
     /// A status and restrictions as this makes them, and the image of how they were in the same respect.
+    /// What is of the structure of a debate is put in place by whoever keeps that, and changes neither here.
     pub fn applied(&self, status: String, restrictions: &Restrictions) -> (String, Restrictions, Self) {
         match self {
-            Self::Nothing => (status, restrictions.clone(), Self::Nothing),
             Self::Status(wanted) => (wanted.clone(), restrictions.clone(), Self::Status(status)),
             Self::Restriction { kind, set } => {
                 let before = Self::Restriction { kind: *kind, set: restrictions.of(*kind).cloned() };
                 (status, restrictions.with(*kind, set.clone()), before)
             }
+            _ => (status, restrictions.clone(), Self::Nothing),
         }
     }
 }
@@ -313,7 +373,7 @@ impl ActionKind {
         match self {
             Self::Hide => visibility("DECISION_VISIBILITY_CONTENT_DISABLED"),
             Self::Remove => visibility("DECISION_VISIBILITY_CONTENT_REMOVED"),
-            Self::Lock | Self::FreezeVotes | Self::SlowMode => {
+            Self::Lock | Self::FreezeVotes | Self::SlowMode | Self::Merge | Self::Close => {
                 visibility("DECISION_VISIBILITY_CONTENT_INTERACTION_RESTRICTED")
             }
             Self::Silence | Self::Restrict | Self::VoteBan => {
@@ -329,7 +389,8 @@ impl ActionKind {
                 account: Some("DECISION_ACCOUNT_TERMINATED"),
                 visibility: None,
             },
-            Self::Warn | Self::Revert => Restricts::default(),
+            // What is moved, or bears on something else from now on, is seen and answered as before.
+            Self::Warn | Self::Move | Self::Relabel | Self::Revert => Restricts::default(),
         }
     }
 }
@@ -348,6 +409,8 @@ impl Automation {
 text! {
     /// What whoever is restricted is told of the reasons.
     pub struct Explanation, 10..=2000, prose;
+    /// What a debate came to, in the words of whoever closed it.
+    pub struct Summary, 10..=4000, prose;
     /// The law that content breaks, by its name and section.
     pub struct LegalGround, 3..=200, line;
 }
@@ -365,9 +428,57 @@ string_value! {
     |schema| schema.min_length(Some(1)).max_length(Some(200))
 }
 
+/// Something that an order says of what becomes of the structure of a debate.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Detail {
+    /// Below which post it goes.
+    Parent,
+    /// What a post does from now on.
+    RelationType,
+    /// Which relation.
+    Relation,
+    /// What that bears on from now on.
+    Target,
+    /// What it is a duplicate of.
+    DuplicateOf,
+    /// What a debate came to.
+    Summary,
+}
+
+impl Detail {
+    /// All there are.
+    pub const ALL: [Self; 6] =
+        [Self::Parent, Self::RelationType, Self::Relation, Self::Target, Self::DuplicateOf, Self::Summary];
+
+    /// The field that says it.
+    pub fn field(self) -> &'static str {
+        match self {
+            Self::Parent => "parent_id",
+            Self::RelationType => "relation_type",
+            Self::Relation => "relation_id",
+            Self::Target => "target",
+            Self::DuplicateOf => "duplicate_of",
+            Self::Summary => "summary",
+        }
+    }
+
+    /// Whether an action may have it, and whether it must.
+    fn of(self, kind: ActionKind) -> (bool, bool) {
+        match (self, kind) {
+            (Self::Parent | Self::RelationType, ActionKind::Move) | (Self::Target, ActionKind::Relabel) => {
+                (true, false)
+            }
+            (Self::RelationType | Self::Relation, ActionKind::Relabel)
+            | (Self::DuplicateOf, ActionKind::Merge)
+            | (Self::Summary, ActionKind::Close) => (true, true),
+            _ => (false, false),
+        }
+    }
+}
+
 /// How an action is confined, as it was asked for.
 #[derive(Debug, Clone, Copy, Default)]
-pub struct Bounds {
+pub struct Bounds<'a> {
     /// Until when.
     pub ends_at: Option<Time>,
     /// In which topic.
@@ -378,6 +489,8 @@ pub struct Bounds {
     pub names_law: bool,
     /// Whether the rule is that which forbids what the law forbids.
     pub is_illegal: bool,
+    /// What is said of the structure.
+    pub details: &'a [Detail],
 }
 
 /// The longest that a suspension lasts, in days. Who stays away longer is banned.
@@ -391,7 +504,7 @@ pub fn check_action(
     at: &str,
     kind: ActionKind,
     subject: SubjectKind,
-    bounds: &Bounds,
+    bounds: &Bounds<'_>,
     now: Time,
 ) -> Vec<Field> {
     let mut wrong = Vec::new();
@@ -400,7 +513,8 @@ pub fn check_action(
     };
     let fits = match kind {
         ActionKind::Revert => false,
-        ActionKind::SlowMode => subject == SubjectKind::Topic,
+        ActionKind::SlowMode | ActionKind::Close => subject == SubjectKind::Topic,
+        ActionKind::Move | ActionKind::Relabel | ActionKind::Merge => subject == SubjectKind::Post,
         _ => kind.aim() == Aim::Person || subject != SubjectKind::Account,
     };
     if !fits {
@@ -444,6 +558,15 @@ pub fn check_action(
         }
         (_, None) => {}
         _ => refuse("seconds", "does_not_fit", "Only slow_mode makes everybody wait."),
+    }
+    for detail in Detail::ALL {
+        match (detail.of(kind), bounds.details.contains(&detail)) {
+            ((_, true), false) => refuse(detail.field(), "missing", "This action needs it."),
+            ((false, _), true) => {
+                refuse(detail.field(), "does_not_fit", "This action has nothing of the kind.")
+            }
+            _ => {}
+        }
     }
     if bounds.names_law != bounds.is_illegal {
         refuse(
@@ -529,7 +652,14 @@ mod tests {
                 let bounds =
                     |ends_at, scope, seconds| Bounds { ends_at, scope, seconds, ..Bounds::default() };
                 let here = Some(TopicId(Uuid::from_u128(1)));
+                let says = |details| Bounds { details, ..Bounds::default() };
                 let tried = [
+                    ("parent", says(&[Detail::Parent])),
+                    ("relation", says(&[Detail::RelationType, Detail::Relation])),
+                    ("target", says(&[Detail::RelationType, Detail::Relation, Detail::Target])),
+                    ("type", says(&[Detail::RelationType])),
+                    ("duplicate", says(&[Detail::DuplicateOf])),
+                    ("summary", says(&[Detail::Summary])),
                     ("plain", bounds(None, None, None)),
                     ("until", bounds(Some(time(3)), None, None)),
                     ("here", bounds(None, here, None)),
@@ -559,6 +689,18 @@ mod tests {
             SlowMode Post: 
             SlowMode Topic: slow
             SlowMode Account: 
+            Move Post: parent type plain
+            Move Topic: 
+            Move Account: 
+            Relabel Post: relation target
+            Relabel Topic: 
+            Relabel Account: 
+            Merge Post: duplicate
+            Merge Topic: 
+            Merge Account: 
+            Close Post: 
+            Close Topic: summary
+            Close Account: 
             Warn Post: plain
             Warn Topic: plain
             Warn Account: plain
@@ -596,6 +738,9 @@ mod tests {
         );
         let late = Some(time(2) + chrono::TimeDelta::days(367));
         assert_eq!(wrong(&Bounds { ends_at: late, ..Bounds::default() }), "actions[0].ends_at too_late");
+        let moved = check_action("", ActionKind::Relabel, SubjectKind::Post, &Bounds::default(), time(2));
+        let missing: Vec<_> = moved.iter().map(|field| (field.field.as_str(), field.code.as_ref())).collect();
+        assert_eq!(missing, [("relation_type", "missing"), ("relation_id", "missing")]);
         let unnamed = Bounds { ends_at: Some(time(3)), is_illegal: true, ..Bounds::default() };
         assert_eq!(wrong(&unnamed), "actions[0].legal_ground missing");
     }

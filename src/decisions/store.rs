@@ -194,7 +194,7 @@ fn statement(app: &App, row: &mod_action::Model, act: Act<'_>) -> statement_of_r
 }
 
 /// Keeps that an action, which is locked, was taken back; a sanction that it was ends with that, and so do its strikes.
-/// What it had changed was put back already: `before` and `after` say how.
+/// What it had changed was put back already, and is as `after` says.
 ///
 /// # Errors
 /// 409 where it was taken back before.
@@ -202,7 +202,7 @@ pub async fn revert(
     app: &App,
     tx: &Tx,
     permit: &Permit<Moderate<'_>>,
-    action: &mod_action::Model,
+    (action, after): (&mod_action::Model, Image),
     explanation: String,
     batch_id: Option<Uuid>,
 ) -> Result<mod_action::Model> {
@@ -219,7 +219,7 @@ pub async fn revert(
         scope_topic_id: None,
         strikes: 0,
         before_image: action.after_image.clone(),
-        after_image: action.before_image.clone(),
+        after_image: after,
         external_id: None,
         batch_id,
         expires_at: None,

@@ -47,6 +47,8 @@ pub struct Model {
     pub deleted_at: Option<Time>,
     /// What nobody may do to it.
     pub restrictions: Restrictions,
+    /// The older post that says the same, where moderators found that.
+    pub duplicate_of: Option<PostId>,
 }
 
 impl ActiveModelBehavior for ActiveModel {}

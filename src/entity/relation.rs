@@ -49,6 +49,8 @@ pub struct Model {
     pub created_at: Time,
     /// When an edit took it back.
     pub withdrawn_at: Option<Time>,
+    /// Whether a moderator said so; otherwise the author of the post did.
+    pub by_moderator: bool,
 }
 
 impl ActiveModelBehavior for ActiveModel {}

@@ -68,6 +68,8 @@ pub struct Model {
     pub updated_at: Time,
     /// What nobody may do in it.
     pub restrictions: Restrictions,
+    /// What the debate came to, where moderators closed it.
+    pub closing_summary: Option<String>,
 }
 
 impl ActiveModelBehavior for ActiveModel {}

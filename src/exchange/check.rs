@@ -15,6 +15,7 @@ use crate::accounts::rules::{DisplayName, Username};
 use crate::basis_points::BasisPoints;
 use crate::clock::{Time, Timestamp};
 use crate::criteria::rules::{Cases, CasesWithOutcome, ClassDescription, Rating};
+use crate::decisions::rules::Summary;
 use crate::error::Field;
 use crate::historic_date::HistoricDate;
 use crate::implications::rules::ImplicationStatement;
@@ -66,7 +67,7 @@ fn reader(name: &str) -> Option<Reader> {
     readers!(
         Attribution AuthorName BasisPoints Cases CasesWithOutcome ClassDescription DisplayName EventName Explanation
         HistoricDate ImplicationStatement Key Language Locator PostBody ProposalReason QuestionText QuotationText Rating
-        ScenarioLabel ScenarioStatement Slug SourceNote SourceTitle SourceType SourceUrl Statement StepStatement Tag
+        ScenarioLabel ScenarioStatement Slug SourceNote SourceTitle SourceType SourceUrl Statement StepStatement Summary Tag
         Timestamp ToleranceDays TopicTitle Username
     )
 }
@@ -309,6 +310,10 @@ struct Before<'a> {
 
 fn check_posts<'a>(file: &'a DebateFile, before: &mut Before<'a>) -> Vec<Field> {
     let mut wrong = Vec::new();
+    if file.closing_summary.is_some() && file.topic.status != TopicStatus::Archived {
+        let detail = "Only a topic that is archived was closed.";
+        wrong.push(Field::new("closing_summary", "not_archived", detail));
+    }
     for (i, post) in file.posts.iter().enumerate() {
         let place = format!("posts[{i}]");
         let earlier = i.checked_sub(1).and_then(|i| file.posts[i].created_at);
@@ -337,6 +342,23 @@ fn check_post(place: &str, file: &DebateFile, post: &PostRecord, before: &Before
     }
     if post.parent.as_ref().is_some_and(|key| !before.posts.contains_key(key)) {
         refuse(".parent", "unknown_key", "No post before this one has this key.");
+    }
+    let is_duplicate = |key: &Key| before.posts.get(key).is_some_and(|(_, post)| post.duplicate_of.is_some());
+    if post.parent.as_ref().is_some_and(is_duplicate) {
+        refuse(
+            ".parent",
+            "post_is_duplicate",
+            "What answers a duplicate stands below the post that says the same.",
+        );
+    }
+    match &post.duplicate_of {
+        Some(key) if !before.posts.contains_key(key) => {
+            refuse(".duplicate_of", "unknown_key", "No post before this one has this key.");
+        }
+        Some(key) if is_duplicate(key) => {
+            refuse(".duplicate_of", "post_is_duplicate", "That post is a duplicate itself.");
+        }
+        _ => {}
     }
     if post.author.is_some() != post.body.is_some() {
         refuse("", "half_a_tombstone", "A post has an author and a body; a tombstone has neither.");

@@ -186,6 +186,12 @@ pub(super) async fn document(app: &App, slug: &str, extent: Extent) -> Result<De
         author: parts.username(stored.topic.author_id)?,
         created_at: Some(stored.topic.created_at.into()),
         topic: stored.content()?,
+        closing_summary: stored
+            .topic
+            .closing_summary
+            .clone()
+            .map(|text| text.try_into().map_err(Error::internal))
+            .transpose()?,
         scenario_set: parts.scenario_set()?,
         posts: parts.posts(posts, relations, effects, revisions)?,
         brought: parts.brought()?,
@@ -324,6 +330,7 @@ impl Parts<'_> {
                 claimed_test_kind: relation.claimed_test_kind,
                 created_at: (relation.created_at != post.created_at).then(|| relation.created_at.into()),
                 withdrawn_at: relation.withdrawn_at.map(Into::into),
+                by_moderator: relation.by_moderator,
             });
             new_keys.push((TargetKind::Relation, relation.id.0, relation_key));
         }
@@ -358,6 +365,7 @@ impl Parts<'_> {
             citations: if there { self.stored.post_citations(post.id)? } else { Vec::new() },
             created_at: Some(post.created_at.into()),
             revisions: revision_records,
+            duplicate_of: post.duplicate_of.and_then(|of| keys.get(&of).cloned()),
         })
     }
 
@@ -379,6 +387,7 @@ impl Parts<'_> {
             body: revision.body.try_into().map_err(Error::internal)?,
             relations: relations.collect::<Result<_>>()?,
             created_at: revision.created_at.into(),
+            by_moderator: revision.by_moderator,
         })
     }
 

@@ -23,6 +23,7 @@ use utoipa::{PartialSchema, ToSchema};
 use crate::accounts::rules::{DisplayName, Username};
 use crate::basis_points::BasisPoints;
 use crate::clock::Timestamp;
+use crate::decisions::rules::Summary;
 use crate::posts::rules::{
     CitationStatus, Criterion, Direction, Evidence, PostBody, RelationType, TargetKind, TestKind,
 };
@@ -52,6 +53,9 @@ pub(super) struct DebateFile {
     pub created_at: Option<Timestamp>,
     /// The question, its bibliography and its scenarios.
     pub topic: TopicContent,
+    /// What the debate came to, where moderators closed it; the topic is archived then.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub closing_summary: Option<Summary>,
     /// The version of the set of scenarios, and what became of each.
     #[serde(default)]
     pub scenario_set: ScenarioSet,
@@ -223,6 +227,9 @@ pub(super) struct PostRecord {
     /// What it said before, oldest first, the present text last; left out where it was never revised.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub revisions: Vec<RevisionRecord>,
+    /// The key of the older post that says the same, where moderators found that; no post answers this one then.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub duplicate_of: Option<Key>,
 }
 
 /// What a post does to a target.
@@ -251,6 +258,9 @@ pub(super) struct RelationRecord {
     /// When an edit took it back.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub withdrawn_at: Option<Timestamp>,
+    /// Whether a moderator said so, and not the author.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub by_moderator: bool,
 }
 
 impl RelationRecord {
@@ -299,6 +309,9 @@ pub(super) struct RevisionRecord {
     pub relations: Vec<RecordedRelation>,
     /// When it was made.
     pub created_at: Timestamp,
+    /// Whether a moderator made it, and not the author.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub by_moderator: bool,
 }
 
 /// What a post bore on in an earlier revision.

@@ -228,6 +228,7 @@ impl<'a> Import<'a> {
             scenario_set_version: file.scenario_set.version,
             comparable_since: file.scenario_set.comparable_since(),
             scenarios: scenarios(file, &people),
+            closing_summary: file.closing_summary.as_ref().map(ToString::to_string),
         };
         let inserted = topics::insert(app, tx, &permit, &new).await?;
         let topic_id = inserted.id;
@@ -292,6 +293,7 @@ impl<'a> Import<'a> {
                 evidence: relation.evidence(),
                 created_at: relation.created_at.map(Into::into),
                 withdrawn_at: relation.withdrawn_at.map(Into::into),
+                by_moderator: relation.by_moderator,
             });
             self.relations.insert(&relation.key, relation_id);
         }
@@ -322,6 +324,7 @@ impl<'a> Import<'a> {
             first_recorded: recorded.first().cloned(),
             stance_effects: record.stance_effects.iter().filter_map(effect).collect(),
             created_at,
+            duplicate_of: record.duplicate_of.as_ref().map(|key| self.posts[key].0),
         };
         let permit = Permit::operator(
             CreatePost { topic, parent: None, above: &[], last_posted_at: None, now: self.app.now() },
@@ -330,8 +333,8 @@ impl<'a> Import<'a> {
         posts::insert(self.app, self.tx, &permit, &new).await?;
         for (revision, recorded) in record.revisions.iter().zip(recorded).skip(1) {
             let old = posts::find(self.tx.conn(), id).await?;
-            posts::revise_to(self.tx, &old, revision.body.to_string(), recorded, revision.created_at.into())
-                .await?;
+            let made = (revision.created_at.into(), revision.by_moderator);
+            posts::revise_to(self.tx, &old, revision.body.to_string(), recorded, made).await?;
         }
         let owner = CitationOwner::Post(id);
         cite(self.tx, &self.app.ids, topic.id, owner, &record.citations, &self.topic.bibliography).await?;

@@ -37,7 +37,7 @@ pub struct Branch<'a> {
 macro_rules! post_columns {
     () => {
         "p.id, p.topic_id, p.parent_id, p.depth, p.author_id, a.username, a.role, p.body, p.body_html,
-         p.citation_status, p.criterion, p.status, p.revision, p.created_at, p.edited_at, p.restrictions,
+         p.citation_status, p.criterion, p.status, p.revision, p.created_at, p.edited_at, p.restrictions, p.duplicate_of,
          t.quality_up, t.quality_down, t.agree, t.disagree, t.reply_count, t.descendant_count, t.people_moved, t.median_moved,
          (SELECT jsonb_agg(r.document ORDER BY r.position) FROM relation_document r WHERE r.post_id = p.id) AS relations,
          (SELECT jsonb_agg(c.document ORDER BY c.position) FROM citation_document c WHERE c.post_id = p.id) AS citations,
@@ -172,6 +172,7 @@ pub(super) struct PostRow {
     pub created_at: Time,
     pub edited_at: Option<Time>,
     pub restrictions: Restrictions,
+    pub duplicate_of: Option<PostId>,
     pub quality_up: i32,
     pub quality_down: i32,
     pub agree: i32,

@@ -73,6 +73,25 @@ pub async fn update_post(tx: &Tx, id: PostId, standing: Standing, now: Time) -> 
     Ok(())
 }
 
+/// Lists a post among the children of another branch, in the place that it had among those of the one before.
+///
+/// # Errors
+/// The database is away.
+pub async fn move_post(tx: &Tx, id: PostId, branch: Uuid, now: Time) -> Result<()> {
+    tx.conn()
+        .execute_raw(sql(
+            "WITH closed AS (
+                 UPDATE post_rank SET until = pg_current_xact_id(), closed_at = $3
+                 WHERE post_id = $1 AND until IS NULL
+                 RETURNING best, top, hot, controversial, created)
+             INSERT INTO post_rank (post_id, branch_id, best, top, hot, controversial, created)
+             SELECT $1, $2, best, top, hot, controversial, created FROM closed",
+            [id.into(), branch.into(), now.into()],
+        ))
+        .await?;
+    Ok(())
+}
+
 /// Gives a topic its place in the list of topics.
 ///
 /// # Errors

@@ -75,6 +75,9 @@ pub(super) struct TopicView {
     crowd_shown_to_guests: bool,
     /// What nobody may do in it.
     restrictions: Vec<Restriction>,
+    /// What the debate came to, in the words of whoever closed it; left out where nobody did.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    closing_summary: Option<String>,
     tags: Vec<String>,
     variants: Vec<VariantView>,
     background_facts: Vec<BackgroundFactView>,
@@ -366,6 +369,7 @@ impl TopicView {
             checkpoints: stored.checkpoints.clone(),
             crowd_shown_to_guests: topic.crowd_shown_to_guests,
             restrictions: topic.restrictions.at(now).cloned().collect(),
+            closing_summary: topic.closing_summary.clone(),
             tags: stored.tags.clone(),
             variants: variants.collect::<Result<_>>()?,
             background_facts: facts.collect::<Result<_>>()?,
@@ -566,13 +570,14 @@ fn merged(before: &StoredTopic, patch: Value) -> Result<TopicContent> {
     merge(&mut document, patch);
     let content: TopicContent = parse_json(&serde_json::to_vec(&document).map_err(Error::internal)?)?;
     let mut wrong = check("", &content);
-    if content.status != before.topic.status
-        && (content.status.is_out_of_sight() || before.topic.status.is_out_of_sight())
-    {
+    let is_moderated = content.status.is_out_of_sight()
+        || before.topic.status.is_out_of_sight()
+        || before.topic.closing_summary.is_some();
+    if content.status != before.topic.status && is_moderated {
         wrong.push(crate::error::Field::new(
             "status",
             "moderated",
-            "Moderators take topics out of sight and put them back, by POST /mod/actions.",
+            "Moderators take topics out of sight, close them with a summary and take that back, by POST /mod/actions.",
         ));
     }
     if content.slug.is_none() {

@@ -1024,7 +1024,7 @@ const DAMAGES: [(&str, &[&str], &str); 38] = [
          SELECT $new, topic_id, 20, label, statement, outcome_vs_actual, is_residual, 2, proposer_id
          FROM scenario WHERE topic_id = $here AND label = 'Elizabeth falls'",
     ),
-    ("I7", &["post_keeps_its_place"], "UPDATE post SET parent_id = $answer WHERE id = $reply"),
+    ("I7", &["post_is_in_its_place"], "UPDATE post SET parent_id = $answer WHERE id = $reply"),
     ("I7", &["post_keeps_its_place"], "UPDATE post SET topic_id = $there WHERE id = $answer"),
     (
         "I8",

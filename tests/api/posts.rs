@@ -1262,13 +1262,12 @@ async fn the_database_holds_the_tree_and_what_was_said() {
     for (parent, root, depth) in [(&reply, &root, 3), (&reply, &root, 1), (&reply, &other, 2)] {
         app.refuses_sql("post_is_below_its_parent", &insert(parent, root, depth)).await;
     }
-    for change in [
-        format!("parent_id = '{other}', root_id = '{other}'"),
-        "depth = 7".to_owned(),
-        "created_at = created_at - interval '1 day'".to_owned(),
+    for (constraint, change) in [
+        ("post_is_in_its_place", format!("parent_id = '{other}', root_id = '{other}'")),
+        ("post_is_in_its_place", "depth = 7".to_owned()),
+        ("post_keeps_its_place", "created_at = created_at - interval '1 day'".to_owned()),
     ] {
-        app.refuses_sql("post_keeps_its_place", &format!("UPDATE post SET {change} WHERE id = '{reply}'"))
-            .await;
+        app.refuses_sql(constraint, &format!("UPDATE post SET {change} WHERE id = '{reply}'")).await;
     }
     app.refuses_sql("relation_is_fixed", "UPDATE relation SET type = 'rebut'").await;
     app.refuses_sql("vote_is_fixed", &format!("UPDATE vote SET post_id = '{other}'")).await;

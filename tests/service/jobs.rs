@@ -116,7 +116,8 @@ async fn a_server_killed_ten_times_does_no_item_twice_and_loses_none() {
     }
     // Half of it is taken back, and the server is killed once more on the way.
     let why = json!({ "explanation": "They were maps of a museum." });
-    let undo = carol.post(&format!("/mod/jobs/{}/undo", job["id"].as_str().unwrap()), &why).await.is(201).body;
+    let undo =
+        carol.post(&format!("/mod/jobs/{}/undo", job["id"].as_str().unwrap()), &why).await.is(201).body;
     executed(&carol, &undo).await;
     seen_to(&carol, &undo, total / 2).await;
     server.crash();
@@ -155,7 +156,11 @@ async fn a_moderator_scripts_with_the_program() {
     bob.post("/reports", &report).await.is(201);
 
     let queue = moderator(&server, &token, &["queue"]).succeeded();
-    assert!(queue.out.contains("open") && queue.out.contains("1 by 1") && queue.out.contains("shill0"), "{}", queue.out);
+    assert!(
+        queue.out.contains("open") && queue.out.contains("1 by 1") && queue.out.contains("shill0"),
+        "{}",
+        queue.out
+    );
     let case = answered(&server, &token, &["queue"])["id"].as_str().unwrap().to_owned();
     let shown = moderator(&server, &token, &["show", &case]).succeeded().out;
     assert!(shown.contains("Cheap maps, offer 0") && shown.contains("You may: claim"), "{shown}");
@@ -174,8 +179,20 @@ async fn a_moderator_scripts_with_the_program() {
     let file = wave.folder.path().join("ids");
     std::fs::write(&file, wave.posts.join("\n")).unwrap();
     let ids = file.to_str().unwrap();
-    let plan =
-        ["job", "plan", "--ids", ids, "--do", "hide", "--rule", "spam", "--because", because, "--note", "The wave."];
+    let plan = [
+        "job",
+        "plan",
+        "--ids",
+        ids,
+        "--do",
+        "hide",
+        "--rule",
+        "spam",
+        "--because",
+        because,
+        "--note",
+        "The wave.",
+    ];
     let planned = moderator(&server, &token, &plan).succeeded().out;
     assert!(planned.contains("To do it: otherwise mod job run ") && planned.contains("shill2"), "{planned}");
     let plan = answered(&server, &token, &plan);

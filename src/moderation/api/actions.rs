@@ -21,15 +21,17 @@ use crate::db::{ConnectionTrait, keyset};
 use crate::decisions;
 use crate::decisions::rules::{
     ActionKind, ActorKind, Automation, Explanation, ExternalId, Image, LegalGround, SanctionKind, Subject,
+    Summary,
 };
 use crate::entity::{mod_action, sanction};
 use crate::error::{Code, Error, Result};
 use crate::http::page::{Limit, Page};
 use crate::http::{Answer, Body, Cache, Claimed, Create, Path, Query};
-use crate::ids::{AccountId, ActionId, CaseId, RuleHitId, TopicId};
+use crate::ids::{AccountId, ActionId, CaseId, PostId, RelationId, RuleHitId, TopicId};
 use crate::moderation::rules::{CaseOutcome, RuleCode};
-use crate::moderation::store::{self, ActionFilter, Charge, Order, Purpose};
+use crate::moderation::store::{self, ActionFilter, Charge, Order, Purpose, Structure};
 use crate::policy::{ActOn, Actor, ReadAccountRecord, ReadCases};
+use crate::posts::rules::{RelationType, Target};
 use crate::roles::rules::Permission;
 use crate::topics;
 
@@ -37,8 +39,8 @@ use crate::topics;
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct NewAction {
-    /// What. `hide`, `remove`, `lock` and `freeze_votes` are done to a post or a topic, `slow_mode` to a topic, the others to
-    /// whoever the subject belongs to.
+    /// What. `hide`, `remove`, `lock` and `freeze_votes` are done to a post or a topic, `slow_mode` and `close` to a topic,
+    /// `move`, `relabel` and `merge` to a post, the others to whoever the subject belongs to.
     kind: ActionKind,
     /// The code of the rule that was broken.
     rule: RuleCode,
@@ -56,6 +58,25 @@ pub struct NewAction {
     /// How many seconds everybody waits between two posts; for `slow_mode`.
     #[serde(default)]
     seconds: Option<i32>,
+    /// Below which older post of its topic a post goes, with all below it; at the root where nothing is said. For `move`.
+    #[serde(default)]
+    parent_id: Option<PostId>,
+    /// What a post really does; needed for `relabel`. For `move`, what it does to its new parent, besides what its author
+    /// says it does.
+    #[serde(default)]
+    relation_type: Option<RelationType>,
+    /// Which relation of the post is meant; for `relabel`.
+    #[serde(default)]
+    relation_id: Option<RelationId>,
+    /// What the relation bears on from now on, where that is something else; for `relabel`.
+    #[serde(default)]
+    target: Option<Target>,
+    /// Which older post of the topic says the same, and takes the replies; for `merge`.
+    #[serde(default)]
+    duplicate_of: Option<PostId>,
+    /// What the debate came to, for everybody who reads it; for `close`.
+    #[serde(default)]
+    summary: Option<Summary>,
     /// What you call it: the same name again is the same action, and is done once.
     #[serde(default)]
     external_id: Option<ExternalId>,
@@ -71,6 +92,14 @@ impl From<NewAction> for Order {
             ends_at: new.ends_at.map(Time::from),
             topic_id: new.topic_id,
             seconds: new.seconds,
+            structure: Structure {
+                parent_id: new.parent_id,
+                relation_type: new.relation_type,
+                relation_id: new.relation_id,
+                target: new.target,
+                duplicate_of: new.duplicate_of,
+                summary: new.summary,
+            },
             external_id: new.external_id,
         }
     }

@@ -27,9 +27,7 @@ use crate::error::{Code, Error, Result};
 use crate::events::{self, Event};
 use crate::http::page::{Limit, Page};
 use crate::http::{Answer, Body, Cache, Claimed, Create, IfMatch, Path, Query};
-use crate::ids::{
-    AccountId, ActionId, AppealId, CaseId, LegalNoticeId, ReportId, RuleHitId, TopicId,
-};
+use crate::ids::{AccountId, ActionId, AppealId, CaseId, LegalNoticeId, ReportId, RuleHitId, TopicId};
 use crate::invalid::Invalid;
 use crate::moderation::rules::case::Move;
 use crate::moderation::rules::{CaseEventKind, CaseNote, CaseOutcome, CaseState, ReportOutcome, RuleCode};

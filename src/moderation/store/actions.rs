@@ -16,21 +16,23 @@ use crate::audit::{self, Object};
 use crate::clock::Time;
 use crate::db::{OnConstraint, Tx, one, sql};
 use crate::decisions::rules::{
-    ActionKind, Aim, Bounds, Explanation, ExternalId, Image, LegalGround, NoticeSource, Restriction,
-    check_action,
+    ActionKind, Aim, Bounds, Detail, Explanation, ExternalId, Image, LegalGround, NoticeSource, Restriction,
+    SubjectKind, Summary, check_action,
 };
 use crate::decisions::{self, Act};
-use crate::entity::{mod_action, moderation_case, report};
+use crate::entity::{mod_action, moderation_case, policy_rule, report};
 use crate::error::{Code, Error, Result};
 use crate::events::{self, Event};
 use crate::http::page::Limit;
-use crate::ids::{AccountId, ActionId, CaseId, PostId, TopicId};
+use crate::ids::{AccountId, ActionId, CaseId, PostId, RelationId, TopicId};
 use crate::mail;
 use crate::mail::rules::MailKind;
 use crate::moderation::rules::case::Move;
 use crate::moderation::rules::{CaseEventKind, CaseOutcome, RuleCode};
 use crate::policy::{Actor, Authority, Moderate, Permit};
-use crate::posts::rules::PostStatus;
+use crate::posts::Restructuring;
+use crate::posts::rules::{PostStatus, RelationType, Target};
+use crate::topics::rules::TopicStatus;
 use crate::{accounts, auth, posts, topics};
 
 /// Something that is to be done, as it was asked for.
@@ -50,8 +52,82 @@ pub struct Order {
     pub topic_id: Option<TopicId>,
     /// How many seconds between two posts.
     pub seconds: Option<i32>,
+    /// What becomes of a post among others.
+    pub structure: Structure,
     /// What the client calls it.
     pub external_id: Option<ExternalId>,
+}
+
+impl Order {
+    /// The rule of the site by which it is, where it fits a kind of subject; `at` is put before every field.
+    ///
+    /// # Errors
+    /// 422 where something does not fit.
+    pub(super) async fn check(
+        &self,
+        db: &impl ConnectionTrait,
+        at: &str,
+        subject: SubjectKind,
+        now: Time,
+    ) -> Result<policy_rule::Model> {
+        let rule = decisions::rule(db, &format!("{at}rule"), self.rule.as_str()).await?;
+        let bounds = Bounds {
+            ends_at: self.ends_at,
+            scope: self.topic_id,
+            seconds: self.seconds,
+            names_law: self.legal_ground.is_some(),
+            is_illegal: rule.code == "illegal",
+            details: &self.structure.details(),
+        };
+        let wrong = check_action(at, self.kind, subject, &bounds, now);
+        if wrong.is_empty() { Ok(rule) } else { Err(Error::fields(wrong)) }
+    }
+}
+
+/// What an order says of what becomes of the structure of a debate.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+pub struct Structure {
+    /// Below which post one goes.
+    pub parent_id: Option<PostId>,
+    /// What it does from now on.
+    pub relation_type: Option<RelationType>,
+    /// Which of its relations is meant.
+    pub relation_id: Option<RelationId>,
+    /// What that bears on from now on.
+    pub target: Option<Target>,
+    /// Of which post it is a duplicate.
+    pub duplicate_of: Option<PostId>,
+    /// What a debate came to.
+    pub summary: Option<Summary>,
+}
+
+impl Structure {
+    /// What is said.
+    fn details(&self) -> Vec<Detail> {
+        let said = |detail: &Detail| match detail {
+            Detail::Parent => self.parent_id.is_some(),
+            Detail::RelationType => self.relation_type.is_some(),
+            Detail::Relation => self.relation_id.is_some(),
+            Detail::Target => self.target.is_some(),
+            Detail::DuplicateOf => self.duplicate_of.is_some(),
+            Detail::Summary => self.summary.is_some(),
+        };
+        Detail::ALL.into_iter().filter(said).collect()
+    }
+
+    /// What becomes of a post by an action that was checked; nothing by one that is of another kind.
+    fn of(&self, kind: ActionKind) -> Option<Restructuring> {
+        match (kind, self.relation_type, self.relation_id, self.duplicate_of) {
+            (ActionKind::Move, relation_type, _, _) => {
+                Some(Restructuring::Move { parent_id: self.parent_id, relation_type })
+            }
+            (ActionKind::Relabel, Some(relation_type), Some(relation_id), _) => {
+                Some(Restructuring::Relabel { relation_id, relation_type, target: self.target })
+            }
+            (ActionKind::Merge, _, _, Some(duplicate_of)) => Some(Restructuring::Merge { duplicate_of }),
+            _ => None,
+        }
+    }
 }
 
 /// An action, and whether it was done now or before.
@@ -169,34 +245,24 @@ async fn act_once(
 ) -> Result<Done> {
     let at = format!("actions[{i}].");
     let subject = subject_of(case);
-    let rule = decisions::rule(tx.conn(), &format!("{at}rule"), order.rule.as_str()).await?;
-    let bounds = Bounds {
-        ends_at: order.ends_at,
-        scope: order.topic_id,
-        seconds: order.seconds,
-        names_law: order.legal_ground.is_some(),
-        is_illegal: rule.code == "illegal",
-    };
-    let wrong = check_action(&at, order.kind, subject.kind, &bounds, app.now());
-    if !wrong.is_empty() {
-        return Err(Error::fields(wrong));
-    }
+    let rule = order.check(tx.conn(), &at, subject.kind, app.now()).await?;
     let scope_tags = match order.topic_id {
         Some(id) => scope_tags(tx.conn(), actor, id, &at).await?,
         None => Vec::new(),
     };
     let scope = order.topic_id.map(|id| (id, scope_tags.as_slice()));
     let permit = actor.may(Moderate { case: circumstances.decide(case), kind: order.kind, scope })?;
-    let after = wanted(order);
-    let before = if order.kind.aim() == Aim::Content {
-        let Some(before) = change(app, tx, actor, &permit, (case, order.kind), &after).await? else {
+    let (before, after) = if order.kind.aim() == Aim::Content {
+        let changed =
+            change(app, tx, actor, &permit, case, order).await.map_err(|error| error.within(&at))?;
+        let Some(changed) = changed else {
             let before = decisions::last_of_kind(tx.conn(), subject, order.kind).await?;
             let action = before.ok_or_else(|| Code::InvalidStateTransition.error("It is so already."))?;
             return Ok(Done { action, is_new: false });
         };
-        before
+        changed
     } else {
-        Image::Nothing
+        (Image::Nothing, Image::Nothing)
     };
     let (source, met_by_rule) = found_by(tx, case).await?;
     let act = Act {
@@ -258,25 +324,41 @@ fn wanted(order: &Order) -> Image {
     match (order.kind, order.kind.restriction()) {
         (ActionKind::Hide, _) => Image::Status(PostStatus::Hidden.to_value()),
         (ActionKind::Remove, _) => Image::Status(PostStatus::Removed.to_value()),
+        (ActionKind::Close, _) => Image::Closing {
+            status: TopicStatus::Archived.to_value(),
+            summary: order.structure.summary.as_ref().map(ToString::to_string),
+        },
         (_, Some(kind)) => restriction(kind),
         _ => Image::Nothing,
     }
 }
 
-/// Changes a post or a topic; gives how it was, or nothing where it is so already.
+/// Changes a post or a topic; gives how it was and how it is, or nothing where it is so already.
 async fn change(
     app: &App,
     tx: &Tx,
     actor: &Actor,
     permit: &Permit<Moderate<'_>>,
-    (case, kind): (&moderation_case::Model, ActionKind),
-    after: &Image,
-) -> Result<Option<Image>> {
-    let before = apply(app, tx, actor, permit, case, after).await?;
-    if kind == ActionKind::Hide && before == Image::Status(PostStatus::Removed.to_value()) {
+    case: &moderation_case::Model,
+    order: &Order,
+) -> Result<Option<(Image, Image)>> {
+    if let Some(wanted) = order.structure.of(order.kind) {
+        let place = post_of(case)?;
+        topics::lock_activity(tx, place.0).await?;
+        return posts::restructure(app, tx, permit, place, &wanted).await;
+    }
+    let after = wanted(order);
+    let before = apply(app, tx, actor, permit, case, &after).await?;
+    if order.kind == ActionKind::Hide && before == Image::Status(PostStatus::Removed.to_value()) {
         return Err(Code::InvalidStateTransition.error("It was removed: take that back before it is hidden."));
     }
-    Ok((before != *after).then_some(before))
+    Ok((before != after).then_some((before, after)))
+}
+
+/// The post of a case that is about one, after its topic.
+fn post_of(case: &moderation_case::Model) -> Result<(TopicId, PostId)> {
+    let place = case.topic_id.zip(case.subject_post_id);
+    place.ok_or_else(|| Error::internal(anyhow::anyhow!("what is done to posts is done to no post")))
 }
 
 /// Has the post or the topic of a case be as an image says, under its locks; gives how it was.
@@ -329,6 +411,7 @@ async fn found_by(tx: &Tx, case: &moderation_case::Model) -> Result<(NoticeSourc
     };
     Ok((source, of_rules.is_some()))
 }
+
 /// The case of an action. Where a rule acted whose case is still to be opened, it is opened now.
 ///
 /// # Errors
@@ -450,14 +533,14 @@ pub(in crate::moderation) async fn take_back(
         return Ok(Done { action: decisions::find(tx.conn(), before).await?, is_new: false });
     }
     require_own_or_free(case, by)?;
-    put_back(app, tx, actor, &permit, case, &action).await?;
-    let reverted = decisions::revert(app, tx, &permit, &action, explanation, batch_id).await?;
+    let after = put_back(app, tx, actor, &permit, case, &action).await?;
+    let reverted = decisions::revert(app, tx, &permit, (&action, after), explanation, batch_id).await?;
     tell_all(app, tx, actor, case, &reverted).await?;
     *case = count(app, tx, case.clone()).await?;
     Ok(Done { action: reverted, is_new: true })
 }
 
-/// Has what an action changed be as it was before.
+/// Has what an action changed be as it was before, and gives how it is now.
 async fn put_back(
     app: &App,
     tx: &Tx,
@@ -465,13 +548,20 @@ async fn put_back(
     permit: &Permit<Moderate<'_>>,
     case: &moderation_case::Model,
     action: &mod_action::Model,
-) -> Result<()> {
-    if action.after_image == Image::Nothing {
-        return Ok(());
+) -> Result<Image> {
+    let (before, after) = (&action.before_image, &action.after_image);
+    match after {
+        Image::Nothing => return Ok(Image::Nothing),
+        Image::Place { .. } | Image::Relation(_) | Image::Duplicate { .. } => {
+            let place = post_of(case)?;
+            topics::lock_activity(tx, place.0).await?;
+            return posts::put_back(app, tx, permit, place, (before, after)).await;
+        }
+        _ => {}
     }
-    let found = apply(app, tx, actor, permit, case, &action.before_image).await?;
-    if found == action.after_image {
-        return Ok(());
+    let found = apply(app, tx, actor, permit, case, before).await?;
+    if found == *after {
+        return Ok(before.clone());
     }
     Err(Code::ChangedSince.error("Something else was done to it since: take that back first."))
 }

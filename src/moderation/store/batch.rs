@@ -5,7 +5,9 @@ use std::collections::HashMap;
 use sea_orm::{ConnectionTrait, EntityTrait, FromQueryResult};
 use uuid::Uuid;
 
-use super::actions::{Order, act, act_on, audit_actions, require_own_or_free, resolve, take_back};
+use super::actions::{
+    Order, act, act_on, audit_actions, require_own_or_free, resolve, take_back, take_back_rules,
+};
 use super::cases::{Circumstances, case_of, circumstances, find_for_update, new_case, standing};
 use super::subjects::{Purpose, Reported, find_subject};
 use crate::accounts::rules::Role;
@@ -14,7 +16,7 @@ use crate::audit::{self, Object};
 use crate::clock::Time;
 use crate::db::{Tx, all, sql};
 use crate::decisions;
-use crate::decisions::rules::{ActionKind, Aim, Bounds, Subject, SubjectKind, check_action};
+use crate::decisions::rules::{ActionKind, Aim, Subject, SubjectKind};
 use crate::entity::moderation_case;
 use crate::error::{Code, Error, Result};
 use crate::events::{self, Event};
@@ -184,18 +186,7 @@ async fn check_orders(
     let mut scopes = Scopes::new();
     for (i, order) in orders.iter().enumerate() {
         let at = format!("actions[{i}].");
-        let rule = decisions::rule(db, &format!("{at}rule"), order.rule.as_str()).await?;
-        let bounds = Bounds {
-            ends_at: order.ends_at,
-            scope: order.topic_id,
-            seconds: order.seconds,
-            names_law: order.legal_ground.is_some(),
-            is_illegal: rule.code == "illegal",
-        };
-        let wrong = check_action(&at, order.kind, kind, &bounds, now);
-        if !wrong.is_empty() {
-            return Err(Error::fields(wrong));
-        }
+        order.check(db, &at, kind, now).await?;
         if order.external_id.is_some() {
             let detail = "A job has an identifier of its own, by which its actions are found.";
             return Err(Error::field(format!("{at}external_id"), "does_not_fit", detail));
@@ -321,7 +312,10 @@ pub async fn act_on_item(
         act_on(app, tx, by, &reported).await?
     };
     let circumstances = circumstances(tx.conn(), &case, by, app.now()).await?;
-    let done = act(app, tx, actor, (&mut case, &circumstances), &orders, Some(batch_id)).await?;
+    let mut done = act(app, tx, actor, (&mut case, &circumstances), &orders, Some(batch_id)).await?;
+    if let Some(CaseOutcome::Rejected | CaseOutcome::Ignored) = resolution {
+        done.extend(take_back_rules(app, tx, actor, (&mut case, &circumstances)).await?);
+    }
     let mut changed = done.iter().any(|done| done.is_new);
     let outcome = resolution.or(is_new.then_some(CaseOutcome::Upheld));
     let mut decided = None;

@@ -89,6 +89,7 @@ pub(in crate::moderation) async fn file_notice(
         // As of somebody whom nobody knows.
         weight: weight(0, false, Accuracy::default(), rule.severity),
         is_muted: false,
+        rule_hit_id: None,
         outcome,
         created_at: now,
         closed_at: outcome.map(|_| now),

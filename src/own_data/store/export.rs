@@ -272,6 +272,7 @@ async fn write_topics(
             "question_text": row.question_text, "actual_outcome": row.actual_outcome,
             "antecedent_statement": row.antecedent_statement,
             "consequent_in_question": row.consequent_in_question,
+            "closing_summary": row.closing_summary,
             "outcome_definition": row.outcome_definition, "horizon_reason": row.horizon_reason,
             "created_at": moment(row.created_at), "updated_at": moment(row.updated_at),
         })));
@@ -322,7 +323,7 @@ async fn write_posts(
             let revisions = revisions.iter().filter(|revision| revision.post_id == row.id).map(|revision| {
                 json!({
                     "number": revision.number, "body": revision.body, "relations": revision.relations,
-                    "created_at": moment(revision.created_at),
+                    "created_at": moment(revision.created_at), "by_moderator": revision.by_moderator,
                 })
             });
             let relations = relations.iter().filter(|relation| relation.post_id == row.id).map(|relation| {
@@ -333,6 +334,7 @@ async fn write_posts(
                     "p_if_true": relation.p_if_true, "p_if_false": relation.p_if_false,
                     "claimed_test_kind": relation.claimed_test_kind.as_ref().map(named),
                     "created_at": moment(relation.created_at), "withdrawn_at": perhaps(relation.withdrawn_at),
+                    "by_moderator": relation.by_moderator,
                 })
             });
             let citations =
@@ -362,7 +364,7 @@ async fn write_posts(
                 });
             fits!(file.item(&json!({
                 "id": row.id, "topic_id": row.topic_id, "parent_id": row.parent_id,
-                "status": named(&row.status), "created_at": moment(row.created_at),
+                "duplicate_of": row.duplicate_of, "status": named(&row.status), "created_at": moment(row.created_at),
                 "edited_at": perhaps(row.edited_at), "deleted_at": perhaps(row.deleted_at),
                 "revisions": revisions.collect::<Vec<_>>(), "relations": relations.collect::<Vec<_>>(),
                 "citations": citations.collect::<Vec<_>>(), "sources": sources.collect::<Vec<_>>(),

@@ -349,6 +349,7 @@ async fn create_post(
         first_recorded: None,
         stance_effects: new.stance_effects,
         created_at: store::later_than(app.now(), older),
+        duplicate_of: None,
     };
     store::insert(&app, &tx, &permit, &post).await?;
     cite_in_post(&tx, &app.ids, topic_id, post.id, &new.citations).await?;
@@ -544,6 +545,7 @@ async fn list_revisions(
             body_html: revision.body_html,
             relations: document(Some(revision.relations))?,
             created_at: revision.created_at.into(),
+            by_moderator: revision.by_moderator,
         })
     };
     let items = page.items.into_iter().map(view).collect::<Result<_>>()?;

@@ -95,6 +95,9 @@ pub(super) struct RelationView {
     /// For evidence with likelihoods: what kind of test these make.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     test_kind: Option<TestKind>,
+    /// Whether moderators said so, and not the author; left out where they did not.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    by_moderator: bool,
     /// How much it weighs, in decibans; there with `test_kind`, unless a likelihood is 0: then no finite weight would do.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     weight_decibans: Option<f64>,
@@ -144,6 +147,9 @@ pub(super) struct PostView {
     revision: i32,
     /// What nobody may do to it.
     restrictions: Vec<Restriction>,
+    /// The older post that says the same, where moderators found that: replies and votes go there. Left out elsewhere.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    duplicate_of: Option<PostId>,
     /// The reader's own vote; there when the reader is signed in.
     #[serde(skip_serializing_if = "Option::is_none")]
     mine: Option<Mine>,
@@ -195,6 +201,9 @@ pub(super) struct RevisionView {
     /// What the post bore on in this revision.
     pub(super) relations: Vec<RecordedRelation>,
     pub(super) created_at: Timestamp,
+    /// Whether moderators made it, who changed what the post bears on; left out where its author did.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub(super) by_moderator: bool,
 }
 
 /// What a post bore on.
@@ -246,6 +255,7 @@ impl PostView {
             edited_at: row.edited_at.map(Into::into),
             revision: row.revision,
             restrictions: row.restrictions.at(reader.now).cloned().collect(),
+            duplicate_of: row.duplicate_of,
             mine,
         })
     }

@@ -80,7 +80,7 @@ pub async fn sees_hidden(db: &impl ConnectionTrait, actor: &Actor, id: TopicId) 
 /// same respect.
 ///
 /// # Errors
-/// A defect where the image is of something else.
+/// 409 where nothing is to close; a defect where the image is of something else.
 pub async fn apply(
     app: &App,
     tx: &Tx,
@@ -88,9 +88,22 @@ pub async fn apply(
     topic: &topic::Model,
     image: &Image,
 ) -> Result<Image> {
-    let (status, restrictions, before) = image.applied(topic.status.to_value(), &topic.restrictions);
-    let status = TopicStatus::try_from_value(&status).map_err(Error::internal)?;
-    let mut row = topic::Model { status, restrictions, ..topic.clone() };
+    let mut row = topic.clone();
+    let (status, restrictions, before) = match image {
+        Image::Closing { status, summary } => {
+            let is_shown = matches!(topic.status, TopicStatus::Open | TopicStatus::Archived);
+            if !is_shown && *status == TopicStatus::Archived.to_value() {
+                return Err(Code::TopicNotOpen.error("A debate is closed that is open, or archived already."));
+            }
+            row.closing_summary.clone_from(summary);
+            let before =
+                Image::Closing { status: topic.status.to_value(), summary: topic.closing_summary.clone() };
+            (status.clone(), topic.restrictions.clone(), before)
+        }
+        _ => image.applied(topic.status.to_value(), &topic.restrictions),
+    };
+    row.status = TopicStatus::try_from_value(&status).map_err(Error::internal)?;
+    row.restrictions = restrictions;
     row.version += 1;
     row.updated_at = app.now();
     update(tx, row).await?;
@@ -165,6 +178,8 @@ pub struct TopicToInsert<'a> {
     pub comparable_since: i32,
     /// Its scenarios, as many as the content has.
     pub scenarios: Vec<ScenarioToInsert<'a>>,
+    /// What the debate came to, where it was closed elsewhere.
+    pub closing_summary: Option<String>,
 }
 
 /// What the keys of a document became in the database.
@@ -199,6 +214,7 @@ impl<'a> TopicToInsert<'a> {
             scenario_set_version: 1,
             comparable_since: 1,
             scenarios: content.scenarios.iter().map(proposed).collect(),
+            closing_summary: None,
         }
     }
 }
@@ -247,6 +263,7 @@ pub async fn insert(
         created_at: new.created_at,
         updated_at: new.created_at,
         restrictions: Restrictions::default(),
+        closing_summary: new.closing_summary.clone(),
     };
     set_scalars(&mut row, content);
     set_event(app, tx, &mut row, content.event.as_ref()).await?;

@@ -1,5 +1,9 @@
 //! Writing posts and their relations.
 
+mod structure;
+
+pub use structure::{Restructuring, put_back, restructure};
+
 use std::collections::HashMap;
 
 use chrono::TimeDelta;
@@ -62,6 +66,8 @@ pub struct PostToInsert {
     pub stance_effects: Vec<StanceEffect>,
     /// When it was posted.
     pub created_at: Time,
+    /// The older post that says the same, where moderators found that.
+    pub duplicate_of: Option<PostId>,
 }
 
 /// A relation that was checked.
@@ -79,6 +85,8 @@ pub struct RelationToInsert {
     pub created_at: Option<Time>,
     /// When it was taken back.
     pub withdrawn_at: Option<Time>,
+    /// Whether a moderator says so.
+    pub by_moderator: bool,
 }
 
 impl RelationToInsert {
@@ -91,6 +99,7 @@ impl RelationToInsert {
             evidence: new.evidence(),
             created_at: None,
             withdrawn_at: None,
+            by_moderator: false,
         }
     }
 
@@ -116,6 +125,7 @@ impl RelationToInsert {
             claimed_test_kind: self.evidence.claimed_test_kind,
             created_at: self.created_at.unwrap_or(created_at),
             withdrawn_at: self.withdrawn_at,
+            by_moderator: self.by_moderator,
         }
     }
 }
@@ -161,6 +171,7 @@ pub async fn insert(app: &App, tx: &Tx, _: &Permit<CreatePost<'_>>, new: &PostTo
             edited_at: None,
             deleted_at: (!there).then_some(new.created_at),
             restrictions: Restrictions::default(),
+            duplicate_of: new.duplicate_of,
         },
     )
     .await?;
@@ -188,6 +199,7 @@ pub async fn insert(app: &App, tx: &Tx, _: &Permit<CreatePost<'_>>, new: &PostTo
             body_html,
             relations,
             created_at: new.created_at,
+            by_moderator: false,
         };
         insert_row(tx, first).await?;
     }
@@ -205,15 +217,15 @@ pub async fn insert(app: &App, tx: &Tx, _: &Permit<CreatePost<'_>>, new: &PostTo
     let branch = parent_id.map_or(new.topic_id.0, |parent| parent.0);
     ranking::insert_post(tx, new.id, branch, Standing::of(0, 0, new.created_at), new.created_at).await?;
     if let Some(parent) = parent_id {
-        count_reply(tx, parent).await?;
+        count_replies(tx, parent, 1, 1).await?;
     }
     topics::note_post(app, tx, new.topic_id, new.author_id.filter(|_| there), new.created_at).await
 }
 
-/// Counts a reply at its parent and at everything above. The tallies are locked from the parent up, in no
-/// order that votes know of: a vote holds one tally and waits for none, and who holds several holds the lock
-/// on the topic's activity.
-async fn count_reply(tx: &Tx, parent: PostId) -> Result<()> {
+/// Counts replies more or less at a post, and so many posts more or less below it and everything above. The tallies are locked
+/// from that post up, in no order that votes know of: a vote holds one tally and waits for none, and who holds several
+/// holds the lock on the topic's activity.
+async fn count_replies(tx: &Tx, parent: PostId, replies: i32, posts: i32) -> Result<()> {
     tx.conn()
         .execute_raw(sql(
             "WITH RECURSIVE up AS (
@@ -226,10 +238,10 @@ async fn count_reply(tx: &Tx, parent: PostId) -> Result<()> {
                  SELECT t.post_id FROM up JOIN LATERAL (
                      SELECT post_id FROM post_tally WHERE post_tally.post_id = up.id FOR UPDATE) t ON true
              )
-             UPDATE post_tally SET descendant_count = descendant_count + 1,
-                                   reply_count = reply_count + (post_tally.post_id = $1)::integer
+             UPDATE post_tally SET descendant_count = descendant_count + $3,
+                                   reply_count = reply_count + CASE WHEN post_tally.post_id = $1 THEN $2 ELSE 0 END
              FROM locked WHERE post_tally.post_id = locked.post_id",
-            [parent.into()],
+            [parent.into(), replies.into(), posts.into()],
         ))
         .await?;
     Ok(())
@@ -413,6 +425,7 @@ pub(super) async fn revise(
             .map(|(i, new)| (i, new.target))
             .collect();
         // Their order is what readers see, so another order is another revision.
+        refuse_to_unsay(&stored, wanted)?;
         changed |=
             wanted.len() != stored.len() || !stored.iter().zip(wanted).all(|(old, new)| says(old, new));
         if !changed {
@@ -428,8 +441,19 @@ pub(super) async fn revise(
         return Ok(false);
     }
     let body = body.unwrap_or_else(|| old.body.clone());
-    revise_to(tx, old, body, recorded_relations, now).await?;
+    revise_to(tx, old, body, recorded_relations, (now, false)).await?;
     Ok(true)
+}
+
+/// What moderators said of a post stays until they take it back.
+fn refuse_to_unsay(stored: &[relation::Model], wanted: &[NewRelation]) -> Result<()> {
+    let is_kept = |old: &relation::Model| wanted.iter().any(|new| says(old, new));
+    if stored.iter().all(|old| !old.by_moderator || is_kept(old)) {
+        return Ok(());
+    }
+    let detail =
+        "Moderators set one of them, by_moderator: it stays as it is. Appeal against what they decided.";
+    Err(Error::field("relations", "moderated", detail))
 }
 
 /// Whether a stored relation is the one that an author states.
@@ -496,7 +520,7 @@ async fn withdraw_and_add(
     Ok(())
 }
 
-/// Gives a post its next revision.
+/// Gives a post its next revision, at some time, by its author or a moderator: one by a moderator is no edit of its text.
 ///
 /// # Errors
 /// The database is away.
@@ -505,7 +529,7 @@ pub async fn revise_to(
     old: &post::Model,
     body: String,
     relations: serde_json::Value,
-    at: Time,
+    (at, by_moderator): (Time, bool),
 ) -> Result<()> {
     let body_html = markdown::render(&body);
     let number = old.revision + 1;
@@ -518,6 +542,7 @@ pub async fn revise_to(
             body_html: body_html.clone(),
             relations,
             created_at: at,
+            by_moderator,
         },
     )
     .await?;
@@ -526,7 +551,9 @@ pub async fn revise_to(
     row.body_html = body_html;
     row.renderer_version = markdown::RENDERER_VERSION;
     row.revision = number;
-    row.edited_at = Some(at);
+    if !by_moderator {
+        row.edited_at = Some(at);
+    }
     update(tx, row).await?;
     Ok(())
 }
