@@ -1577,7 +1577,7 @@ pub struct EnforceRule {
 impl Permit<EnforceRule, RuleVersion> {
     /// The permit of a rule that is enforced, where it hides what it met. There is none for anything harsher.
     pub(crate) fn of_rule(hit_id: RuleHitId, hit: &Hit) -> Option<Self> {
-        (hit.did() == RuleEffect::Filtered).then(|| Self { act: EnforceRule { hit_id }, by: hit.rule })
+        (hit.did() == RuleEffect::Filtered).then_some(Self { act: EnforceRule { hit_id }, by: hit.rule })
     }
 }
 

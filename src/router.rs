@@ -48,6 +48,7 @@ use crate::{
         (name = "posts", description = "Arguments, their threads and relations"),
         (name = "votes", description = "Judging arguments on two axes"),
         (name = "vote signals", description = "What speaks for attacks by votes, who voted, and votes that do not count"),
+        (name = "bulk jobs", description = "The same done to many things at a time: planned, watched, and taken back"),
         (name = "credences", description = "How likely people take the scenarios to be"),
         (name = "mind changes", description = "Which posts moved whom, and how far"),
         (name = "scenarios", description = "Changing the scenarios of a topic"),

@@ -89,6 +89,15 @@ impl Tx {
         Ok(found.map_or_else(Vec::new, |found| found.ids.into_iter().map(ActionId).collect()))
     }
 
+    /// Undoes everything since the beginning, and lets go of what it held before this returns; a transaction that is dropped
+    /// does so some time later.
+    ///
+    /// # Errors
+    /// The database is away, which undoes it as well.
+    pub async fn undo(self) -> Result<()> {
+        Ok(TransactionSession::rollback(self.transaction).await?)
+    }
+
     /// Makes everything since the beginning durable.
     ///
     /// # Errors

@@ -314,7 +314,21 @@ mod tests {
             }
             writeln!(table).unwrap();
         }
-        expect_test::expect![[r""]].assert_eq(&table);
+        expect_test::expect![[r#"
+            Planned: execute→Queued ask→AwaitingApproval cancel→Cancelled
+            AwaitingApproval: execute= ask= approve→Queued cancel→Cancelled
+            Queued: execute= ask= approve= pause→Paused resume= cancel→Cancelled
+            Running: execute= ask= approve= pause→Paused resume= cancel→Cancelled
+            Paused: pause= resume→Queued cancel→Cancelled
+            Succeeded:
+            Partial:
+            Failed:
+            Cancelled: cancel=
+            Undoing:
+            Undone:
+            UndoPartial:
+        "#]]
+        .assert_eq(&table);
     }
 
     #[test]

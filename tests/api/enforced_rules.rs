@@ -268,7 +268,9 @@ async fn a9_what_rules_hide_or_point_out_comes_to_moderators_within_moments() {
               "created_at": "2026-01-15T12:00:00Z",
               "from_state": null,
               "kind": "opened",
+              "muted_until": null,
               "note": "The rule “Maps” (00000000-0000-7000-8000-000000000012, version 1).",
+              "related_case_id": null,
               "resolution": null,
               "seq": 1,
               "to_state": "open"
@@ -280,7 +282,9 @@ async fn a9_what_rules_hide_or_point_out_comes_to_moderators_within_moments() {
               "created_at": "2026-01-15T12:00:00Z",
               "from_state": "open",
               "kind": "acted",
+              "muted_until": null,
               "note": "",
+              "related_case_id": null,
               "resolution": null,
               "seq": 2,
               "to_state": "open"
@@ -291,8 +295,11 @@ async fn a9_what_rules_hide_or_point_out_comes_to_moderators_within_moments() {
           "moves": [
             "claim",
             "escalate",
-            "resolve"
+            "resolve",
+            "mute"
           ],
+          "muted_until": null,
+          "notes": [],
           "opened_at": "2026-01-15T12:00:00Z",
           "owner": {
             "id": "00000000-0000-7000-8000-000000000006",
@@ -300,6 +307,7 @@ async fn a9_what_rules_hide_or_point_out_comes_to_moderators_within_moments() {
             "username": "bob"
           },
           "priority": 17,
+          "related_cases": [],
           "report_count": 1,
           "reporter_count": 0,
           "reports": [
@@ -311,6 +319,8 @@ async fn a9_what_rules_hide_or_point_out_comes_to_moderators_within_moments() {
               "comment": "",
               "created_at": "2026-01-15T12:00:00Z",
               "id": "00000000-0000-7000-8000-000000000018",
+              "is_muted": false,
+              "legal_notice": null,
               "outcome": null,
               "reporter": null,
               "rule": "spam",
@@ -320,6 +330,7 @@ async fn a9_what_rules_hide_or_point_out_comes_to_moderators_within_moments() {
             }
           ],
           "resolution": null,
+          "sla_due_at": "2026-01-18T12:00:00Z",
           "state": "open",
           "subject": {
             "id": "00000000-0000-7000-8000-000000000014",
@@ -723,8 +734,8 @@ async fn of_several_servers_each_case_is_opened_by_one() {
         let (bob, decision) = (site.bob.clone(), decision.clone());
         at_once.spawn(async move { drop(bob.appeals(&decision).await) });
     }
-    for decision in decisions[3..].iter().cloned() {
-        let mallory = mallory.clone();
+    for decision in &decisions[3..] {
+        let (mallory, decision) = (mallory.clone(), decision.clone());
         at_once.spawn(async move { drop(reverts(&mallory, &decision).await.is(200)) });
     }
     at_once.join_all().await;

@@ -21,7 +21,11 @@ struct Wave {
 
 impl Wave {
     async fn new() -> Self {
-        let watched = Watched::new().await;
+        Self::with("").await
+    }
+
+    async fn with(settings: &str) -> Self {
+        let watched = Watched::with(settings).await;
         let (app, topic) = (&watched.app, &watched.topic);
         let mut posts = Vec::new();
         for name in ["shill1", "shill2", "shill3"] {
@@ -98,7 +102,102 @@ async fn a_plan_says_what_would_come_of_it_and_does_nothing() {
     let before = app.rows("SELECT count(*)::text FROM mod_action").await;
     let plan = mallory.post("/mod/jobs", new.clone()).await.is(201);
     assert_eq!(plan.header("location"), Some(format!("/api/v1/mod/jobs/{}", id(&plan.body)).as_str()));
-    plan.matches(expect![[r#""#]]);
+    plan.matches(expect![[r#"
+        {
+          "actions": [
+            {
+              "ends_at": null,
+              "explanation": "It advertises a shop, and nothing else.",
+              "external_id": null,
+              "kind": "remove",
+              "legal_ground": null,
+              "rule": "spam",
+              "seconds": null,
+              "structure": {
+                "duplicate_of": null,
+                "parent_id": null,
+                "relation_id": null,
+                "relation_type": null,
+                "summary": null,
+                "target": null
+              },
+              "topic_id": null
+            }
+          ],
+          "approval_reasons": [],
+          "approved_at": null,
+          "approved_by": null,
+          "author": {
+            "id": "00000000-0000-7000-8000-000000000005",
+            "role": "moderator",
+            "username": "mallory"
+          },
+          "counts": {
+            "already": 0,
+            "done": 0,
+            "failed": 0,
+            "pending": 2,
+            "skipped": 2,
+            "total": 4,
+            "undone": 0
+          },
+          "created_at": "2026-01-15T12:00:00Z",
+          "executed_at": null,
+          "finished_at": null,
+          "id": "00000000-0000-7000-8000-000000000027",
+          "kind": "act",
+          "left_alone": [
+            {
+              "code": "own_subject",
+              "items": 1
+            },
+            {
+              "code": "unknown_id",
+              "items": 1
+            }
+          ],
+          "note": "The wave of this morning.",
+          "plan": {
+            "expires_at": "2026-01-15T12:15:00Z",
+            "hash": "rxL0PWFrIMWxZo4BZIayfTrczDIPzXQHJwPhpGuuWDs",
+            "people": 1,
+            "samples": [
+              {
+                "excerpt": "Cheap maps, offer 0 of shill1.",
+                "owner": {
+                  "id": "00000000-0000-7000-8000-000000000013",
+                  "role": "member",
+                  "username": "shill1"
+                },
+                "subject": {
+                  "id": "00000000-0000-7000-8000-000000000015",
+                  "kind": "post"
+                }
+              },
+              {
+                "excerpt": "Cheap maps, offer 1 of shill1.",
+                "owner": {
+                  "id": "00000000-0000-7000-8000-000000000013",
+                  "role": "member",
+                  "username": "shill1"
+                },
+                "subject": {
+                  "id": "00000000-0000-7000-8000-000000000016",
+                  "kind": "post"
+                }
+              }
+            ],
+            "votes": 1
+          },
+          "rate": 0.0,
+          "remaining_secs": null,
+          "resolution": null,
+          "selector": null,
+          "state": "planned",
+          "undoes": null,
+          "undone_by": []
+        }
+    "#]]);
     assert_eq!(app.rows("SELECT count(*)::text FROM mod_action").await, before);
     assert!(!job_item_next(&app.app).await.unwrap(), "what is planned is not begun with");
     // A retry lands once.
@@ -129,18 +228,14 @@ async fn a_job_does_what_one_action_each_would_and_is_taken_back() {
     assert_eq!((&begun["state"], &begun["plan"]), (&json!("queued"), &Value::Null));
     assert_eq!(work(app).await, 13, "twelve items and the end");
     let done = read(mallory, &plan).await;
-    assert_eq!(stands(&done), "");
+    expect!["succeeded: 12 done, 12 total; left alone: "].assert_eq(&stands(&done));
     // What is done to people is done to each once; what is done to posts, to each.
     let kinds = "SELECT kind || ' ' || count(*) FROM mod_action WHERE batch_id IS NOT NULL GROUP BY kind ORDER BY kind";
     assert_eq!(app.rows(kinds).await, ["remove 12", "silence 3"]);
     let statements = "SELECT count(*)::text FROM statement_of_reasons";
     assert_eq!(app.rows(statements).await, ["15"]);
-    let mails: Vec<_> = app.mails().await.into_iter().filter(|mail| mail.to.starts_with("shill1")).collect();
-    assert_eq!(
-        mails.iter().filter(|mail| mail.subject.contains("decided")).count(),
-        1,
-        "one mail a person and job"
-    );
+    let mails = "SELECT count(*)::text FROM mail WHERE kind = 'decision_made'";
+    assert_eq!(app.rows(mails).await, ["3"], "one mail a person and job");
     // The log has a row for each, and the case that somebody reported stays open, for nothing was said about it.
     let log = mallory.get("/modlog?limit=100").await.is(200);
     assert_eq!(log.body["items"].as_array().unwrap().len(), 15);
@@ -162,9 +257,10 @@ async fn a_job_does_what_one_action_each_would_and_is_taken_back() {
     goes(mallory, &undo, "execute").await.is(200);
     assert_eq!(read(mallory, &plan).await["state"], "undoing");
     work(app).await;
-    assert_eq!(stands(&read(mallory, &undo).await), "");
+    expect!["succeeded: 12 done, 12 total; left alone: "].assert_eq(&stands(&read(mallory, &undo).await));
     let undone = read(mallory, &plan).await;
-    assert_eq!((stands(&undone), &undone["undone_by"]), (String::new(), &json!([undo["id"]])));
+    expect!["undone: 12 total, 12 undone; left alone: "].assert_eq(&stands(&undone));
+    assert_eq!(undone["undone_by"], json!([undo["id"]]));
     assert_eq!(bob.get(&thread).await.is(200).body, before, "votes, places and counts are as before");
     let lifted = "SELECT count(*)::text FROM sanction WHERE lifted_at IS NULL";
     assert_eq!(app.rows(lifted).await, ["0"]);
@@ -185,12 +281,52 @@ async fn what_changed_since_is_left_alone_and_listed() {
     carol.acts("post", &wave.posts[1], action("remove")).await;
     wave.watched.bob.reports("post", &wave.posts[2], "spam").await;
     carol.post("/mod/cases/next", json!({})).await.is(200);
-    shill.delete(&format!("/posts/{}", wave.posts[3])).await.is(204);
+    shill.delete(&format!("/posts/{}", wave.posts[3])).await.is(200);
     goes(mallory, &plan, "execute").await.is(200);
     work(app).await;
-    assert_eq!(stands(&read(mallory, &plan).await), "");
+    expect!["partial: 8 done, 4 skipped, 12 total; left alone: 1 case_claimed, 1 changed_since, 1 invalid_state_transition, 1 post_deleted"].assert_eq(&stands(&read(mallory, &plan).await));
     let skipped = mallory.get(&format!("/mod/jobs/{}/items?state=skipped&limit=2", id(&plan))).await.is(200);
-    skipped.matches(expect![[r#""#]]);
+    skipped.matches(expect![[r#"
+        {
+          "items": [
+            {
+              "code": "changed_since",
+              "finished_at": "2026-01-15T12:00:00Z",
+              "ordinal": 0,
+              "owner": {
+                "id": "00000000-0000-7000-8000-000000000013",
+                "role": "member",
+                "username": "shill1"
+              },
+              "revision": 1,
+              "state": "skipped",
+              "subject": {
+                "id": "00000000-0000-7000-8000-000000000015",
+                "kind": "post"
+              },
+              "topic_id": "00000000-0000-7000-8000-00000000000b"
+            },
+            {
+              "code": "invalid_state_transition",
+              "finished_at": "2026-01-15T12:00:00Z",
+              "ordinal": 1,
+              "owner": {
+                "id": "00000000-0000-7000-8000-000000000013",
+                "role": "member",
+                "username": "shill1"
+              },
+              "revision": 1,
+              "state": "skipped",
+              "subject": {
+                "id": "00000000-0000-7000-8000-000000000016",
+                "kind": "post"
+              },
+              "topic_id": "00000000-0000-7000-8000-00000000000b"
+            }
+          ],
+          "next": "aT3Ks_X-1Xonnml3F12bhVsxNzY4NDc4NDAwLDFd"
+        }
+    "#]]);
     // Undone is what is still so.
     let reply = mallory.get(&format!("/mod/actions?limit=100&kind=hide")).await.is(200);
     let one = reply.text("/items/0/id");
@@ -205,14 +341,14 @@ async fn what_changed_since_is_left_alone_and_listed() {
         .await
         .is(201)
         .body;
-    assert_eq!(stands(&undo), "");
+    expect!["planned: 1 already, 6 pending, 1 skipped, 8 total; left alone: 1 already_so, 1 changed_since"].assert_eq(&stands(&undo));
     // Between the plan and its turn, another one is removed.
     let third = reply.text("/items/2/subject/id");
     carol.acts("post", &third, action("remove")).await;
     goes(mallory, &undo, "execute").await.is(200);
     work(app).await;
-    assert_eq!(stands(&read(mallory, &undo).await), "");
-    assert_eq!(stands(&read(mallory, &plan).await), "");
+    expect!["partial: 1 already, 5 done, 2 skipped, 8 total; left alone: 2 changed_since, 1 already_so"].assert_eq(&stands(&read(mallory, &undo).await));
+    expect!["undo_partial: 3 done, 4 skipped, 12 total, 5 undone; left alone: 1 case_claimed, 1 changed_since, 1 invalid_state_transition, 1 post_deleted"].assert_eq(&stands(&read(mallory, &plan).await));
     assert_eq!(statuses(app).await, ["deleted 1", "removed 3", "visible 10"]);
 }
 
@@ -242,40 +378,50 @@ async fn a_stale_hash_a_stale_plan_and_the_wrong_person() {
     goes(mallory, &first, "execute").await.is_problem(409, "plan_expired");
     assert_eq!(work(app).await, 0);
     assert_eq!(statuses(app).await, ["visible 14"]);
-    // Who has been signed in for long proves who they are; a script has a token for it.
-    let third = wave.watched.mallory.post("/mod/jobs", wave.job(&json!([action("hide")]))).await.is(201).body;
-    goes(&wave.watched.mallory, &third, "execute").await.is_problem(403, "step_up_required");
+}
+
+#[tokio::test]
+async fn who_has_been_signed_in_for_long_proves_who_they_are() {
+    let wave = Wave::with("[auth]\nfresh_secs = 60").await;
+    let Watched { app, mallory, .. } = &wave.watched;
+    let token =
+        json!({ "name": "script", "scopes": ["read", "moderate"], "expires_at": "2026-02-01T00:00:00Z" });
+    let token = mallory.post("/me/tokens", token).await.is(201).text("/token");
+    let plan = wave.plans(json!([action("hide")])).await;
+    app.app.clock.advance(TimeDelta::seconds(61));
+    goes(mallory, &plan, "execute").await.is_problem(403, "step_up_required");
+    // A script has a token for this alone.
+    goes(&app.bearer(&token), &plan, "execute").await.is(200);
 }
 
 #[tokio::test]
 async fn some_jobs_take_two_people() {
-    let wave = Wave::new().await;
-    let app = wave.watched.app.another("[jobs]\nsecond_person_above = 11").await;
-    let (mallory, carol) = (app.sign_in("mallory").await, app.sign_in("carol").await);
+    let wave = Wave::with("[jobs]\nsecond_person_above = 11").await;
+    let Watched { app, mallory, carol, .. } = &wave.watched;
     let many = mallory.post("/mod/jobs", wave.job(&json!([action("hide")]))).await.is(201).body;
     assert_eq!(many["approval_reasons"], json!(["many_items"]));
     let mut ban = wave.job(&json!([action("ban")]));
     ban["subjects"]["ids"] = json!([wave.posts[0]]);
     let ban = mallory.post("/mod/jobs", ban).await.is(201).body;
     assert_eq!(ban["approval_reasons"], json!(["without_end"]));
-    let waits = goes(&mallory, &many, "execute").await.is(200).body;
+    let waits = goes(mallory, &many, "execute").await.is(200).body;
     assert_eq!(waits["state"], "awaiting_approval");
-    assert_eq!(work(&app).await, 0, "nothing is done before somebody else agreed");
-    goes(&mallory, &many, "approve").await.is_problem(403, "own_decision");
+    assert_eq!(work(app).await, 0, "nothing is done before somebody else agreed");
+    goes(mallory, &many, "approve").await.is_problem(403, "own_decision");
     let token =
         json!({ "name": "script", "scopes": ["read", "moderate"], "expires_at": "2026-02-01T00:00:00Z" });
     let token = carol.post("/me/tokens", token).await.is(201).text("/token");
     goes(&app.bearer(&token), &many, "approve").await.is_problem(403, "session_required");
-    let agreed = goes(&carol, &many, "approve").await.is(200).body;
+    let agreed = goes(carol, &many, "approve").await.is(200).body;
     assert_eq!((&agreed["state"], &agreed["approved_by"]["username"]), (&json!("queued"), &json!("carol")));
-    work(&app).await;
-    assert_eq!(stands(&read(&mallory, &many).await), "");
+    work(app).await;
+    expect!["succeeded: 12 done, 12 total; left alone: "].assert_eq(&stands(&read(mallory, &many).await));
     // What is about the staff takes an administrator.
-    grants(&carol, "shill1", json!({ "kind": "site" })).await;
+    grants(carol, "shill1", json!({ "kind": "site" })).await;
     let of_staff = carol.post("/mod/jobs", wave.job(&json!([action("remove")]))).await.is(201).body;
     assert_eq!(of_staff["approval_reasons"], json!(["many_items", "staff"]));
-    goes(&carol, &of_staff, "execute").await.is(200);
-    goes(&mallory, &of_staff, "approve").await.is_problem(403, "outranked");
+    goes(carol, &of_staff, "execute").await.is(200);
+    goes(mallory, &of_staff, "approve").await.is_problem(403, "outranked");
     // Time runs out.
     app.app.clock.advance(TimeDelta::hours(24));
     let dave = app.administrator("dave").await;
@@ -298,14 +444,16 @@ async fn a_job_waits_goes_on_and_is_called_off() {
         assert!(job_item_next(&app.app).await.unwrap());
     }
     // Somebody else stops it, for instance who sees what goes wrong.
-    assert_eq!(stands(&carol.post(&path("pause"), json!({})).await.is(200).body), "");
+    expect!["paused: 3 done, 9 pending, 12 total; left alone: "]
+        .assert_eq(&stands(&carol.post(&path("pause"), json!({})).await.is(200).body));
     assert_eq!(work(app).await, 0);
     carol.post(&path("pause"), json!({})).await.is(200);
     goes(mallory, &plan, "execute").await.is_problem(409, "invalid_state_transition");
     mallory.post(&path("resume"), json!({})).await.is(200);
     goes(mallory, &plan, "execute").await.is(200);
     assert!(job_item_next(&app.app).await.unwrap());
-    assert_eq!(stands(&mallory.post(&path("cancel"), json!({})).await.is(200).body), "");
+    expect!["cancelled: 4 done, 8 skipped, 12 total; left alone: 8 cancelled"]
+        .assert_eq(&stands(&mallory.post(&path("cancel"), json!({})).await.is(200).body));
     assert_eq!(work(app).await, 0);
     mallory.post(&path("cancel"), json!({})).await.is(200);
     mallory.post(&path("resume"), json!({})).await.is_problem(409, "invalid_state_transition");
@@ -315,11 +463,13 @@ async fn a_job_waits_goes_on_and_is_called_off() {
     assert!(job_item_next(&app.app).await.unwrap());
     // A job that takes back is called off as well, and the rest can be taken back later.
     mallory.post(&format!("/mod/jobs/{}/cancel", id(&undo)), json!({})).await.is(200);
-    assert_eq!(stands(&read(mallory, &plan).await), "");
+    expect!["undo_partial: 3 done, 8 skipped, 12 total, 1 undone; left alone: 8 cancelled"]
+        .assert_eq(&stands(&read(mallory, &plan).await));
     let rest = mallory.post(&path("undo"), json!({ "explanation": "That was nothing." })).await.is(201).body;
     goes(mallory, &rest, "execute").await.is(200);
     work(app).await;
-    assert_eq!(stands(&read(mallory, &plan).await), "");
+    expect!["undone: 8 skipped, 12 total, 4 undone; left alone: 8 cancelled"]
+        .assert_eq(&stands(&read(mallory, &plan).await));
     assert_eq!(statuses(app).await, ["visible 14"]);
 }
 
@@ -338,10 +488,12 @@ async fn a_moderator_who_is_none_any_more_does_nothing_further() {
         .remove(0);
     carol.delete(&format!("/role-grants/{grant}")).await.is(204);
     work(app).await;
-    assert_eq!(stands(&read(carol, &plan).await), "");
+    expect!["partial: 5 done, 7 skipped, 12 total; left alone: 7 not_allowed"]
+        .assert_eq(&stands(&read(carol, &plan).await));
     assert_eq!(statuses(app).await, ["hidden 5", "visible 9"]);
     let ends = "SELECT data::text FROM audit_log WHERE verb = 'finish_job'";
-    assert_eq!(app.rows(ends).await, [""]);
+    expect![[r#"{"done": 5, "state": "partial", "left_alone": {"not_allowed": 7}}"#]]
+        .assert_eq(&app.rows(ends).await.join("\n"));
 }
 
 #[tokio::test]
@@ -363,6 +515,7 @@ async fn jobs_of_one_person_and_about_the_same() {
     goes(mallory, &plans[3], "execute").await.is_problem(409, "too_many_jobs");
     // Both get on, turn by turn.
     for _ in 0..4 {
+        app.app.clock.advance(TimeDelta::seconds(1));
         assert!(job_item_next(&app.app).await.unwrap());
     }
     let done = |job: Value| job["counts"]["done"].clone();
@@ -373,7 +526,8 @@ async fn jobs_of_one_person_and_about_the_same() {
     work(app).await;
     goes(mallory, &plans[1], "execute").await.is(200);
     work(app).await;
-    assert_eq!(stands(&read(mallory, &plans[1]).await), "");
+    expect!["succeeded: 3 already, 3 total; left alone: 3 already_so"]
+        .assert_eq(&stands(&read(mallory, &plans[1]).await));
     let states = carol.get("/mod/jobs?limit=2").await.is(200);
     let next = states.text("/next");
     let rest = carol.get(&format!("/mod/jobs?limit=2&after={next}")).await.is(200);
@@ -411,7 +565,7 @@ async fn two_servers_do_no_item_twice() {
         turns += worker.await.unwrap();
     }
     assert_eq!(turns, 13);
-    assert_eq!(stands(&read(mallory, &plan).await), "");
+    expect!["succeeded: 12 done, 12 total; left alone: "].assert_eq(&stands(&read(mallory, &plan).await));
     let twice = "SELECT count(*)::text FROM mod_action WHERE kind = 'hide'";
     assert_eq!(app.rows(twice).await, ["12"]);
 }
@@ -427,7 +581,7 @@ async fn cases_are_decided_by_the_dozen() {
         "selector": { "kind": "post", "reported_for": "spam" }, "resolution": "rejected", "note": "Somebody reports all there is.",
     });
     let plan = mallory.post("/mod/jobs", job).await.is(201).body;
-    assert_eq!(stands(&plan), "");
+    expect!["planned: 6 pending, 6 total; left alone: "].assert_eq(&stands(&plan));
     goes(mallory, &plan, "execute").await.is(200);
     work(app).await;
     let outcomes = "SELECT outcome || ' ' || count(*) FROM report GROUP BY outcome";
@@ -440,7 +594,8 @@ async fn cases_are_decided_by_the_dozen() {
     let named = json!({
         "subjects": { "kind": "post", "ids": [wave.innocent] }, "resolution": "rejected", "note": "There is none.",
     });
-    assert_eq!(stands(&mallory.post("/mod/jobs", named).await.is(201).body), "");
+    expect!["planned: 1 skipped, 1 total; left alone: 1 no_case"]
+        .assert_eq(&stands(&mallory.post("/mod/jobs", named).await.is(201).body));
 }
 
 #[tokio::test]
@@ -479,7 +634,32 @@ async fn what_a_selector_chooses() {
         let what = what.to_string().replace(&topic_id, "…").replace(&shill, "shill2");
         table += &format!("{kind} {what}\n    {found}\n");
     }
-    expect![[r#""#]].assert_eq(&table);
+    expect![[r#"
+        post {"topic_id":"…"}
+            {"already":0,"done":0,"failed":0,"pending":14,"skipped":0,"total":14,"undone":0} ["Buy maps of Kent, cheap!", "Cheap maps, offer 0 of s"]
+        post {"contains":"CHEAP MAPS","topic_id":"…"}
+            {"already":0,"done":0,"failed":0,"pending":12,"skipped":0,"total":12,"undone":0} ["Cheap maps, offer 0 of s", "Cheap maps, offer 1 of s"]
+        post {"author_ids":["shill2"]}
+            {"already":0,"done":0,"failed":0,"pending":4,"skipped":0,"total":4,"undone":0} ["Cheap maps, offer 0 of s", "Cheap maps, offer 1 of s"]
+        account {"contains":"cheap maps","topic_id":"…"}
+            {"already":0,"done":0,"failed":0,"pending":3,"skipped":0,"total":3,"undone":0} ["shill1", "shill2"]
+        post {"contains":"offer 3","from":"2026-01-15T00:00:00Z"}
+            {"already":0,"done":0,"failed":0,"pending":3,"skipped":0,"total":3,"undone":0} ["Cheap maps, offer 3 of s", "Cheap maps, offer 3 of s"]
+        post {"from":"2026-01-15T00:00:00Z","until":"2026-01-15T00:00:01Z"}
+            422 [{"code":"no_match","detail":"It chooses nothing.","field":"selector"}]
+        post {"contains":"maps"}
+            422 [{"code":"too_wide","detail":"Name a topic, people, a beginning, a rule that met them, or one by which they were reported.","field":"selector"}]
+        post {"contains":"100%_of'","topic_id":"…"}
+            422 [{"code":"no_match","detail":"It chooses nothing.","field":"selector"}]
+        post {"reported_for":"spam"}
+            422 [{"code":"no_match","detail":"It chooses nothing.","field":"selector"}]
+        post {"met_by":"…"}
+            422 [{"code":"no_match","detail":"It chooses nothing.","field":"selector"}]
+        post {"from":"2026-01-15T00:00:00Z","until":"2026-01-14T00:00:01Z"}
+            422 [{"code":"out_of_order","detail":"It begins before it ends.","field":"selector.until"}]
+        topic {"topic_id":"…"}
+            422 [{"code":"does_not_fit","detail":"Posts, or the people who wrote them: name topics by their identifiers.","field":"selector.kind"}]
+    "#]].assert_eq(&table);
 }
 
 #[tokio::test]
@@ -533,7 +713,7 @@ async fn bad_jobs_are_refused_and_leave_nothing() {
             ("actions[0].kind", "does_not_fit"),
         ),
         (
-            json!({ "subjects": named(json!([post])), "actions": [action("hide")], "note": "" }),
+            json!({ "subjects": named(json!([post])), "actions": [action("hide")], "note": "ab" }),
             ("note", "too_short"),
         ),
     ] {
@@ -552,7 +732,8 @@ async fn ten_thousand_fit_into_one_request() {
     let mut job = wave.job(&json!([action("hide")]));
     job["subjects"]["ids"] = json!(ids);
     let plan = wave.watched.mallory.post("/mod/jobs", job).await.is(201).body;
-    assert_eq!(stands(&plan), "");
+    expect!["planned: 12 pending, 9988 skipped, 10000 total; left alone: 9988 unknown_id"]
+        .assert_eq(&stands(&plan));
     assert_eq!(plan["plan"]["samples"].as_array().unwrap().len(), 12);
 }
 
@@ -601,7 +782,7 @@ async fn nobody_is_shown_what_is_about_them() {
     grants(carol, "dora", json!({ "kind": "tag", "tag": "elsewhere" })).await;
     let dora = app.sign_in("dora").await;
     let theirs = dora.post("/mod/jobs", wave.job(&json!([action("hide")]))).await.is(201).body;
-    assert_eq!(stands(&theirs), "");
+    expect!["planned: 12 skipped, 12 total; left alone: 12 not_allowed"].assert_eq(&stands(&theirs));
     dora.get(&format!("/mod/jobs/{}", id(&plan))).await.is_problem(404, "not_found");
     assert_eq!(dora.get("/mod/jobs").await.is(200).body["items"].as_array().unwrap().len(), 1);
     assert_eq!(mallory.get("/mod/jobs").await.is(200).body["items"].as_array().unwrap().len(), 2);

@@ -54,6 +54,7 @@ async fn nobody_needs_an_account_to_give_notice_and_what_is_decided_is_mailed() 
     let report = &watched.read(&case).await["reports"][0];
     expect![[r#"
         {
+          "automation_rule": null,
           "comment": "It copies my book, line by line.",
           "created_at": "2026-01-15T12:00:00Z",
           "id": "00000000-0000-7000-8000-000000000014",

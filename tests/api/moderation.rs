@@ -24,8 +24,13 @@ pub struct Watched {
 
 impl Watched {
     pub async fn new() -> Self {
+        Self::with("").await
+    }
+
+    /// The same with further settings.
+    pub async fn with(settings: &str) -> Self {
         // Shorter than a session goes without a refresh.
-        let app = TestApp::with("[moderation]\nclaim_minutes = 3").await;
+        let app = TestApp::with(&format!("[moderation]\nclaim_minutes = 3\n{settings}")).await;
         let (alice, bob) = (app.member("alice").await, app.member("bob").await);
         let mallory = app.member("mallory").await;
         let carol = app.administrator("carol").await;
@@ -182,6 +187,7 @@ async fn a_post_is_reported_claimed_and_decided_and_its_reporter_is_told() {
           "reporter_count": 1,
           "reports": [
             {
+              "automation_rule": null,
               "comment": "The same everywhere.",
               "created_at": "2026-01-15T12:00:00Z",
               "id": "00000000-0000-7000-8000-000000000014",

@@ -204,6 +204,7 @@ async fn a_post_is_moved_with_all_below_it_and_back_and_nothing_is_lost() {
                 }
               },
               "automation": "none",
+              "automation_rule": null,
               "batch_id": null,
               "before": {
                 "place": {

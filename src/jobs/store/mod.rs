@@ -273,13 +273,13 @@ pub(super) async fn go(
                 job.plan_expires_at = now + TimeDelta::hours(app.config.jobs.approval_hours.into());
             }
             if let Some(undoes) = job.undoes_id {
-                begin_undo(app, tx, undoes, to == JobState::Queued).await?;
+                begin_undo(app, tx, (undoes, job.id), to == JobState::Queued).await?;
             }
         }
         Move::Approve => {
             (job.approved_by, job.approved_at) = (Some(by.id), Some(now));
             if let Some(undoes) = job.undoes_id {
-                begin_undo(app, tx, undoes, true).await?;
+                begin_undo(app, tx, (undoes, job.id), true).await?;
             }
         }
         Move::Cancel => return cancel(app, tx, job).await,
@@ -337,10 +337,16 @@ async fn locked(tx: &Tx, id: JobId) -> Result<mod_job::Model> {
 }
 
 /// Has a job be taken back from now on, if it still can be.
-async fn begin_undo(app: &App, tx: &Tx, id: JobId, begins: bool) -> Result<()> {
+async fn begin_undo(app: &App, tx: &Tx, (id, undo): (JobId, JobId), begins: bool) -> Result<()> {
     let mut undone = locked(tx, id).await?;
     require_undoable(app, &undone)?;
     if begins {
+        // What somebody had taken back by hand needs no turn.
+        let statement = "UPDATE mod_job_item done SET state = 'undone' FROM mod_job_item already
+                         WHERE already.job_id = $2 AND already.state = 'skipped' AND already.code = $3
+                           AND done.job_id = $1 AND done.subject_id = already.subject_id AND done.state = 'done'";
+        let values = [id.into(), undo.into(), Code::AlreadySo.name().into()];
+        tx.conn().execute_raw(sql(statement, values)).await?;
         undone.state = JobState::Undoing;
         update(tx, undone).await?;
     }

@@ -82,24 +82,44 @@ async fn author(app: &App, job: &mod_job::Model) -> Result<Option<Actor>> {
 /// Does what is to be done about an item, and marks it, in one transaction.
 async fn perform(app: &App, actor: &Actor, job: &mod_job::Model, item: &mod_job_item::Model) -> Result<Seen> {
     let tx = app.begin_as(actor).await?;
+    match perform_in(app, &tx, actor, job, item).await {
+        Ok(Seen::To) => {
+            tx.commit().await?;
+            Ok(Seen::To)
+        }
+        seen => {
+            // Before it is said why it is left alone: that takes the same lock.
+            tx.undo().await?;
+            seen
+        }
+    }
+}
+
+async fn perform_in(
+    app: &App,
+    tx: &Tx,
+    actor: &Actor,
+    job: &mod_job::Model,
+    item: &mod_job_item::Model,
+) -> Result<Seen> {
     // Before all that people wait for: of several servers one has the job, and none waits for it.
     if !tx.try_queue(&format!("mod job {}", job.id)).await? {
         return Ok(Seen::ToByOthers);
     }
     let orders: Vec<Order> = serde_json::from_value(job.orders.clone()).map_err(Error::internal)?;
-    moderation::hold_back(&tx, &orders, item.owner_id.unwrap_or(AccountId(uuid::Uuid::nil()))).await?;
-    let Some((mut job, mut item)) = take(&tx, job, item).await? else {
+    moderation::hold_back(tx, &orders, item.owner_id.unwrap_or(AccountId(uuid::Uuid::nil()))).await?;
+    let Some((mut job, mut item)) = take(tx, job, item).await? else {
         return Ok(Seen::ToByOthers);
     };
     let subject = Subject { kind: item.subject_kind, id: item.subject_id };
     let changed = match (job.kind, job.undoes_id) {
         (JobKind::Undo, Some(undoes)) => {
             let what = (subject, undoes.0);
-            moderation::take_back_item(app, &tx, actor, what, (&job.note, job.id.0)).await?
+            moderation::take_back_item(app, tx, actor, what, (&job.note, job.id.0)).await?
         }
         _ => {
             let what = (subject, item.revision);
-            moderation::act_on_item(app, &tx, actor, what, (&orders, job.resolution), job.id.0).await?
+            moderation::act_on_item(app, tx, actor, what, (&orders, job.resolution), job.id.0).await?
         }
     };
     item.finished_at = Some(app.now());
@@ -112,10 +132,9 @@ async fn perform(app: &App, actor: &Actor, job: &mod_job::Model, item: &mod_job_
         let statement = "UPDATE mod_job_item SET state = 'undone' WHERE job_id = $1 AND subject_id = $2";
         tx.conn().execute_raw(sql(statement, [undoes.into(), item.subject_id.into()])).await?;
     }
-    update(&tx, item).await?;
+    update(tx, item).await?;
     (job.state, job.turn_at) = (JobState::Running, app.now());
-    update(&tx, job).await?;
-    tx.commit().await?;
+    update(tx, job).await?;
     Ok(Seen::To)
 }
 

@@ -53,6 +53,7 @@ pub struct Order {
     /// How many seconds between two posts.
     pub seconds: Option<i32>,
     /// What becomes of a post among others.
+    #[serde(flatten)]
     pub structure: Structure,
     /// What the client calls it.
     pub external_id: Option<ExternalId>,

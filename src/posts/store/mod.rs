@@ -9,8 +9,8 @@ use std::collections::HashMap;
 use chrono::TimeDelta;
 use sea_orm::sea_query::LockType;
 use sea_orm::{
-    ActiveEnum, ColumnTrait, ConnectionTrait, EntityTrait, FromQueryResult, QueryFilter, QueryOrder,
-    QuerySelect,
+    ActiveEnum, ActiveModelTrait, ColumnTrait, ConnectionTrait, EntityTrait, FromQueryResult,
+    IntoActiveModel, QueryFilter, QueryOrder, QuerySelect,
 };
 use uuid::Uuid;
 
@@ -24,7 +24,7 @@ use crate::automation::rules::RuleTrigger;
 use crate::automation::{self, Enforced};
 use crate::changes::Change;
 use crate::clock::Time;
-use crate::db::{OnConstraint, Tx, all, insert as insert_row, insert_all, one, sql, update};
+use crate::db::{OnConstraint, Tx, all, insert as insert_row, insert_all, one, sql};
 use crate::decisions::rules::{Image, NoticeSource, Restriction, Restrictions, Subject, SubjectKind};
 use crate::decisions::{self, Act};
 use crate::entity::{post, post_revision, post_tally, relation, stance_effect, vote};
@@ -554,7 +554,26 @@ pub async fn revise_to(
     if !by_moderator {
         row.edited_at = Some(at);
     }
-    update(tx, row).await?;
+    write(tx, row).await?;
+    Ok(())
+}
+
+/// Writes what may change of a post, which is locked. Where it stands is changed by moderators alone and is left out: since a
+/// trigger watches over that, to name it in a statement takes a lock that waits for whoever refers to the post, such as a
+/// new case.
+async fn write(tx: &Tx, row: post::Model) -> Result<()> {
+    let mut changed = row.into_active_model().reset_all();
+    for place in [
+        post::Column::TopicId,
+        post::Column::AuthorId,
+        post::Column::ParentId,
+        post::Column::RootId,
+        post::Column::Depth,
+        post::Column::CreatedAt,
+    ] {
+        changed.not_set(place);
+    }
+    post::Entity::update(changed).exec_without_returning(tx.conn()).await?;
     Ok(())
 }
 
@@ -572,7 +591,7 @@ pub(super) async fn delete(app: &App, tx: &Tx, permit: &Permit<DeletePost<'_>>) 
     row.status = PostStatus::Deleted;
     row.deleted_at = Some(app.now());
     let id = row.id;
-    update(tx, row).await?;
+    write(tx, row).await?;
     sources::forget_deleted(tx, topic_id, id).await?;
     // What was out of sight was not counted.
     if was_shown { topics::note_shown_posts(tx, topic_id, -1).await } else { Ok(()) }
@@ -592,7 +611,7 @@ pub async fn apply(tx: &Tx, _: Authority<'_>, post: &post::Model, image: &Image)
     let row = post::Model { status, restrictions, ..post.clone() };
     let shown = |post: &post::Model| i32::from(post.status == PostStatus::Visible);
     let difference = shown(&row) - shown(post);
-    update(tx, row).await?;
+    write(tx, row).await?;
     tx.changes(Change::Topic(post.topic_id));
     if difference == 0 { Ok(()) } else { topics::note_shown_posts(tx, post.topic_id, difference).await }?;
     Ok(before)
