@@ -160,11 +160,11 @@ async fn read(answer: Response) -> anyhow::Result<Value> {
 /// What the server says when it refuses, in its own words.
 fn refusal(status: u16, problem: &Value) -> anyhow::Error {
     let text = |name: &str| problem[name].as_str().unwrap_or_default();
-    let mut said = format!("{status} {}: {}", text("code"), text("detail"));
-    for field in problem["errors"].as_array().into_iter().flatten() {
+    let fields = problem["errors"].as_array().into_iter().flatten().map(|field| {
         let of = |name: &str| field[name].as_str().unwrap_or_default();
-        said += &format!("\n  {}: {} ({})", of("field"), of("detail"), of("code"));
-    }
+        format!("\n  {}: {} ({})", of("field"), of("detail"), of("code"))
+    });
+    let said = format!("{status} {}: {}{}", text("code"), text("detail"), fields.collect::<String>());
     anyhow!(said)
 }
 

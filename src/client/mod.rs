@@ -108,7 +108,7 @@ enum Command {
 #[derive(Subcommand)]
 enum Job {
     /// Plan a job: say what would come of it, and do nothing
-    Plan(NewJob),
+    Plan(Box<NewJob>),
     /// Execute a plan, by its hash, and watch it
     Run {
         /// The job

@@ -55,6 +55,21 @@ fn list<'a>(value: &'a Value, pointer: &str) -> impl Iterator<Item = &'a Value> 
     value.pointer(pointer).and_then(Value::as_array).into_iter().flatten()
 }
 
+/// Actions, one a row.
+fn action_rows<'a>(actions: impl IntoIterator<Item = &'a Value>) -> anyhow::Result<()> {
+    let row = |action: &Value| {
+        vec![
+            text(action, "/id"),
+            text(action, "/kind"),
+            text(action, "/subject/kind"),
+            text(action, "/target/username"),
+            text(action, "/ends_at"),
+            text(action, "/reverts"),
+        ]
+    };
+    line(&table(&["action", "what", "to", "of", "until", "takes back"], actions.into_iter().map(row)))
+}
+
 impl Printer {
     /// The answer itself, where that is wanted; says whether it was.
     fn raw<'a>(&self, values: impl IntoIterator<Item = &'a Value>) -> anyhow::Result<bool> {
@@ -142,26 +157,12 @@ impl Printer {
         if taken["dry_run"] == true {
             line("Nothing was done; this is what would be:")?;
         }
-        self.action_rows(list(taken, "/actions"))
+        action_rows(list(taken, "/actions"))
     }
 
     /// An action.
     pub(super) fn action(&self, action: &Value) -> anyhow::Result<()> {
-        if self.raw([action])? { Ok(()) } else { self.action_rows([action]) }
-    }
-
-    fn action_rows<'a>(&self, actions: impl IntoIterator<Item = &'a Value>) -> anyhow::Result<()> {
-        let row = |action: &Value| {
-            vec![
-                text(action, "/id"),
-                text(action, "/kind"),
-                text(action, "/subject/kind"),
-                text(action, "/target/username"),
-                text(action, "/ends_at"),
-                text(action, "/reverts"),
-            ]
-        };
-        line(&table(&["action", "what", "to", "of", "until", "takes back"], actions.into_iter().map(row)))
+        if self.raw([action])? { Ok(()) } else { action_rows([action]) }
     }
 
     /// Jobs.

@@ -563,7 +563,7 @@ pub fn check_action(
         match (detail.of(kind), bounds.details.contains(&detail)) {
             ((_, true), false) => refuse(detail.field(), "missing", "This action needs it."),
             ((false, _), true) => {
-                refuse(detail.field(), "does_not_fit", "This action has nothing of the kind.")
+                refuse(detail.field(), "does_not_fit", "This action has nothing of the kind.");
             }
             _ => {}
         }

@@ -314,14 +314,14 @@ async fn plan_job(State(app): State<App>, actor: Actor, create: Create<NewJob, M
         Claimed::Now(once) => once,
     };
     let job = store::plan(&app, &tx, &actor, &permit, read(new)?).await?;
-    let answer = created(JobView::of(&app, tx.conn(), job).await?)?;
+    let answer = created(&JobView::of(&app, tx.conn(), job).await?)?;
     let answer = once.record(&app, &tx, answer).await?;
     tx.commit().await?;
     Ok(answer)
 }
 
-fn created(view: JobView) -> Result<Answer> {
-    Answer::created(format!("/api/v1/mod/jobs/{}", view.id), &view, Cache::No)
+fn created(view: &JobView) -> Result<Answer> {
+    Answer::created(format!("/api/v1/mod/jobs/{}", view.id), view, Cache::No)
 }
 
 /// What a request asks for, if it makes sense.
@@ -650,7 +650,7 @@ async fn undo_job(
     let job = store::find_for_update(&tx, id, reader).await?;
     let permit = actor.may(HandleJob(&job))?;
     let undo = store::plan_undo(&app, &tx, &permit, new.explanation.to_string()).await?;
-    let answer = created(JobView::of(&app, tx.conn(), undo).await?)?;
+    let answer = created(&JobView::of(&app, tx.conn(), undo).await?)?;
     tx.commit().await?;
     Ok(answer)
 }

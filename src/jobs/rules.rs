@@ -314,7 +314,7 @@ mod tests {
             }
             writeln!(table).unwrap();
         }
-        expect_test::expect![[r#"
+        expect_test::expect![[r"
             Planned: execute→Queued ask→AwaitingApproval cancel→Cancelled
             AwaitingApproval: execute= ask= approve→Queued cancel→Cancelled
             Queued: execute= ask= approve= pause→Paused resume= cancel→Cancelled
@@ -327,7 +327,7 @@ mod tests {
             Undoing:
             Undone:
             UndoPartial:
-        "#]]
+        "]]
         .assert_eq(&table);
     }
 

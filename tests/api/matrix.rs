@@ -1320,6 +1320,79 @@ async fn a1_every_operation_by_everybody_on_everything() {
           403 sanctioned: suspended
           403 scope_missing: owner_token_read
           404 not_found: tag_moderator
+        list_jobs
+          200: tag_moderator moderator administrator
+          401 unauthenticated: anonymous
+          403 not_allowed: owner_token_all member unverified silenced owner
+          403 sanctioned: suspended
+          403 scope_missing: owner_token_read
+        plan_job
+          201: tag_moderator moderator administrator
+          401 unauthenticated: anonymous
+          403 not_allowed: owner_token_all member unverified silenced owner
+          403 sanctioned: suspended
+          403 scope_missing: owner_token_read
+        read_job on Alices
+          200: moderator administrator
+          401 unauthenticated: anonymous
+          403 sanctioned: suspended
+          403 scope_missing: owner_token_read
+          404 not_found: owner_token_all member unverified silenced owner tag_moderator
+        approve_job on Alices
+          401 unauthenticated: anonymous
+          403 not_allowed: owner_token_all member unverified silenced owner
+          403 own_decision: administrator
+          403 sanctioned: suspended
+          403 scope_missing: owner_token_read
+          404 not_found: tag_moderator
+          412 precondition_failed: moderator
+        cancel_job on Alices
+          200: moderator administrator
+          401 unauthenticated: anonymous
+          403 not_allowed: owner_token_all member unverified silenced owner
+          403 sanctioned: suspended
+          403 scope_missing: owner_token_read
+          404 not_found: tag_moderator
+        watch_job on Alices
+          200: moderator administrator
+          401 unauthenticated: anonymous
+          403 sanctioned: suspended
+          403 scope_missing: owner_token_read
+          404 not_found: owner_token_all member unverified silenced owner tag_moderator
+        execute_job on Alices
+          401 unauthenticated: anonymous
+          403 not_allowed: owner_token_all member unverified silenced owner moderator
+          403 sanctioned: suspended
+          403 scope_missing: owner_token_read
+          404 not_found: tag_moderator
+          412 precondition_failed: administrator
+        list_job_items on Alices
+          200: moderator administrator
+          401 unauthenticated: anonymous
+          403 sanctioned: suspended
+          403 scope_missing: owner_token_read
+          404 not_found: owner_token_all member unverified silenced owner tag_moderator
+        pause_job on Alices
+          401 unauthenticated: anonymous
+          403 not_allowed: owner_token_all member unverified silenced owner
+          403 sanctioned: suspended
+          403 scope_missing: owner_token_read
+          404 not_found: tag_moderator
+          409 invalid_state_transition: moderator administrator
+        resume_job on Alices
+          401 unauthenticated: anonymous
+          403 not_allowed: owner_token_all member unverified silenced owner
+          403 sanctioned: suspended
+          403 scope_missing: owner_token_read
+          404 not_found: tag_moderator
+          409 invalid_state_transition: moderator administrator
+        undo_job on Alices
+          401 unauthenticated: anonymous
+          403 not_allowed: owner_token_all member unverified silenced owner
+          403 sanctioned: suspended
+          403 scope_missing: owner_token_read
+          404 not_found: tag_moderator
+          409 invalid_state_transition: moderator administrator
         delete_note on Alices
           204: moderator
           401 unauthenticated: anonymous

@@ -128,7 +128,9 @@ fn body_of_moderation(method: &str, path: &str) -> Option<Value> {
             "subject": { "kind": "topic", "id": AN_ID },
             "actions": [{ "kind": "hide", "rule": "spam", "explanation": "It advertises a shop." }],
         }),
-        ("POST", "/mod/actions/{id}/revert") => json!({ "explanation": "The shop is a museum." }),
+        ("POST", "/mod/actions/{id}/revert" | "/mod/jobs/{id}/undo") => {
+            json!({ "explanation": "The shop is a museum." })
+        }
         ("POST", "/me/decisions/{id}/appeal" | "/reports/{id}/appeal") => {
             json!({ "text": "I sell nothing: the shop is a museum." })
         }
@@ -138,7 +140,6 @@ fn body_of_moderation(method: &str, path: &str) -> Option<Value> {
         ("POST", "/mod/jobs") => json!({
             "subjects": { "kind": "topic", "ids": [AN_ID] }, "resolution": "ignored", "note": "It is nothing.",
         }),
-        ("POST", "/mod/jobs/{id}/undo") => json!({ "explanation": "The shop is a museum." }),
         ("POST", "/legal-notices") => json!({
             "subject": { "kind": "topic", "id": AN_ID }, "explanation": "It copies a book, line by line.",
             "legal_ground": "Copyright Act, section 16", "name": "Ann Author", "email": "ann@example.org",

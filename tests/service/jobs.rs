@@ -1,7 +1,9 @@
 //! Bulk jobs of the program as it is delivered: killed again and again while one goes on, and driven from the command line.
 
 use std::process::Command;
+use std::time::SystemTime;
 
+use chrono::{DateTime, TimeDelta, Utc};
 use otherwise::db::embedded;
 use sea_orm::sqlx::{self, Connection, PgConnection, Row};
 use serde_json::{Value, json};
@@ -148,7 +150,7 @@ fn answered(server: &Server, token: &str, arguments: &[&str]) -> Value {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_moderator_scripts_with_the_program() {
     let (wave, server, carol) = Wave::new(12, 3).await;
-    let expires = (chrono::Utc::now() + chrono::TimeDelta::days(7)).to_rfc3339();
+    let expires = (DateTime::<Utc>::from(SystemTime::now()) + TimeDelta::days(7)).to_rfc3339();
     let token = json!({ "name": "script", "scopes": ["read", "moderate"], "expires_at": expires });
     let token = carol.post("/me/tokens", &token).await.is(201).text("/token");
     let bob = server.member("bob").await;

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 
+use base64::Engine;
 use chrono::TimeDelta;
 use sea_orm::sea_query::{Expr, ExprTrait, Func, Query, SelectStatement};
 use sea_orm::{
@@ -72,7 +73,7 @@ pub(in crate::jobs) async fn plan(
         without_end: new.orders.iter().any(|order| order.kind == ActionKind::Ban),
     };
     let orders = serde_json::to_value(&new.orders).map_err(Error::internal)?;
-    let items = planned.into_iter().map(item).collect();
+    let items = planned.iter().map(item).collect();
     let draft = Draft {
         kind: JobKind::Act,
         undoes_id: None,
@@ -86,7 +87,7 @@ pub(in crate::jobs) async fn plan(
 }
 
 /// A planned item; `job_id` and `ordinal` are filled in when the job is kept.
-fn item(planned: Planned) -> mod_job_item::Model {
+fn item(planned: &Planned) -> mod_job_item::Model {
     mod_job_item::Model {
         job_id: JobId(Uuid::nil()),
         ordinal: 0,
@@ -161,7 +162,6 @@ fn hash(draft: &Draft, items: &[mod_job_item::Model]) -> String {
         "resolution": draft.resolution,
         "items": items,
     });
-    use base64::Engine;
     base64::prelude::BASE64_URL_SAFE_NO_PAD.encode(sha256(plan.to_string().as_bytes()))
 }
 

@@ -112,15 +112,12 @@ async fn perform_in(
         return Ok(Seen::ToByOthers);
     };
     let subject = Subject { kind: item.subject_kind, id: item.subject_id };
-    let changed = match (job.kind, job.undoes_id) {
-        (JobKind::Undo, Some(undoes)) => {
-            let what = (subject, undoes.0);
-            moderation::take_back_item(app, tx, actor, what, (&job.note, job.id.0)).await?
-        }
-        _ => {
-            let what = (subject, item.revision);
-            moderation::act_on_item(app, tx, actor, what, (&orders, job.resolution), job.id.0).await?
-        }
+    let changed = if let (JobKind::Undo, Some(undoes)) = (job.kind, job.undoes_id) {
+        let what = (subject, undoes.0);
+        moderation::take_back_item(app, tx, actor, what, (&job.note, job.id.0)).await?
+    } else {
+        let what = (subject, item.revision);
+        moderation::act_on_item(app, tx, actor, what, (&orders, job.resolution), job.id.0).await?
     };
     item.finished_at = Some(app.now());
     (item.state, item.code) = if changed {

@@ -808,7 +808,9 @@ async fn view(
     let may_decide = actor.may(circumstances.decide(case)).is_ok();
     let mut notices = store::notices_of(app, db, &reports).await?;
     if !may_decide {
-        notices.values_mut().for_each(|(_, contact)| *contact = None);
+        for (_, contact) in notices.values_mut() {
+            *contact = None;
+        }
     }
     let standing = store::standing(case).at(app.now());
     let moves = [

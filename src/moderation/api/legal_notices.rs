@@ -128,14 +128,11 @@ async fn give_legal_notice(
         actor.require_scope(Scope::Post)?;
     }
     // Counted before it is looked into, whether it has an address or not.
-    match &create.input.email {
-        Some(email) => {
-            limits::mail(&app, MailRoute::LegalNotice, &email.key(), actor.id(), address).await?;
-        }
-        None => {
-            let limit = Durable::MailPerAddress(MailRoute::LegalNotice);
-            limits::count_durably(&app, &[(limit, Key::Address(address))]).await?;
-        }
+    if let Some(email) = &create.input.email {
+        limits::mail(&app, MailRoute::LegalNotice, &email.key(), actor.id(), address).await?;
+    } else {
+        let limit = Durable::MailPerAddress(MailRoute::LegalNotice);
+        limits::count_durably(&app, &[(limit, Key::Address(address))]).await?;
     }
     let tx = app.begin_as(&actor).await?;
     let (new, claimed) = create.claim(&app, &tx, &actor).await?;

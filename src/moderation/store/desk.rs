@@ -24,13 +24,11 @@ pub(in crate::moderation) async fn open_by_hand(
     note: CaseNote,
 ) -> Result<(moderation_case::Model, bool)> {
     tx.queue(&format!("report {}", reported.subject.id)).await?;
-    Ok(match case_of(tx, reported.subject).await? {
-        Some(case) => (case, false),
-        None => {
-            let opened = Happened::noted(CaseEventKind::Opened, permit.by(), note);
-            (open(app, tx, reported, opened).await?, true)
-        }
-    })
+    if let Some(case) = case_of(tx, reported.subject).await? {
+        return Ok((case, false));
+    }
+    let opened = Happened::noted(CaseEventKind::Opened, permit.by(), note);
+    Ok((open(app, tx, reported, opened).await?, true))
 }
 
 /// Whether somebody has ever reported the subject of a case.

@@ -232,15 +232,12 @@ async fn move_below(
     }
     lock_branches(tx, &[id], parent_id.as_slice()).await?;
     let post = find_there(tx, id).await?;
-    let parent = match parent_id {
-        Some(parent_id) => {
-            require_older("parent_id", &find(tx.conn(), parent_id).await?, &post)?;
-            Some(find_host(app, tx, topic_id, parent_id).await?)
-        }
-        None => {
-            takes_posts(&topics::find_any(tx, topic_id).await?, None, &[], app.now())?;
-            None
-        }
+    let parent = if let Some(parent_id) = parent_id {
+        require_older("parent_id", &find(tx.conn(), parent_id).await?, &post)?;
+        Some(find_host(app, tx, topic_id, parent_id).await?)
+    } else {
+        takes_posts(&topics::find_any(tx, topic_id).await?, None, &[], app.now())?;
+        None
     };
     if parent_id != post.parent_id {
         place(tx, &post, parent.as_ref(), app.now()).await?;
