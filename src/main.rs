@@ -277,22 +277,23 @@ fn on_one_line(writer: &mut Writer<'_>, field: &Field, value: &dyn fmt::Debug) -
 /// cluster: shared with a server that runs, or started for the command and stopped afterwards, also when a
 /// signal ends it early.
 async fn with_app(work: impl AsyncFnOnce(&App, &mut Orders) -> anyhow::Result<()>) -> anyhow::Result<()> {
-    let config = Config::load()?;
+    // On the heap, where there is room: whoever calls this keeps all of it meanwhile.
+    let config = Box::new(Config::load()?);
     log_to_stderr(&config)?;
     let mut orders = Orders::listen()?;
     let database = orders.unless_stopped(Database::start_or_share(&config)).await?;
-    let done = async {
+    let done = Box::pin(async {
         let pool = orders.unless_stopped(async {
             database.migrate().await?;
             db::connect(&database.url(), &config.database).await
         });
         let pool = pool.await?;
         let keys = Keys::load(&config)?;
-        let app = App::new(pool, config, Clock::System, Ids::System, keys);
+        let app = App::new(pool, *config, Clock::System, Ids::System, keys);
         let done = work(&app, &mut orders).await;
         app.db.clone().close().await?;
         done
-    }
+    })
     .await;
     database.stop().await?;
     done

@@ -326,7 +326,7 @@ async fn what_changed_since_is_left_alone_and_listed() {
         }
     "#]]);
     // Undone is what is still so.
-    let reply = mallory.get(&format!("/mod/actions?limit=100&kind=hide")).await.is(200);
+    let reply = mallory.get("/mod/actions?limit=100&kind=hide").await.is(200);
     let one = reply.text("/items/0/id");
     mallory
         .post(&format!("/mod/actions/{one}/revert"), json!({ "explanation": "This one was fine." }))

@@ -313,7 +313,7 @@ fn body(operation: &str, number: usize, who: &Role) -> Option<Value> {
             "code": "spam", "version": 1, "title": "Spam", "body": "Advertising of any kind.", "severity": 2,
             "strikes": 1, "category": "STATEMENT_CATEGORY_OTHER_VIOLATION_TC",
         }),
-        "revert_action" => json!({ "explanation": "The shop is a museum." }),
+        "revert_action" | "undo_job" => json!({ "explanation": "The shop is a museum." }),
         "appeal_decision" | "appeal_report" => json!({ "text": "I sell nothing: the shop is a museum." }),
         "decide_appeal" => json!({ "outcome": "upheld", "reasons": "It was looked at again." }),
         "create_vote_nullification" => {
@@ -323,7 +323,6 @@ fn body(operation: &str, number: usize, who: &Role) -> Option<Value> {
         "plan_job" => json!({
             "subjects": { "kind": "post", "ids": [NO_SCENARIO] }, "actions": [action("hide")], "note": "Asked for.",
         }),
-        "undo_job" => json!({ "explanation": "The shop is a museum." }),
         "open_case" => json!({ "subject": { "kind": "topic", "id": NO_SCENARIO }, "note": "I saw it." }),
         "give_legal_notice" => json!({
             "subject": { "kind": "topic", "id": NO_SCENARIO }, "explanation": "It copies a book, line by line.",
