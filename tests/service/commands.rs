@@ -31,6 +31,7 @@ fn help_says_what_there_is() {
           import       Load a debate from a file
           export       Write a debate to standard output
           admin        Make administrators, and help people back in
+          mod          Moderate a server through its API, with a personal access token
           keys         Manage the key that signs access tokens
           audit        Look at the audit log
           openapi      Print the OpenAPI document

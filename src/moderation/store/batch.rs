@@ -281,7 +281,7 @@ async fn not_done_yet(tx: &Tx, batch_id: Uuid, owner_id: AccountId, orders: &[Or
 /// case; says whether anything changed.
 ///
 /// # Errors
-/// What [`act`] says, and 409 where the subject was changed since.
+/// What `POST /mod/actions` answers, and 409 where the subject was changed since.
 pub async fn act_on_item(
     app: &App,
     tx: &Tx,
@@ -342,7 +342,7 @@ pub async fn act_on_item(
 /// Takes back what a batch did about one subject, the last first; says whether anything changed.
 ///
 /// # Errors
-/// What [`take_back`] says.
+/// What taking an action back answers.
 pub async fn take_back_item(
     app: &App,
     tx: &Tx,
