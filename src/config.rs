@@ -200,6 +200,8 @@ pub struct Jobs {
     pub undo_days: u32,
     /// How many jobs of one person are under way at a time.
     pub at_a_time: u32,
+    /// How many jobs of one person wait for a moment before which they do not begin.
+    pub scheduled_at_most: u32,
 }
 
 /// Rules by which posts are judged without a human.
@@ -775,6 +777,7 @@ impl Config {
             ("jobs.second_person_above", self.jobs.second_person_above.into()),
             ("jobs.undo_days", self.jobs.undo_days.into()),
             ("jobs.at_a_time", self.jobs.at_a_time.into()),
+            ("jobs.scheduled_at_most", self.jobs.scheduled_at_most.into()),
             ("automation.trial_ms", self.automation.trial_ms),
             ("automation.trial_valid_hours", self.automation.trial_valid_hours.into()),
             ("vote_signals.interval_minutes", self.vote_signals.interval_minutes.into()),

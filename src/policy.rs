@@ -1525,6 +1525,12 @@ impl Action for ApproveJob<'_> {
                 || who.require()?.powers.rank() == Role::Administrator,
             Code::Outranked,
             "Only administrators agree to what is done about the staff.",
+        )?;
+        allow_if(
+            !self.0.approval_reasons.iter().any(|reason| reason == "for_good")
+                || who.has(Permission::Purge, Place::Site),
+            Code::NotAllowed,
+            "Whoever agrees that something goes for good has purge for the whole site themselves.",
         )
     }
 }
@@ -1548,6 +1554,7 @@ impl Action for Moderate<'_> {
         self.case.decide(who)?;
         let here = place_of(self.case.case, self.case.tags);
         let (permission, place) = match (self.kind, self.kind.aim()) {
+            (ActionKind::Purge, _) => (Permission::Purge, here),
             (_, Aim::Content) => (Permission::ContentHide, here),
             // A warning goes with what was written, and keeps nobody from anything.
             (ActionKind::Warn, _) if who.has(Permission::ContentHide, here) => {
@@ -1561,8 +1568,8 @@ impl Action for Moderate<'_> {
         allow_if(
             who.has(permission, place),
             Code::NotAllowed,
-            "What is written takes content.hide there, people take user.suspend: for the whole site, or for the topic \
-             that a sanction is to hold in.",
+            "What is written takes content.hide there, and purge to go for good; people take user.suspend: for the whole \
+             site, or for the topic that a sanction is to hold in.",
         )
     }
 }

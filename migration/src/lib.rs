@@ -37,6 +37,8 @@ mod m20261127_000026_structure;
 mod m20261127_000027_case_tools;
 mod m20261127_000028_notes_and_messages;
 mod m20261127_000029_legal_notices;
+mod m20261127_000031_texts_and_names;
+mod m20261127_000032_scheduled_jobs;
 
 /// Applies and reverts the changes in order.
 #[derive(Debug)]
@@ -77,6 +79,8 @@ impl MigratorTrait for Migrator {
             Box::new(m20261127_000027_case_tools::Migration),
             Box::new(m20261127_000028_notes_and_messages::Migration),
             Box::new(m20261127_000029_legal_notices::Migration),
+            Box::new(m20261127_000031_texts_and_names::Migration),
+            Box::new(m20261127_000032_scheduled_jobs::Migration),
         ]
     }
 }

@@ -13,6 +13,6 @@ pub use api::{OwnAccount, router};
 pub use store::{
     Author, NewAccount, authors, erase, find_by_email, find_by_id, find_by_login, find_by_username,
     find_for_update, find_verified_owner, forget_released, hold_unchanged, insert, login_key, may_sign_in,
-    raise_trust_level, register, registered, require, set_password, set_verified_email, show_role,
-    store_password_hash,
+    raise_trust_level, register, registered, rename_by_moderator, require, set_password, set_verified_email,
+    show_role, store_password_hash,
 };

@@ -23,7 +23,7 @@ use crate::events::{self, Event};
 use crate::ids::AccountId;
 use crate::mail::rules::MailKind;
 use crate::mail::{self, Order};
-use crate::policy::{EditAccount, EraseAccount, Permit};
+use crate::policy::{EditAccount, EraseAccount, Moderate, Permit};
 
 /// Who wrote something, as readers see it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
@@ -225,7 +225,7 @@ pub(super) async fn rename(
     permit: &Permit<EditAccount<'_>>,
     username: &Username,
 ) -> Result<account::Model> {
-    let mut row = permit.act().0.clone();
+    let row = permit.act().0.clone();
     let now = app.now();
     let last = "SELECT max(released_at) AS at FROM username_history WHERE account_id = $1";
     let last: Option<Renamed> = one(tx.conn(), sql(last, [row.id.into()])).await?;
@@ -234,10 +234,29 @@ pub(super) async fn rename(
         let next = next.format("%Y-%m-%d %H:%M");
         return Err(Code::RenamedLately.error(format!("It can be changed again after {next} UTC.")));
     }
+    call(app, tx, row, username).await
+}
+
+/// Gives an account, which is locked, another name, however long it has had the one it has. It is not free to take the old
+/// one again before it might rename itself.
+///
+/// # Errors
+/// 409 where somebody has the name or had it within a year.
+pub async fn rename_by_moderator(
+    app: &App,
+    tx: &Tx,
+    _: &Permit<Moderate<'_>>,
+    account: account::Model,
+    username: &Username,
+) -> Result<account::Model> {
+    call(app, tx, account, username).await
+}
+
+async fn call(app: &App, tx: &Tx, mut row: account::Model, username: &Username) -> Result<account::Model> {
     row.username = username.to_string();
     row.username_skeleton = username.skeleton();
     row.version += 1;
-    row.updated_at = now;
+    row.updated_at = app.now();
     tx.changes(Change::Everywhere);
     unless_taken(update(tx, row.clone()).await)?;
     refuse_erased(app, tx, &row.username_skeleton).await?;

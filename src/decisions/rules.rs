@@ -53,6 +53,14 @@ text_enum! {
         Merge = "merge",
         /// Close a topic, and sum up what the debate came to.
         Close = "close",
+        /// Say under a post what it lacks.
+        Annotate = "annotate",
+        /// Black passages out of a post, and of all it said before.
+        Redact = "redact",
+        /// Make a tombstone of a post and of all it said before, for good.
+        Purge = "purge",
+        /// Give an account another name.
+        Rename = "rename",
         /// Tell somebody that they broke a rule, and leave it at that.
         Warn = "warn",
         /// Keep somebody from posting, everywhere or in a topic.
@@ -91,8 +99,12 @@ impl ActionKind {
             | Self::Move
             | Self::Relabel
             | Self::Merge
-            | Self::Close => Aim::Content,
-            Self::Warn
+            | Self::Close
+            | Self::Annotate
+            | Self::Redact
+            | Self::Purge => Aim::Content,
+            Self::Rename
+            | Self::Warn
             | Self::Silence
             | Self::Restrict
             | Self::VoteBan
@@ -100,6 +112,11 @@ impl ActionKind {
             | Self::Ban
             | Self::Revert => Aim::Person,
         }
+    }
+
+    /// Whether it makes something else of the subject itself, a post, a topic or the name of an account.
+    pub fn changes_subject(self) -> bool {
+        self.aim() == Aim::Content || self == Self::Rename
     }
 
     /// The sanction that it is, if it is one.
@@ -123,6 +140,18 @@ impl ActionKind {
             Self::SlowMode => Some(RestrictionKind::SlowMode),
             _ => None,
         }
+    }
+}
+
+text_enum! {
+    /// What a post lacks, as moderators say under it. It is seen, answered and voted on as before.
+    pub enum Annotation {
+        /// It does not say where it has things from.
+        NeedsSource = "needs_source",
+        /// It does not argue from the antecedent of its topic.
+        OffPremise = "off_premise",
+        /// What it takes for granted of what really happened is wrong, or disputed.
+        InaccurateBaseline = "inaccurate_baseline",
     }
 }
 
@@ -263,11 +292,34 @@ impl Restrictions {
     }
 }
 
-/// What an action changed of a post or topic, as it was before or after.
+/// What a post lacks, as moderators say under it: each kind once, in their order.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, FromJsonQueryResult)]
+pub struct Annotations(Vec<Annotation>);
+
+impl Annotations {
+    /// Says it, or says it no more; gives whether it was said before.
+    pub fn set(&mut self, kind: Annotation, is_set: bool) -> bool {
+        let was_set = self.0.contains(&kind);
+        self.0.retain(|other| *other != kind);
+        if is_set {
+            self.0.push(kind);
+            self.0.sort_unstable_by_key(|kind| *kind as u8);
+        }
+        was_set
+    }
+}
+
+impl From<Annotations> for Vec<Annotation> {
+    fn from(annotations: Annotations) -> Self {
+        annotations.0
+    }
+}
+
+/// What an action changed of a post, a topic or an account, as it was before or after.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema, FromJsonQueryResult)]
 #[serde(rename_all = "snake_case")]
 pub enum Image {
-    /// Nothing: it was about a person.
+    /// Nothing: it was about a person, or what it was is to be forgotten.
     Nothing,
     /// The status.
     Status(String),
@@ -301,6 +353,33 @@ pub enum Image {
         /// What it came to; null where nobody summed it up.
         summary: Option<String>,
     },
+    /// Whether moderators say under it that it lacks something.
+    Annotation {
+        /// What.
+        kind: Annotation,
+        /// Whether they do.
+        is_set: bool,
+    },
+    /// The text, and what other texts it had before, where these were changed.
+    Text {
+        /// Which revision it is.
+        revision: i32,
+        /// What it says.
+        body: String,
+        /// What others say.
+        former: Vec<FormerText>,
+    },
+    /// The name of an account.
+    Username(String),
+}
+
+/// What a post said in a revision that is not its last.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct FormerText {
+    /// Which revision.
+    pub number: i32,
+    /// What it says.
+    pub body: String,
 }
 
 /// What a post does to something, as it was before or after somebody changed it.
@@ -372,7 +451,8 @@ impl ActionKind {
         let visibility = |visibility| Restricts { visibility: Some(visibility), ..Restricts::default() };
         match self {
             Self::Hide => visibility("DECISION_VISIBILITY_CONTENT_DISABLED"),
-            Self::Remove => visibility("DECISION_VISIBILITY_CONTENT_REMOVED"),
+            Self::Remove | Self::Redact | Self::Purge => visibility("DECISION_VISIBILITY_CONTENT_REMOVED"),
+            Self::Annotate => visibility("DECISION_VISIBILITY_CONTENT_LABELLED"),
             Self::Lock | Self::FreezeVotes | Self::SlowMode | Self::Merge | Self::Close => {
                 visibility("DECISION_VISIBILITY_CONTENT_INTERACTION_RESTRICTED")
             }
@@ -390,7 +470,7 @@ impl ActionKind {
                 visibility: None,
             },
             // What is moved, or bears on something else from now on, is seen and answered as before.
-            Self::Warn | Self::Move | Self::Relabel | Self::Revert => Restricts::default(),
+            Self::Warn | Self::Move | Self::Relabel | Self::Rename | Self::Revert => Restricts::default(),
         }
     }
 }
@@ -413,6 +493,8 @@ text! {
     pub struct Summary, 10..=4000, prose;
     /// The law that content breaks, by its name and section.
     pub struct LegalGround, 3..=200, line;
+    /// A passage that is blacked out, letter by letter as it stands in the Markdown.
+    pub struct Passage, 1..=1000, prose;
 }
 
 string_value! {
@@ -428,7 +510,7 @@ string_value! {
     |schema| schema.min_length(Some(1)).max_length(Some(200))
 }
 
-/// Something that an order says of what becomes of the structure of a debate.
+/// Something that an order says besides, which few kinds of action take.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Detail {
     /// Below which post it goes.
@@ -443,12 +525,27 @@ pub enum Detail {
     DuplicateOf,
     /// What a debate came to.
     Summary,
+    /// What is said under a post.
+    Annotation,
+    /// What is blacked out of it.
+    Passages,
+    /// What an account is called from now on.
+    Username,
 }
 
 impl Detail {
     /// All there are.
-    pub const ALL: [Self; 6] =
-        [Self::Parent, Self::RelationType, Self::Relation, Self::Target, Self::DuplicateOf, Self::Summary];
+    pub const ALL: [Self; 9] = [
+        Self::Parent,
+        Self::RelationType,
+        Self::Relation,
+        Self::Target,
+        Self::DuplicateOf,
+        Self::Summary,
+        Self::Annotation,
+        Self::Passages,
+        Self::Username,
+    ];
 
     /// The field that says it.
     pub fn field(self) -> &'static str {
@@ -459,6 +556,9 @@ impl Detail {
             Self::Target => "target",
             Self::DuplicateOf => "duplicate_of",
             Self::Summary => "summary",
+            Self::Annotation => "annotation",
+            Self::Passages => "passages",
+            Self::Username => "username",
         }
     }
 
@@ -470,7 +570,10 @@ impl Detail {
             }
             (Self::RelationType | Self::Relation, ActionKind::Relabel)
             | (Self::DuplicateOf, ActionKind::Merge)
-            | (Self::Summary, ActionKind::Close) => (true, true),
+            | (Self::Summary, ActionKind::Close)
+            | (Self::Annotation, ActionKind::Annotate)
+            | (Self::Passages, ActionKind::Redact)
+            | (Self::Username, ActionKind::Rename) => (true, true),
             _ => (false, false),
         }
     }
@@ -489,7 +592,7 @@ pub struct Bounds<'a> {
     pub names_law: bool,
     /// Whether the rule is that which forbids what the law forbids.
     pub is_illegal: bool,
-    /// What is said of the structure.
+    /// What is said besides.
     pub details: &'a [Detail],
 }
 
@@ -514,7 +617,13 @@ pub fn check_action(
     let fits = match kind {
         ActionKind::Revert => false,
         ActionKind::SlowMode | ActionKind::Close => subject == SubjectKind::Topic,
-        ActionKind::Move | ActionKind::Relabel | ActionKind::Merge => subject == SubjectKind::Post,
+        ActionKind::Move
+        | ActionKind::Relabel
+        | ActionKind::Merge
+        | ActionKind::Annotate
+        | ActionKind::Redact
+        | ActionKind::Purge => subject == SubjectKind::Post,
+        ActionKind::Rename => subject == SubjectKind::Account,
         _ => kind.aim() == Aim::Person || subject != SubjectKind::Account,
     };
     if !fits {
@@ -660,6 +769,9 @@ mod tests {
                     ("type", says(&[Detail::RelationType])),
                     ("duplicate", says(&[Detail::DuplicateOf])),
                     ("summary", says(&[Detail::Summary])),
+                    ("annotation", says(&[Detail::Annotation])),
+                    ("passages", says(&[Detail::Passages])),
+                    ("username", says(&[Detail::Username])),
                     ("plain", bounds(None, None, None)),
                     ("until", bounds(Some(time(3)), None, None)),
                     ("here", bounds(None, here, None)),
@@ -701,6 +813,18 @@ mod tests {
             Close Post: 
             Close Topic: summary
             Close Account: 
+            Annotate Post: annotation
+            Annotate Topic: 
+            Annotate Account: 
+            Redact Post: passages
+            Redact Topic: 
+            Redact Account: 
+            Purge Post: plain
+            Purge Topic: 
+            Purge Account: 
+            Rename Post: 
+            Rename Topic: 
+            Rename Account: username
             Warn Post: plain
             Warn Topic: plain
             Warn Account: plain

@@ -404,6 +404,17 @@ pub async fn strikes_of(db: &impl ConnectionTrait, account: AccountId, now: Time
     Ok(row.map_or(0, |row| row.strikes))
 }
 
+/// Forgets what a post said that is kept to put it back, where it is never to be put back.
+///
+/// # Errors
+/// The database is away.
+pub async fn forget_texts(tx: &Tx, id: PostId) -> Result<()> {
+    let statement = r#"UPDATE mod_action SET before_image = '"nothing"', after_image = '"nothing"'
+                       WHERE subject_post_id = $1 AND (before_image ? 'text' OR after_image ? 'text')"#;
+    tx.conn().execute_raw(sql(statement, [id.into()])).await?;
+    Ok(())
+}
+
 /// Takes what was said to somebody out of what was decided about them, and their name from what they decided, where their
 /// account is erased. That it was decided, and by which rule, stays.
 ///
@@ -413,6 +424,8 @@ pub async fn erase(tx: &Tx, account_id: AccountId) -> Result<()> {
     for statement in [
         "UPDATE mod_action SET explanation = '' WHERE target_id = $1 AND explanation <> ''",
         "UPDATE mod_action SET actor_id = NULL WHERE actor_id = $1",
+        r#"UPDATE mod_action SET before_image = '"nothing"', after_image = '"nothing"'
+           WHERE target_id = $1 AND (before_image ?| ARRAY['text', 'username'] OR after_image ?| ARRAY['text', 'username'])"#,
         "UPDATE statement_of_reasons SET decision_facts = '',
                 illegal_content_explanation = CASE WHEN illegal_content_explanation IS NOT NULL THEN '' END,
                 incompatible_content_explanation = CASE WHEN incompatible_content_explanation IS NOT NULL THEN '' END

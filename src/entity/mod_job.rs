@@ -35,6 +35,8 @@ pub struct Model {
     pub selector: Option<Json>,
     /// Why, for other moderators; empty once the account of whoever said so was erased.
     pub note: String,
+    /// Before which moment it does not begin, if it waits for one.
+    pub starts_at: Option<Time>,
     /// The hash of what was planned.
     pub plan_hash: String,
     /// Until when it can be executed, and then approved.

@@ -3,7 +3,7 @@
 use sea_orm::entity::prelude::*;
 
 use crate::clock::Time;
-use crate::decisions::rules::Restrictions;
+use crate::decisions::rules::{Annotations, Restrictions};
 use crate::ids::{AccountId, PostId, TopicId};
 use crate::posts::rules::{CitationStatus, Criterion, PostStatus};
 
@@ -47,6 +47,8 @@ pub struct Model {
     pub deleted_at: Option<Time>,
     /// What nobody may do to it.
     pub restrictions: Restrictions,
+    /// What it lacks, as moderators say.
+    pub annotations: Annotations,
     /// The older post that says the same, where moderators found that.
     pub duplicate_of: Option<PostId>,
 }

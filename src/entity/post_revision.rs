@@ -24,7 +24,7 @@ pub struct Model {
     pub relations: Json,
     /// When it was made.
     pub created_at: Time,
-    /// Whether a moderator made it, who changes what the post bears on and not the text; otherwise its author did.
+    /// Whether a moderator made it, who changes what the post bears on, or blacks something out; otherwise its author did.
     pub by_moderator: bool,
 }
 

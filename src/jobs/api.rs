@@ -32,15 +32,12 @@ use crate::http::{Answer, Body, Cache, Claimed, Create, IfMatch, Path, Query};
 use crate::ids::{AccountId, JobId, TopicId};
 use crate::invalid::Invalid;
 use crate::moderation::rules::CaseOutcome;
-use crate::moderation::{NewAction, Order};
+use crate::moderation::{NewAction, orders};
 use crate::policy::{Actor, ApproveJob, Credential, ExecuteJob, HandleJob, PlanJobs};
 use crate::roles::rules::{Permission, Place};
 
 /// So many items a job has at the most.
 const MAX_ITEMS: usize = store::MAX_ITEMS;
-
-/// So many things are done to each item at the most.
-const MAX_ACTIONS: usize = 10;
 
 /// 1 to 10,000 identifiers, each once.
 #[derive(Debug, Deserialize, ToSchema)]
@@ -122,6 +119,10 @@ struct NewJob {
     resolution: Option<Resolution>,
     /// Why, for other moderators.
     note: JobNote,
+    /// Before which moment it does not begin, however early it is executed: up to 366 days ahead. Its items are chosen when it
+    /// is planned all the same, and those that are changed by then are left alone.
+    #[serde(default)]
+    starts_at: Option<Timestamp>,
 }
 
 /// Why what a job did is taken back.
@@ -213,7 +214,7 @@ struct JobView {
     note: String,
     /// Null once it was begun with, or called off.
     plan: Option<PlanView>,
-    /// Why it takes a second person: `many_items`, `staff`, `without_end`; empty where one is enough.
+    /// Why it takes a second person: `many_items`, `staff`, `without_end`, `for_good`; empty where one is enough.
     approval_reasons: Vec<String>,
     approved_by: Option<Author>,
     approved_at: Option<Timestamp>,
@@ -224,6 +225,8 @@ struct JobView {
     rate: f64,
     /// How long it will still take, in seconds, at this rate; null while nobody knows.
     remaining_secs: Option<i64>,
+    /// Before which moment it does not begin; null where it waits for none.
+    starts_at: Option<Timestamp>,
     created_at: Timestamp,
     executed_at: Option<Timestamp>,
     finished_at: Option<Timestamp>,
@@ -291,6 +294,7 @@ impl JobView {
                 .collect(),
             rate: f64::from(i32::try_from(tenths).unwrap_or(i32::MAX)) / 10.0,
             remaining_secs: goes_on.then_some(remaining),
+            starts_at: row.starts_at.map(Into::into),
             created_at: row.created_at.into(),
             executed_at: row.executed_at.map(Into::into),
             finished_at: row.finished_at.map(Into::into),
@@ -335,9 +339,6 @@ fn read(new: NewJob) -> Result<New> {
         }
     };
     let resolution: Option<CaseOutcome> = new.resolution.map(Into::into);
-    if new.actions.len() > MAX_ACTIONS {
-        return Err(Error::field("actions", "too_many", format!("At most {MAX_ACTIONS} at a time.")));
-    }
     if new.actions.is_empty() && resolution.is_none() {
         return Err(Error::field(
             "actions",
@@ -348,8 +349,8 @@ fn read(new: NewJob) -> Result<New> {
     if !new.actions.is_empty() && resolution.is_some_and(|outcome| outcome != CaseOutcome::Upheld) {
         return Err(Error::field("resolution", "does_not_fit", "Where no rule was broken, nothing is done."));
     }
-    let orders = new.actions.into_iter().map(Order::from).collect();
-    Ok(New { subjects, orders, resolution, note: new.note.into() })
+    let orders = orders(new.actions)?;
+    Ok(New { subjects, orders, resolution, note: new.note.into(), starts_at: new.starts_at.map(Into::into) })
 }
 
 /// Which jobs are asked for.

@@ -1,5 +1,6 @@
 //! Where bulk jobs stand and go, without a database.
 
+use chrono::TimeDelta;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -140,6 +141,18 @@ impl Selector {
     }
 }
 
+/// So many days ahead a job begins at the most.
+pub const LATEST_START_DAYS: i64 = 366;
+
+/// What is wrong with the moment before which a job does not begin.
+pub fn check_start(start: Time, now: Time) -> Option<Field> {
+    if start <= now {
+        return Some(Field::new("starts_at", "in_the_past", "It begins in the future, or leave it out."));
+    }
+    let latest = now + TimeDelta::days(LATEST_START_DAYS);
+    (start > latest).then(|| Field::new("starts_at", "too_late", "It begins within 366 days."))
+}
+
 /// What is done with a job.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Move {
@@ -270,6 +283,8 @@ pub struct Weight {
     pub of_staff: bool,
     /// Whether somebody is kept from something without an end.
     pub without_end: bool,
+    /// Whether something is done that cannot be taken back.
+    pub for_good: bool,
 }
 
 impl Weight {
@@ -279,6 +294,7 @@ impl Weight {
             (self.items > more_than, "many_items"),
             (self.of_staff, "staff"),
             (self.without_end, "without_end"),
+            (self.for_good, "for_good"),
         ];
         reasons.into_iter().filter(|(holds, _)| *holds).map(|(_, reason)| reason).collect()
     }
@@ -355,7 +371,7 @@ mod tests {
     #[test]
     fn what_takes_a_second_person() {
         assert!(Weight { items: 500, ..Weight::default() }.approval_reasons(500).is_empty());
-        let all = Weight { items: 501, of_staff: true, without_end: true };
-        assert_eq!(all.approval_reasons(500), ["many_items", "staff", "without_end"]);
+        let all = Weight { items: 501, of_staff: true, without_end: true, for_good: true };
+        assert_eq!(all.approval_reasons(500), ["many_items", "staff", "without_end", "for_good"]);
     }
 }

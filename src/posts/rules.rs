@@ -1,5 +1,7 @@
 //! What posts and their relations consist of.
 
+pub mod redaction;
+
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use uuid::Uuid;
@@ -109,6 +111,9 @@ text! {
     /// The text of a post, as Markdown.
     pub struct PostBody, 1..=10000, prose
 }
+
+/// So many characters a post has at the most.
+pub const MAX_BODY: usize = 10_000;
 
 /// What a relation bears on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]

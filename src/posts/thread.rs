@@ -10,7 +10,7 @@ use uuid::Uuid;
 use crate::clock::Time;
 use crate::db::keyset::{RankPosition, Snapshot, bound};
 use crate::db::{all, sql};
-use crate::decisions::rules::Restrictions;
+use crate::decisions::rules::{Annotations, Restrictions};
 use crate::error::Result;
 use crate::ids::{AccountId, PostId, TopicId};
 use crate::posts::rules::{CitationStatus, Criterion, PostStatus};
@@ -37,7 +37,8 @@ pub struct Branch<'a> {
 macro_rules! post_columns {
     () => {
         "p.id, p.topic_id, p.parent_id, p.depth, p.author_id, a.username, a.role, p.body, p.body_html,
-         p.citation_status, p.criterion, p.status, p.revision, p.created_at, p.edited_at, p.restrictions, p.duplicate_of,
+         p.citation_status, p.criterion, p.status, p.revision, p.created_at, p.edited_at, p.restrictions, p.annotations,
+         p.duplicate_of,
          t.quality_up, t.quality_down, t.agree, t.disagree, t.reply_count, t.descendant_count, t.people_moved, t.median_moved,
          (SELECT jsonb_agg(r.document ORDER BY r.position) FROM relation_document r WHERE r.post_id = p.id) AS relations,
          (SELECT jsonb_agg(c.document ORDER BY c.position) FROM citation_document c WHERE c.post_id = p.id) AS citations,
@@ -172,6 +173,7 @@ pub(super) struct PostRow {
     pub created_at: Time,
     pub edited_at: Option<Time>,
     pub restrictions: Restrictions,
+    pub annotations: Annotations,
     pub duplicate_of: Option<PostId>,
     pub quality_up: i32,
     pub quality_down: i32,

@@ -310,19 +310,33 @@ async fn cancel(app: &App, tx: &Tx, mut job: mod_job::Model) -> Result<mod_job::
 
 /// Whether a job may begin beside those that are under way.
 async fn require_room(app: &App, tx: &Tx, job: &mod_job::Model) -> Result<()> {
+    // Those that begin later are counted by themselves.
     let statement = "SELECT count(*) AS count FROM mod_job
-                     WHERE author_id = $1 AND state IN ('queued', 'running', 'paused') AND id <> $2";
-    let own: Option<Count> = one(tx.conn(), sql(statement, [job.author_id.into(), job.id.into()])).await?;
-    let most = app.config.jobs.at_a_time;
+                     WHERE author_id = $1 AND state IN ('queued', 'running', 'paused') AND id <> $2
+                       AND (starts_at > $3) IS TRUE = $4";
+    let now = app.now();
+    let is_later = job.starts_at.is_some_and(|start| start > now);
+    let values = [job.author_id.into(), job.id.into(), now.into(), is_later.into()];
+    let own: Option<Count> = one(tx.conn(), sql(statement, values)).await?;
+    let (most, what) = if is_later {
+        (app.config.jobs.scheduled_at_most, "that begin later")
+    } else {
+        (app.config.jobs.at_a_time, "at a time")
+    };
     if own.is_some_and(|own| own.count >= most.into()) {
-        return Err(Code::TooManyJobs.error(format!("At most {most} at a time: wait for one, or cancel it.")));
+        return Err(Code::TooManyJobs.error(format!("At most {most} {what}: wait for one, or cancel it.")));
+    }
+    if is_later {
+        // What others are about by then is found item by item.
+        return Ok(());
     }
     let statement = "SELECT count(*) AS count FROM mod_job_item mine
                      JOIN mod_job_item other ON other.subject_id = mine.subject_id AND other.state = 'pending'
                                             AND other.job_id <> mine.job_id
                      JOIN mod_job j ON j.id = other.job_id AND j.state IN ('queued', 'running', 'paused')
+                          AND (j.starts_at > $2) IS NOT TRUE
                      WHERE mine.job_id = $1 AND mine.state = 'pending'";
-    let shared: Option<Count> = one(tx.conn(), sql(statement, [job.id.into()])).await?;
+    let shared: Option<Count> = one(tx.conn(), sql(statement, [job.id.into(), now.into()])).await?;
     match shared.map(|shared| shared.count) {
         Some(shared) if shared > 0 => Err(Code::JobOverlaps
             .error(format!("Jobs that are under way are about {shared} of these: wait for them."))),

@@ -18,7 +18,7 @@ use crate::decisions::rules::{ActionKind, SubjectKind};
 use crate::entity::{mod_job, mod_job_item, moderation_case, post, report, rule_hit};
 use crate::error::{Code, Error, Result};
 use crate::ids::{AccountId, JobId, PostId};
-use crate::jobs::rules::{ItemState, JobKind, JobState, Selector, Weight};
+use crate::jobs::rules::{ItemState, JobKind, JobState, Selector, Weight, check_start};
 use crate::keys::sha256;
 use crate::moderation::rules::CaseOutcome;
 use crate::moderation::{self, Order, Planned};
@@ -44,6 +44,7 @@ pub(in crate::jobs) struct New {
     pub(in crate::jobs) orders: Vec<Order>,
     pub(in crate::jobs) resolution: Option<CaseOutcome>,
     pub(in crate::jobs) note: String,
+    pub(in crate::jobs) starts_at: Option<Time>,
 }
 
 /// Plans a job: what would come of it for each of its items, as things are.
@@ -57,6 +58,10 @@ pub(in crate::jobs) async fn plan(
     permit: &Permit<PlanJobs>,
     new: New,
 ) -> Result<mod_job::Model> {
+    let soonest = app.now();
+    if let Some(wrong) = new.starts_at.and_then(|start| check_start(start, soonest)) {
+        return Err(Error::fields(vec![wrong]));
+    }
     let (kind, ids, selector) = match new.subjects {
         Subjects::Named(kind, ids) => (kind, ids, None),
         Subjects::Chosen(selector) => {
@@ -71,6 +76,7 @@ pub(in crate::jobs) async fn plan(
         items: open.clone().count(),
         of_staff: open.clone().any(|item| item.of_staff),
         without_end: new.orders.iter().any(|order| order.kind == ActionKind::Ban),
+        for_good: new.orders.iter().any(|order| order.kind == ActionKind::Purge),
     };
     let orders = serde_json::to_value(&new.orders).map_err(Error::internal)?;
     let items = planned.iter().map(item).collect();
@@ -81,6 +87,7 @@ pub(in crate::jobs) async fn plan(
         resolution: new.resolution,
         selector,
         note: new.note,
+        starts_at: new.starts_at,
         weight,
     };
     insert_plan(app, tx, permit.by(), draft, items).await
@@ -110,6 +117,7 @@ struct Draft {
     resolution: Option<CaseOutcome>,
     selector: Option<serde_json::Value>,
     note: String,
+    starts_at: Option<Time>,
     weight: Weight,
 }
 
@@ -138,6 +146,7 @@ async fn insert_plan(
         resolution: draft.resolution,
         selector: draft.selector,
         note: draft.note,
+        starts_at: draft.starts_at,
         plan_expires_at: now + TimeDelta::minutes(app.config.jobs.plan_minutes.into()),
         approval_reasons: reasons.into_iter().map(str::to_owned).collect(),
         approved_by: None,
@@ -160,6 +169,7 @@ fn hash(draft: &Draft, items: &[mod_job_item::Model]) -> String {
         "undoes": draft.undoes_id,
         "actions": draft.orders,
         "resolution": draft.resolution,
+        "starts_at": draft.starts_at,
         "items": items,
     });
     base64::prelude::BASE64_URL_SAFE_NO_PAD.encode(sha256(plan.to_string().as_bytes()))
@@ -240,6 +250,7 @@ struct Standing {
     ordinal: i32,
     is_taken_back: bool,
     is_changed: bool,
+    is_purged: bool,
 }
 
 /// Plans to take back what a job did, as far as it is still so.
@@ -268,7 +279,8 @@ pub(in crate::jobs) async fn plan_undo(
         "SELECT i.ordinal,
                 coalesce(bool_and(EXISTS (SELECT FROM mod_action r WHERE r.reverts_id = a.id)), true) AS is_taken_back,
                 coalesce(bool_or(a.after_image->>'status' IS DISTINCT FROM coalesce(p.status, t.status))
-                         FILTER (WHERE a.after_image->>'status' IS NOT NULL), false) AS is_changed
+                         FILTER (WHERE a.after_image->>'status' IS NOT NULL), false) AS is_changed,
+                coalesce(bool_or(a.kind = 'purge'), false) AS is_purged
          FROM mod_job_item i
          LEFT JOIN mod_action a ON a.batch_id = i.job_id AND a.kind <> 'revert'
               AND coalesce(a.subject_post_id, a.subject_topic_id, a.subject_account_id) = i.subject_id
@@ -282,6 +294,7 @@ pub(in crate::jobs) async fn plan_undo(
         .map(|row| {
             let blocked = standing.get(&row.ordinal).and_then(|found| match found {
                 Standing { is_taken_back: true, .. } => Some(Code::AlreadySo.name()),
+                Standing { is_purged: true, .. } => Some(Code::NothingToUndo.name()),
                 Standing { is_changed: true, .. } => Some(Code::ChangedSince.name()),
                 _ => None,
             });
@@ -293,6 +306,7 @@ pub(in crate::jobs) async fn plan_undo(
         items: items.iter().filter(|item| item.state == ItemState::Pending).count(),
         of_staff: job.approval_reasons.iter().any(|reason| reason == "staff"),
         without_end: false,
+        for_good: false,
     };
     let draft = Draft {
         kind: JobKind::Undo,
@@ -301,6 +315,7 @@ pub(in crate::jobs) async fn plan_undo(
         resolution: None,
         selector: None,
         note: explanation,
+        starts_at: None,
         weight,
     };
     insert_plan(app, tx, permit.by(), draft, items).await

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
+use sea_orm::{ColumnTrait, Condition, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
 use serde_json::json;
 
 use super::{JobState, end_undo, locked, progress};
@@ -37,6 +37,11 @@ enum Seen {
 pub async fn run_next(app: &App) -> Result<bool> {
     let waiting = mod_job::Entity::find()
         .filter(mod_job::Column::State.is_in([JobState::Queued, JobState::Running]))
+        .filter(
+            Condition::any()
+                .add(mod_job::Column::StartsAt.is_null())
+                .add(mod_job::Column::StartsAt.lte(app.now())),
+        )
         .order_by_asc(mod_job::Column::TurnAt)
         .order_by_asc(mod_job::Column::Id)
         .limit(TRIED);

@@ -11,6 +11,7 @@ use uuid::Uuid;
 
 use super::notes::NoteView;
 use super::report_mutes::ReportMuteView;
+use crate::accounts::rules::Username;
 use crate::accounts::{self, Author, authors};
 use crate::app::App;
 use crate::auth::rules::Scope;
@@ -20,8 +21,8 @@ use crate::clock::{Time, Timestamp};
 use crate::db::{ConnectionTrait, keyset};
 use crate::decisions;
 use crate::decisions::rules::{
-    ActionKind, ActorKind, Automation, Explanation, ExternalId, Image, LegalGround, SanctionKind, Subject,
-    Summary,
+    ActionKind, ActorKind, Annotation, Automation, Explanation, ExternalId, Image, LegalGround, Passage,
+    SanctionKind, Subject, Summary,
 };
 use crate::entity::{mod_action, sanction};
 use crate::error::{Code, Error, Result};
@@ -29,7 +30,7 @@ use crate::http::page::{Limit, Page};
 use crate::http::{Answer, Body, Cache, Claimed, Create, Path, Query};
 use crate::ids::{AccountId, ActionId, CaseId, PostId, RelationId, RuleHitId, TopicId};
 use crate::moderation::rules::{CaseOutcome, RuleCode};
-use crate::moderation::store::{self, ActionFilter, Charge, Order, Purpose, Structure};
+use crate::moderation::store::{self, ActionFilter, Charge, Order, Particulars, Purpose};
 use crate::policy::{ActOn, Actor, ReadAccountRecord, ReadCases};
 use crate::posts::rules::{RelationType, Target};
 use crate::roles::rules::Permission;
@@ -40,7 +41,8 @@ use crate::topics;
 #[serde(deny_unknown_fields)]
 pub struct NewAction {
     /// What. `hide`, `remove`, `lock` and `freeze_votes` are done to a post or a topic, `slow_mode` and `close` to a topic,
-    /// `move`, `relabel` and `merge` to a post, the others to whoever the subject belongs to.
+    /// `move`, `relabel`, `merge`, `annotate`, `redact` and `purge` to a post, `rename` to an account, the others to whoever the
+    /// subject belongs to. `purge` is for bulk jobs alone.
     kind: ActionKind,
     /// The code of the rule that was broken.
     rule: RuleCode,
@@ -77,6 +79,16 @@ pub struct NewAction {
     /// What the debate came to, for everybody who reads it; for `close`.
     #[serde(default)]
     summary: Option<Summary>,
+    /// What a post lacks, as is said under it from now on; for `annotate`.
+    #[serde(default)]
+    annotation: Option<Annotation>,
+    /// What is blacked out of a post and of all it said before, as it stands in the Markdown; for `redact`.
+    #[serde(default)]
+    #[schema(max_items = 20)]
+    passages: Vec<Passage>,
+    /// What an account is called from now on; for `rename`.
+    #[serde(default)]
+    username: Option<Username>,
     /// What you call it: the same name again is the same action, and is done once.
     #[serde(default)]
     external_id: Option<ExternalId>,
@@ -92,13 +104,16 @@ impl From<NewAction> for Order {
             ends_at: new.ends_at.map(Time::from),
             topic_id: new.topic_id,
             seconds: new.seconds,
-            structure: Structure {
+            particulars: Particulars {
                 parent_id: new.parent_id,
                 relation_type: new.relation_type,
                 relation_id: new.relation_id,
                 target: new.target,
                 duplicate_of: new.duplicate_of,
                 summary: new.summary,
+                annotation: new.annotation,
+                passages: new.passages,
+                username: new.username,
             },
             external_id: new.external_id,
         }
@@ -108,10 +123,20 @@ impl From<NewAction> for Order {
 /// As many as are done at once, at the most.
 const MAX_ACTIONS: usize = 10;
 
+/// As many passages are blacked out at once, at the most.
+const MAX_PASSAGES: usize = 20;
+
 /// The orders of a request, not too many of them.
-pub(super) fn orders(actions: Vec<NewAction>) -> Result<Vec<Order>> {
+///
+/// # Errors
+/// 422 where they are more than ten, or one names too many passages.
+pub fn orders(actions: Vec<NewAction>) -> Result<Vec<Order>> {
     if actions.len() > MAX_ACTIONS {
         return Err(Error::field("actions", "too_many", format!("At most {MAX_ACTIONS} at a time.")));
+    }
+    if let Some(i) = actions.iter().position(|new| new.passages.len() > MAX_PASSAGES) {
+        let field = format!("actions[{i}].passages");
+        return Err(Error::field(field, "too_many", format!("At most {MAX_PASSAGES} at a time.")));
     }
     Ok(actions.into_iter().map(Order::from).collect())
 }

@@ -12,7 +12,7 @@ mod report_mutes;
 mod reports;
 mod templates;
 
-pub use actions::NewAction;
+pub use actions::{NewAction, orders};
 
 use utoipa_axum::router::OpenApiRouter;
 

@@ -11,13 +11,14 @@ use super::cases::{Charge, Circumstances, Happened, case_of, count, lapse, open,
 use super::hits::{self, Unentered};
 use super::legal_notices::was_noticed;
 use super::subjects::{Reported, made_at, subject_of};
+use crate::accounts::rules::Username;
 use crate::app::App;
 use crate::audit::{self, Object};
 use crate::clock::Time;
 use crate::db::{OnConstraint, Tx, one, sql};
 use crate::decisions::rules::{
-    ActionKind, Aim, Bounds, Detail, Explanation, ExternalId, Image, LegalGround, NoticeSource, Restriction,
-    SubjectKind, Summary, check_action,
+    ActionKind, Aim, Annotation, Bounds, Detail, Explanation, ExternalId, Image, LegalGround, NoticeSource,
+    Passage, Restriction, SubjectKind, Summary, check_action,
 };
 use crate::decisions::{self, Act};
 use crate::entity::{mod_action, moderation_case, policy_rule, report};
@@ -52,9 +53,9 @@ pub struct Order {
     pub topic_id: Option<TopicId>,
     /// How many seconds between two posts.
     pub seconds: Option<i32>,
-    /// What becomes of a post among others.
+    /// What else is said, as few kinds of action take it.
     #[serde(flatten)]
-    pub structure: Structure,
+    pub particulars: Particulars,
     /// What the client calls it.
     pub external_id: Option<ExternalId>,
 }
@@ -78,16 +79,16 @@ impl Order {
             seconds: self.seconds,
             names_law: self.legal_ground.is_some(),
             is_illegal: rule.code == "illegal",
-            details: &self.structure.details(),
+            details: &self.particulars.details(),
         };
         let wrong = check_action(at, self.kind, subject, &bounds, now);
         if wrong.is_empty() { Ok(rule) } else { Err(Error::fields(wrong)) }
     }
 }
 
-/// What an order says of what becomes of the structure of a debate.
+/// What an order says besides, as few kinds of action take it.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
-pub struct Structure {
+pub struct Particulars {
     /// Below which post one goes.
     pub parent_id: Option<PostId>,
     /// What it does from now on.
@@ -100,9 +101,18 @@ pub struct Structure {
     pub duplicate_of: Option<PostId>,
     /// What a debate came to.
     pub summary: Option<Summary>,
+    /// What a post lacks.
+    #[serde(default)]
+    pub annotation: Option<Annotation>,
+    /// What is blacked out of a post.
+    #[serde(default)]
+    pub passages: Vec<Passage>,
+    /// What an account is called from now on.
+    #[serde(default)]
+    pub username: Option<Username>,
 }
 
-impl Structure {
+impl Particulars {
     /// What is said.
     fn details(&self) -> Vec<Detail> {
         let said = |detail: &Detail| match detail {
@@ -112,12 +122,15 @@ impl Structure {
             Detail::Target => self.target.is_some(),
             Detail::DuplicateOf => self.duplicate_of.is_some(),
             Detail::Summary => self.summary.is_some(),
+            Detail::Annotation => self.annotation.is_some(),
+            Detail::Passages => !self.passages.is_empty(),
+            Detail::Username => self.username.is_some(),
         };
         Detail::ALL.into_iter().filter(said).collect()
     }
 
-    /// What becomes of a post by an action that was checked; nothing by one that is of another kind.
-    fn of(&self, kind: ActionKind) -> Option<Restructuring> {
+    /// What becomes of a post among others by an action that was checked; nothing by one that is of another kind.
+    fn restructuring(&self, kind: ActionKind) -> Option<Restructuring> {
         match (kind, self.relation_type, self.relation_id, self.duplicate_of) {
             (ActionKind::Move, relation_type, _, _) => {
                 Some(Restructuring::Move { parent_id: self.parent_id, relation_type })
@@ -253,7 +266,12 @@ async fn act_once(
     };
     let scope = order.topic_id.map(|id| (id, scope_tags.as_slice()));
     let permit = actor.may(Moderate { case: circumstances.decide(case), kind: order.kind, scope })?;
-    let (before, after) = if order.kind.aim() == Aim::Content {
+    if order.kind == ActionKind::Purge && batch_id.is_none() {
+        let detail =
+            "What cannot be put back takes a second person: plan a bulk job, about one item if it is one.";
+        return Err(Error::field(format!("{at}kind"), "needs_second_person", detail));
+    }
+    let (before, after) = if order.kind.changes_subject() {
         let changed =
             change(app, tx, actor, &permit, case, order).await.map_err(|error| error.within(&at))?;
         let Some(changed) = changed else {
@@ -327,10 +345,13 @@ fn wanted(order: &Order) -> Image {
         (ActionKind::Remove, _) => Image::Status(PostStatus::Removed.to_value()),
         (ActionKind::Close, _) => Image::Closing {
             status: TopicStatus::Archived.to_value(),
-            summary: order.structure.summary.as_ref().map(ToString::to_string),
+            summary: order.particulars.summary.as_ref().map(ToString::to_string),
         },
         (_, Some(kind)) => restriction(kind),
-        _ => Image::Nothing,
+        _ => match order.particulars.annotation {
+            Some(kind) => Image::Annotation { kind, is_set: true },
+            None => Image::Nothing,
+        },
     }
 }
 
@@ -343,10 +364,28 @@ async fn change(
     case: &moderation_case::Model,
     order: &Order,
 ) -> Result<Option<(Image, Image)>> {
-    if let Some(wanted) = order.structure.of(order.kind) {
+    if let Some(wanted) = order.particulars.restructuring(order.kind) {
         let place = post_of(case)?;
         topics::lock_activity(tx, place.0).await?;
         return posts::restructure(app, tx, permit, place, &wanted).await;
+    }
+    match order.kind {
+        ActionKind::Redact | ActionKind::Purge => {
+            let (topic_id, id) = post_of(case)?;
+            topics::lock_activity(tx, topic_id).await?;
+            return if order.kind == ActionKind::Purge {
+                posts::purge(app, tx, permit, id).await.map(Some)
+            } else {
+                posts::redact(app, tx, permit, id, &order.particulars.passages).await.map(Some)
+            };
+        }
+        ActionKind::Rename => {
+            let Some(username) = &order.particulars.username else { return Ok(None) };
+            let before = rename(app, tx, permit, case, username).await?;
+            let after = Image::Username(username.to_string());
+            return Ok((before != after).then_some((before, after)));
+        }
+        _ => {}
     }
     let after = wanted(order);
     let before = apply(app, tx, actor, permit, case, &after).await?;
@@ -354,6 +393,23 @@ async fn change(
         return Err(Code::InvalidStateTransition.error("It was removed: take that back before it is hidden."));
     }
     Ok((before != after).then_some((before, after)))
+}
+
+/// Gives the account of a case another name, and tells the one it had.
+async fn rename(
+    app: &App,
+    tx: &Tx,
+    permit: &Permit<Moderate<'_>>,
+    case: &moderation_case::Model,
+    username: &Username,
+) -> Result<Image> {
+    username.refuse_tombstone().map_err(|refused| Error::invalid("username", refused))?;
+    let account = accounts::find_for_update(tx, case.owner_id).await?;
+    let before = Image::Username(account.username.clone());
+    if account.username != username.as_str() {
+        accounts::rename_by_moderator(app, tx, permit, account, username).await?;
+    }
+    Ok(before)
 }
 
 /// The post of a case that is about one, after its topic.
@@ -553,7 +609,17 @@ async fn put_back(
     let (before, after) = (&action.before_image, &action.after_image);
     match after {
         Image::Nothing => return Ok(Image::Nothing),
-        Image::Place { .. } | Image::Relation(_) | Image::Duplicate { .. } => {
+        // What was purged is not there to be put back: it is only said that it was wrong.
+        _ if action.kind == ActionKind::Purge => return Ok(after.clone()),
+        Image::Username(_) => {
+            let Image::Username(username) = before else { return Ok(Image::Nothing) };
+            let username = Username::try_from(username.as_str()).map_err(Error::internal)?;
+            return match rename(app, tx, permit, case, &username).await? {
+                found if found == *after => Ok(before.clone()),
+                _ => Err(Code::ChangedSince.error("The account was given another name since.")),
+            };
+        }
+        Image::Place { .. } | Image::Relation(_) | Image::Duplicate { .. } | Image::Text { .. } => {
             let place = post_of(case)?;
             topics::lock_activity(tx, place.0).await?;
             return posts::put_back(app, tx, permit, place, (before, after)).await;

@@ -317,7 +317,9 @@ pub async fn act_on_item(
         done.extend(take_back_rules(app, tx, actor, (&mut case, &circumstances)).await?);
     }
     let mut changed = done.iter().any(|done| done.is_new);
-    let outcome = resolution.or(is_new.then_some(CaseOutcome::Upheld));
+    // Of what is gone for good nothing is left to decide.
+    let is_purged = done.iter().any(|done| done.action.kind == ActionKind::Purge);
+    let outcome = resolution.or((is_new || is_purged).then_some(CaseOutcome::Upheld));
     let mut decided = None;
     if let Some(outcome) = outcome
         && resolve(app, tx, actor, (&case, &circumstances), outcome).await?
@@ -360,6 +362,9 @@ pub async fn take_back_item(
     actor.may(ActInBulk { topic })?;
     let mut done = Vec::new();
     for id in ids {
+        if decisions::find(tx.conn(), id).await?.kind == ActionKind::Purge {
+            return Err(Code::NothingToUndo.error("What was purged is not there to be put back."));
+        }
         let explanation = explanation.to_owned();
         done.push(
             take_back(app, tx, actor, (&mut case, &circumstances), id, explanation, Some(undo_id)).await?,

@@ -17,8 +17,8 @@ mod subjects;
 mod templates;
 
 pub(super) use actions::{
-    ActionFilter, Structure, act, act_on, audit_actions, case_of_action, list_actions, list_public, resolve,
-    take_back, take_back_rules,
+    ActionFilter, Particulars, act, act_on, audit_actions, case_of_action, list_actions, list_public,
+    resolve, take_back, take_back_rules,
 };
 pub use actions::{Order, hold_back};
 pub(super) use appeals::{

@@ -10,7 +10,7 @@ use crate::accounts::Author;
 use crate::basis_points::{BasisPoints, shift};
 use crate::clock::{Time, Timestamp};
 use crate::db::ConnectionTrait;
-use crate::decisions::rules::Restriction;
+use crate::decisions::rules::{Annotation, Restriction};
 use crate::entity::vote;
 use crate::error::{Error, Result};
 use crate::http::page::Page;
@@ -147,6 +147,9 @@ pub(super) struct PostView {
     revision: i32,
     /// What nobody may do to it.
     restrictions: Vec<Restriction>,
+    /// What it lacks, as moderators say; left out where they say nothing.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    annotations: Vec<Annotation>,
     /// The older post that says the same, where moderators found that: replies and votes go there. Left out elsewhere.
     #[serde(skip_serializing_if = "Option::is_none")]
     duplicate_of: Option<PostId>,
@@ -255,6 +258,7 @@ impl PostView {
             edited_at: row.edited_at.map(Into::into),
             revision: row.revision,
             restrictions: row.restrictions.at(reader.now).cloned().collect(),
+            annotations: row.annotations.into(),
             duplicate_of: row.duplicate_of,
             mine,
         })

@@ -1,7 +1,9 @@
 //! Writing posts and their relations.
 
+mod redaction;
 mod structure;
 
+pub use redaction::{purge, redact};
 pub use structure::{Restructuring, put_back, restructure};
 
 use std::collections::HashMap;
@@ -25,7 +27,9 @@ use crate::automation::{self, Enforced};
 use crate::changes::Change;
 use crate::clock::Time;
 use crate::db::{OnConstraint, Tx, all, insert as insert_row, insert_all, one, sql};
-use crate::decisions::rules::{Image, NoticeSource, Restriction, Restrictions, Subject, SubjectKind};
+use crate::decisions::rules::{
+    Annotations, Image, NoticeSource, Restriction, Restrictions, Subject, SubjectKind,
+};
 use crate::decisions::{self, Act};
 use crate::entity::{post, post_revision, post_tally, relation, stance_effect, vote};
 use crate::error::{Code, Error, Field, Result};
@@ -171,6 +175,7 @@ pub async fn insert(app: &App, tx: &Tx, _: &Permit<CreatePost<'_>>, new: &PostTo
             edited_at: None,
             deleted_at: (!there).then_some(new.created_at),
             restrictions: Restrictions::default(),
+            annotations: Annotations::default(),
             duplicate_of: new.duplicate_of,
         },
     )
@@ -456,6 +461,12 @@ fn refuse_to_unsay(stored: &[relation::Model], wanted: &[NewRelation]) -> Result
     Err(Error::field("relations", "moderated", detail))
 }
 
+/// What a post bears on, as a revision of it records that.
+async fn relations_as_recorded(tx: &Tx, id: PostId) -> Result<serde_json::Value> {
+    let stored = relations_of(tx, id).await?;
+    Ok(recorded(stored.iter().map(|relation| (relation.relation_type, target_of(relation)))))
+}
+
 /// Whether a stored relation is the one that an author states.
 fn says(relation: &relation::Model, new: &NewRelation) -> bool {
     relation.relation_type == new.relation_type
@@ -583,7 +594,10 @@ async fn write(tx: &Tx, row: post::Model) -> Result<()> {
 /// # Errors
 /// The database is away.
 pub(super) async fn delete(app: &App, tx: &Tx, permit: &Permit<DeletePost<'_>>) -> Result<()> {
-    let mut row = permit.act().0.clone();
+    make_tombstone(app, tx, permit.act().0.clone()).await
+}
+
+async fn make_tombstone(app: &App, tx: &Tx, mut row: post::Model) -> Result<()> {
     let topic_id = row.topic_id;
     let was_shown = row.status == PostStatus::Visible;
     row.body = String::new();
@@ -604,11 +618,17 @@ pub(super) async fn delete(app: &App, tx: &Tx, permit: &Permit<DeletePost<'_>>) 
 /// 409 for a tombstone; a defect where the image is of something else.
 pub async fn apply(tx: &Tx, _: Authority<'_>, post: &post::Model, image: &Image) -> Result<Image> {
     if post.status == PostStatus::Deleted {
-        return Err(Code::PostDeleted.error("Its author took it back: nothing is left to decide about."));
+        return Err(Code::PostDeleted.error("It is a tombstone: nothing is left to decide about."));
     }
-    let (status, restrictions, before) = image.applied(post.status.to_value(), &post.restrictions);
-    let status = PostStatus::try_from_value(&status).map_err(Error::internal)?;
-    let row = post::Model { status, restrictions, ..post.clone() };
+    let mut row = post.clone();
+    let before = if let Image::Annotation { kind, is_set } = *image {
+        Image::Annotation { kind, is_set: row.annotations.set(kind, is_set) }
+    } else {
+        let (status, restrictions, before) = image.applied(post.status.to_value(), &post.restrictions);
+        row.status = PostStatus::try_from_value(&status).map_err(Error::internal)?;
+        row.restrictions = restrictions;
+        before
+    };
     let shown = |post: &post::Model| i32::from(post.status == PostStatus::Visible);
     let difference = shown(&row) - shown(post);
     write(tx, row).await?;

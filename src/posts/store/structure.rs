@@ -4,9 +4,10 @@
 use sea_orm::{ActiveEnum, ConnectionTrait, EntityTrait, FromQueryResult};
 use uuid::Uuid;
 
+use super::redaction::restore;
 use super::{
-    RelationToInsert, count_replies, find, find_for_update, lock_tallies, recorded, refuse_younger,
-    relations_of, resolve, restricted_above, revise_to, target_of,
+    RelationToInsert, count_replies, find, find_for_update, lock_tallies, refuse_younger,
+    relations_as_recorded, relations_of, resolve, restricted_above, revise_to, target_of,
 };
 use crate::app::App;
 use crate::basis_points::BasisPoints;
@@ -104,19 +105,22 @@ pub async fn put_back(
         (Image::Duplicate { of: None, .. }, Image::Duplicate { of: Some(of), replies }) => {
             Ok(Image::Duplicate { of: None, replies: split(app, tx, id, *of, replies).await? })
         }
+        (Image::Text { body, former, .. }, Image::Text { revision, .. }) => {
+            restore(app, tx, id, (body, former), *revision).await
+        }
         _ => Err(Error::internal(anyhow::anyhow!("{after:?} is nothing that {before:?} became"))),
     }
 }
 
-fn changed_since() -> Error {
+pub(super) fn changed_since() -> Error {
     Code::ChangedSince.error("Something else was done to it since: take that back first.")
 }
 
 /// A post that is no tombstone, under its locks.
-async fn find_there(tx: &Tx, id: PostId) -> Result<post::Model> {
+pub(super) async fn find_there(tx: &Tx, id: PostId) -> Result<post::Model> {
     let post = find_for_update(tx, id).await?;
     if post.status == PostStatus::Deleted {
-        return Err(Code::PostDeleted.error("Its author took it back: nothing is left to decide about."));
+        return Err(Code::PostDeleted.error("It is a tombstone: nothing is left to decide about."));
     }
     Ok(post)
 }
@@ -325,8 +329,7 @@ async fn move_back(
 
 /// Makes a revision of what a post bears on, which a moderator changed.
 async fn note_relations(app: &App, tx: &Tx, post: &post::Model) -> Result<()> {
-    let relations = relations_of(tx, post.id).await?;
-    let relations = recorded(relations.iter().map(|relation| (relation.relation_type, target_of(relation))));
+    let relations = relations_as_recorded(tx, post.id).await?;
     // As it is by now: it may have been moved.
     let post = find(tx.conn(), post.id).await?;
     let body = post.body.clone();

@@ -1,0 +1,21 @@
+//! What moderators do to texts and names: blacked out, purged, annotated, renamed.
+
+use sea_orm_migration::prelude::*;
+
+#[derive(DeriveMigrationName)]
+pub(crate) struct Migration;
+
+#[async_trait::async_trait]
+impl MigrationTrait for Migration {
+    async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
+        let up = include_str!("m20261127_000031_texts_and_names/up.sql");
+        manager.get_connection().execute_unprepared(up).await?;
+        Ok(())
+    }
+
+    async fn down(&self, manager: &SchemaManager) -> Result<(), DbErr> {
+        let down = include_str!("m20261127_000031_texts_and_names/down.sql");
+        manager.get_connection().execute_unprepared(down).await?;
+        Ok(())
+    }
+}
