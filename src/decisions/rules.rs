@@ -53,6 +53,8 @@ text_enum! {
         Merge = "merge",
         /// Close a topic, and sum up what the debate came to.
         Close = "close",
+        /// Have everybody see a topic first.
+        Pin = "pin",
         /// Say under a post what it lacks.
         Annotate = "annotate",
         /// Black passages out of a post, and of all it said before.
@@ -100,6 +102,7 @@ impl ActionKind {
             | Self::Relabel
             | Self::Merge
             | Self::Close
+            | Self::Pin
             | Self::Annotate
             | Self::Redact
             | Self::Purge => Aim::Content,
@@ -353,6 +356,8 @@ pub enum Image {
         /// What it came to; null where nobody summed it up.
         summary: Option<String>,
     },
+    /// Whether everybody sees it first.
+    Pinned(bool),
     /// Whether moderators say under it that it lacks something.
     Annotation {
         /// What.
@@ -470,7 +475,9 @@ impl ActionKind {
                 visibility: None,
             },
             // What is moved, or bears on something else from now on, is seen and answered as before.
-            Self::Warn | Self::Move | Self::Relabel | Self::Rename | Self::Revert => Restricts::default(),
+            Self::Warn | Self::Move | Self::Relabel | Self::Pin | Self::Rename | Self::Revert => {
+                Restricts::default()
+            }
         }
     }
 }
@@ -616,7 +623,7 @@ pub fn check_action(
     };
     let fits = match kind {
         ActionKind::Revert => false,
-        ActionKind::SlowMode | ActionKind::Close => subject == SubjectKind::Topic,
+        ActionKind::SlowMode | ActionKind::Close | ActionKind::Pin => subject == SubjectKind::Topic,
         ActionKind::Move
         | ActionKind::Relabel
         | ActionKind::Merge
@@ -813,6 +820,9 @@ mod tests {
             Close Post: 
             Close Topic: summary
             Close Account: 
+            Pin Post: 
+            Pin Topic: plain
+            Pin Account: 
             Annotate Post: annotation
             Annotate Topic: 
             Annotate Account: 

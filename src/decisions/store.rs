@@ -4,7 +4,8 @@ use std::collections::HashMap;
 
 use chrono::TimeDelta;
 use sea_orm::{
-    ColumnTrait, ConnectionTrait, EntityTrait, FromQueryResult, QueryFilter, QueryOrder, QuerySelect,
+    ColumnTrait, Condition, ConnectionTrait, EntityTrait, FromQueryResult, QueryFilter, QueryOrder,
+    QuerySelect,
 };
 use uuid::Uuid;
 
@@ -298,7 +299,8 @@ pub async fn with_external_id(
     Ok(found.one(db).await?)
 }
 
-/// The last action of a kind on a subject that was not taken back.
+/// The last action of a kind on a subject that was not taken back; where the kind alone does not say what it made of that,
+/// the last that made this of it.
 ///
 /// # Errors
 /// The database is away.
@@ -306,6 +308,7 @@ pub async fn last_of_kind(
     db: &impl ConnectionTrait,
     subject: Subject,
     kind: ActionKind,
+    after: Option<Image>,
 ) -> Result<Option<mod_action::Model>> {
     let column = match subject.kind {
         SubjectKind::Post => mod_action::Column::SubjectPostId,
@@ -315,6 +318,7 @@ pub async fn last_of_kind(
     let found = mod_action::Entity::find()
         .filter(column.eq(subject.id))
         .filter(mod_action::Column::Kind.eq(kind))
+        .filter(Condition::all().add_option(after.map(|after| mod_action::Column::AfterImage.eq(after))))
         .order_by_desc(mod_action::Column::Id)
         .one(db)
         .await?;

@@ -68,6 +68,8 @@ pub struct Model {
     pub updated_at: Time,
     /// What nobody may do in it.
     pub restrictions: Restrictions,
+    /// Whether moderators have everybody see it first.
+    pub is_pinned: bool,
     /// What the debate came to, where moderators closed it.
     pub closing_summary: Option<String>,
 }

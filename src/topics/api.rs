@@ -49,6 +49,9 @@ pub(super) struct TopicSummary {
     /// People who posted.
     participant_count: i32,
     last_activity_at: Timestamp,
+    /// Whether moderators have everybody see it first; left out where they do not.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    is_pinned: bool,
 }
 
 /// Everything a reader sees above the thread.
@@ -75,6 +78,9 @@ pub(super) struct TopicView {
     crowd_shown_to_guests: bool,
     /// What nobody may do in it.
     restrictions: Vec<Restriction>,
+    /// Whether moderators have everybody see it first; left out where they do not.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    is_pinned: bool,
     /// What the debate came to, in the words of whoever closed it; left out where nobody did.
     #[serde(skip_serializing_if = "Option::is_none")]
     closing_summary: Option<String>,
@@ -247,6 +253,7 @@ impl TopicSummary {
             post_count: row.post_count,
             participant_count: row.participant_count,
             last_activity_at: row.last_activity_at.into(),
+            is_pinned: row.is_pinned,
         })
     }
 }
@@ -369,6 +376,7 @@ impl TopicView {
             checkpoints: stored.checkpoints.clone(),
             crowd_shown_to_guests: topic.crowd_shown_to_guests,
             restrictions: topic.restrictions.at(now).cloned().collect(),
+            is_pinned: topic.is_pinned,
             closing_summary: topic.closing_summary.clone(),
             tags: stored.tags.clone(),
             variants: variants.collect::<Result<_>>()?,
@@ -436,6 +444,9 @@ struct ListQuery {
     sort: TopicOrder,
     /// Only topics with this tag.
     tag: Option<super::rules::Tag>,
+    /// Only those that moderators have everybody see first.
+    #[serde(default)]
+    pinned: bool,
     /// `next` of the page before.
     after: Option<String>,
     /// Items a page, 1 to 100.
@@ -459,9 +470,10 @@ async fn list_topics(
 
 async fn list(app: &App, actor: &Actor, query: &ListQuery) -> Result<Answer> {
     let tag = query.tag.as_ref().map(super::rules::Tag::as_str);
-    let name = format!("topics/{:?}/{}", query.sort, tag.unwrap_or_default());
+    let name = format!("topics/{:?}/{}/{}", query.sort, tag.unwrap_or_default(), query.pinned);
     let after = query.after.as_deref().map(|after| keyset::decode_rank(app, &name, after)).transpose()?;
-    let rows = store::list(&app.db, actor, query.sort, tag, after.as_ref(), query.limit).await?;
+    let rows =
+        store::list(&app.db, actor, query.sort, (tag, query.pinned), after.as_ref(), query.limit).await?;
     let page = Page::cut(rows, query.limit, |last| {
         let walk = match &after {
             Some(after) => Some(after.walk().clone()),

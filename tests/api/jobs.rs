@@ -106,19 +106,13 @@ async fn a_plan_says_what_would_come_of_it_and_does_nothing() {
         {
           "actions": [
             {
-              "duplicate_of": null,
               "ends_at": null,
               "explanation": "It advertises a shop, and nothing else.",
               "external_id": null,
               "kind": "remove",
               "legal_ground": null,
-              "parent_id": null,
-              "relation_id": null,
-              "relation_type": null,
               "rule": "spam",
               "seconds": null,
-              "summary": null,
-              "target": null,
               "topic_id": null
             }
           ],
@@ -157,7 +151,7 @@ async fn a_plan_says_what_would_come_of_it_and_does_nothing() {
           "note": "The wave of this morning.",
           "plan": {
             "expires_at": "2026-01-15T12:15:00Z",
-            "hash": "SZ8t2UDg58lilsskEG_IdtiWcHdEPDmHqOMfG0-dZnQ",
+            "hash": "D-9CDyuLk4XfWCzvbMk2dj5I-8Fcwnu2Hr2Uo2miWlc",
             "people": 1,
             "samples": [
               {
@@ -191,6 +185,7 @@ async fn a_plan_says_what_would_come_of_it_and_does_nothing() {
           "remaining_secs": null,
           "resolution": null,
           "selector": null,
+          "starts_at": null,
           "state": "planned",
           "undoes": null,
           "undone_by": []

@@ -74,6 +74,7 @@ mod schema;
 mod sessions;
 mod shared_answers;
 mod structure;
+mod texts;
 mod threads;
 mod tokens;
 mod topics;

@@ -34,14 +34,14 @@ async fn asks_for_a_copy(client: &Client) -> Reply {
     client.send(Method::POST, "/me/export", None).await
 }
 
-async fn is_erased(app: &TestApp, client: &Client, erase_posts: bool) {
+pub async fn is_erased(app: &TestApp, client: &Client, erase_posts: bool) {
     client.post("/me/erasure", json!({ "password": PASSWORD, "erase_posts": erase_posts })).await.is(202);
     app.app.clock.advance(TimeDelta::days(7));
     work(app).await;
 }
 
 /// The columns of the database in which this text stands, as it is or as bytes.
-async fn columns_with(app: &TestApp, text: &str) -> Vec<String> {
+pub async fn columns_with(app: &TestApp, text: &str) -> Vec<String> {
     let columns = app
         .rows(
             "SELECT format('SELECT DISTINCT %L FROM %I WHERE strpos(lower(%I::text), $1) > 0

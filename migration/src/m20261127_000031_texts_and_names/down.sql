@@ -1,7 +1,7 @@
 -- What moderators made of texts and names stays as it is; that they did is forgotten.
 CREATE TEMPORARY TABLE forgotten AS
 SELECT a.id FROM mod_action a LEFT JOIN mod_action r ON r.id = a.reverts_id
-WHERE coalesce(r.kind, a.kind) IN ('annotate', 'redact', 'purge', 'rename');
+WHERE coalesce(r.kind, a.kind) IN ('pin', 'annotate', 'redact', 'purge', 'rename');
 UPDATE moderation_case SET state = 'resolved'
 WHERE state = 'appealed' AND id IN (SELECT case_id FROM appeal WHERE action_id IN (SELECT id FROM forgotten));
 DELETE FROM case_event WHERE action_id IN (SELECT id FROM forgotten)
@@ -30,4 +30,10 @@ CREATE TRIGGER mod_action_is_fixed BEFORE UPDATE ON mod_action
         OR (NEW.actor_id IS NOT NULL AND OLD.actor_id IS DISTINCT FROM NEW.actor_id)
         OR (NEW.explanation <> '' AND OLD.explanation <> NEW.explanation))
     EXECUTE FUNCTION row_is_fixed();
+ALTER TABLE statement_of_reasons
+    DROP CONSTRAINT statement_of_reasons_visibility_known,
+    ADD CONSTRAINT statement_of_reasons_visibility_known CHECK (decision_visibility IN (
+        'DECISION_VISIBILITY_CONTENT_REMOVED', 'DECISION_VISIBILITY_CONTENT_DISABLED',
+        'DECISION_VISIBILITY_CONTENT_INTERACTION_RESTRICTED'));
+ALTER TABLE topic DROP COLUMN is_pinned;
 ALTER TABLE post DROP COLUMN annotations;

@@ -1,15 +1,26 @@
--- Moderators say under a post what it lacks, black passages out of it, purge it, and give accounts other names.
+-- Moderators say under a post what it lacks, black passages out of it, purge it, and give accounts other names,
+-- and pin topics.
 ALTER TABLE post
     ADD COLUMN annotations jsonb NOT NULL DEFAULT '[]',
     ADD CONSTRAINT post_annotations_known CHECK (
         jsonb_typeof(annotations) = 'array'
         AND annotations <@ '["needs_source", "off_premise", "inaccurate_baseline"]');
 
+-- What everybody is to see first.
+ALTER TABLE topic ADD COLUMN is_pinned boolean NOT NULL DEFAULT false;
+CREATE INDEX topic_pinned_idx ON topic (id) WHERE is_pinned;
+
 ALTER TABLE mod_action
     DROP CONSTRAINT mod_action_kind_known,
     ADD CONSTRAINT mod_action_kind_known CHECK (kind IN ('hide', 'remove', 'lock', 'freeze_votes', 'slow_mode', 'move', 'relabel',
-        'merge', 'close', 'annotate', 'redact', 'purge', 'rename',
+        'merge', 'close', 'pin', 'annotate', 'redact', 'purge', 'rename',
         'warn', 'silence', 'restrict', 'vote_ban', 'suspend', 'ban', 'revert'));
+
+ALTER TABLE statement_of_reasons
+    DROP CONSTRAINT statement_of_reasons_visibility_known,
+    ADD CONSTRAINT statement_of_reasons_visibility_known CHECK (decision_visibility IN (
+        'DECISION_VISIBILITY_CONTENT_REMOVED', 'DECISION_VISIBILITY_CONTENT_DISABLED',
+        'DECISION_VISIBILITY_CONTENT_INTERACTION_RESTRICTED', 'DECISION_VISIBILITY_CONTENT_LABELLED'));
 
 -- What somebody said or was called is forgotten, when it is purged or their account is erased; nothing else is.
 DROP TRIGGER mod_action_is_fixed ON mod_action;

@@ -40,7 +40,8 @@ use crate::topics;
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct NewAction {
-    /// What. `hide`, `remove`, `lock` and `freeze_votes` are done to a post or a topic, `slow_mode` and `close` to a topic,
+    /// What. `hide`, `remove`, `lock` and `freeze_votes` are done to a post or a topic, `slow_mode`, `close` and `pin` to a
+    /// topic,
     /// `move`, `relabel`, `merge`, `annotate`, `redact` and `purge` to a post, `rename` to an account, the others to whoever the
     /// subject belongs to. `purge` is for bulk jobs alone.
     kind: ActionKind,

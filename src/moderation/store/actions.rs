@@ -90,25 +90,31 @@ impl Order {
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub struct Particulars {
     /// Below which post one goes.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub parent_id: Option<PostId>,
     /// What it does from now on.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub relation_type: Option<RelationType>,
     /// Which of its relations is meant.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub relation_id: Option<RelationId>,
     /// What that bears on from now on.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub target: Option<Target>,
     /// Of which post it is a duplicate.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub duplicate_of: Option<PostId>,
     /// What a debate came to.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub summary: Option<Summary>,
     /// What a post lacks.
-    #[serde(default)]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub annotation: Option<Annotation>,
     /// What is blacked out of a post.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub passages: Vec<Passage>,
     /// What an account is called from now on.
-    #[serde(default)]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub username: Option<Username>,
 }
 
@@ -275,7 +281,8 @@ async fn act_once(
         let changed =
             change(app, tx, actor, &permit, case, order).await.map_err(|error| error.within(&at))?;
         let Some(changed) = changed else {
-            let before = decisions::last_of_kind(tx.conn(), subject, order.kind).await?;
+            let after = (order.kind == ActionKind::Annotate).then(|| wanted(order));
+            let before = decisions::last_of_kind(tx.conn(), subject, order.kind, after).await?;
             let action = before.ok_or_else(|| Code::InvalidStateTransition.error("It is so already."))?;
             return Ok(Done { action, is_new: false });
         };
@@ -347,6 +354,7 @@ fn wanted(order: &Order) -> Image {
             status: TopicStatus::Archived.to_value(),
             summary: order.particulars.summary.as_ref().map(ToString::to_string),
         },
+        (ActionKind::Pin, _) => Image::Pinned(true),
         (_, Some(kind)) => restriction(kind),
         _ => match order.particulars.annotation {
             Some(kind) => Image::Annotation { kind, is_set: true },

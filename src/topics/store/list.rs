@@ -44,6 +44,7 @@ pub(in crate::topics) struct SummaryRow {
     pub post_count: i32,
     pub participant_count: i32,
     pub last_activity_at: Time,
+    pub is_pinned: bool,
     key: f64,
     snapshot: String,
 }
@@ -70,7 +71,7 @@ macro_rules! topics_by {
                   WHERE r.until IS NULL AND (r.", $key, ", r.topic_id) ", $after, " ($1, $2)
                     AND ($3::text IS NULL OR pg_visible_in_snapshot(r.since, $3::pg_snapshot))
                     AND ($4::text IS NULL OR EXISTS (SELECT FROM topic_tag g WHERE g.topic_id = r.topic_id AND g.tag = $4))
-                    AND EXISTS (SELECT FROM topic t WHERE t.id = r.topic_id
+                    AND EXISTS (SELECT FROM topic t WHERE t.id = r.topic_id AND (t.is_pinned OR NOT $10)
                                 AND (is_shown(t.status) OR t.author_id = $5 OR (t.status = 'draft' AND ($6 OR t.id = ANY ($8)
                                      OR coalesce((SELECT true FROM topic_tag g WHERE g.topic_id = t.id
                                                   AND g.tag = ANY ($9) LIMIT 1), false)))))
@@ -81,7 +82,7 @@ macro_rules! topics_by {
                     AND pg_visible_in_snapshot(r.since, $3::pg_snapshot)
                     AND NOT pg_visible_in_snapshot(r.until, $3::pg_snapshot)
                     AND ($4::text IS NULL OR EXISTS (SELECT FROM topic_tag g WHERE g.topic_id = r.topic_id AND g.tag = $4))
-                    AND EXISTS (SELECT FROM topic t WHERE t.id = r.topic_id
+                    AND EXISTS (SELECT FROM topic t WHERE t.id = r.topic_id AND (t.is_pinned OR NOT $10)
                                 AND (is_shown(t.status) OR t.author_id = $5 OR (t.status = 'draft' AND ($6 OR t.id = ANY ($8)
                                      OR coalesce((SELECT true FROM topic_tag g WHERE g.topic_id = t.id
                                                   AND g.tag = ANY ($9) LIMIT 1), false)))))
@@ -90,7 +91,7 @@ macro_rules! topics_by {
              SELECT t.id, t.slug, t.title, t.question_text, t.status, e.title AS event_title, e.date AS event_date,
                     e.place AS event_place, e.summary AS event_summary,
                     (SELECT coalesce(jsonb_agg(g.tag ORDER BY g.position), '[]') FROM topic_tag g WHERE g.topic_id = t.id) AS tags,
-                    a.post_count, a.participant_count, a.last_activity_at,
+                    a.post_count, a.participant_count, a.last_activity_at, t.is_pinned,
                     l.key, pg_current_snapshot()::text AS snapshot
              FROM listed l
              JOIN topic t ON t.id = l.topic_id
@@ -109,7 +110,7 @@ pub(in crate::topics) async fn list(
     db: &impl ConnectionTrait,
     actor: &Actor,
     order: TopicOrder,
-    tag: Option<&str>,
+    (tag, pinned): (Option<&str>, bool),
     after: Option<&RankPosition>,
     limit: Limit,
 ) -> Result<Vec<SummaryRow>> {
@@ -135,6 +136,7 @@ pub(in crate::topics) async fn list(
                 limit.and_one().into(),
                 topics.into_iter().map(|id| id.0).collect::<Vec<_>>().into(),
                 tags.into(),
+                pinned.into(),
             ],
         ),
     )

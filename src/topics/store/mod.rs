@@ -100,6 +100,10 @@ pub async fn apply(
                 Image::Closing { status: topic.status.to_value(), summary: topic.closing_summary.clone() };
             (status.clone(), topic.restrictions.clone(), before)
         }
+        Image::Pinned(is_pinned) => {
+            row.is_pinned = *is_pinned;
+            (topic.status.to_value(), topic.restrictions.clone(), Image::Pinned(topic.is_pinned))
+        }
         _ => image.applied(topic.status.to_value(), &topic.restrictions),
     };
     row.status = TopicStatus::try_from_value(&status).map_err(Error::internal)?;
@@ -263,6 +267,7 @@ pub async fn insert(
         created_at: new.created_at,
         updated_at: new.created_at,
         restrictions: Restrictions::default(),
+        is_pinned: false,
         closing_summary: new.closing_summary.clone(),
     };
     set_scalars(&mut row, content);
