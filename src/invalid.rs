@@ -38,6 +38,26 @@ impl fmt::Display for Invalid {
 
 impl std::error::Error for Invalid {}
 
+/// Identifiers, if they are from 1 to so many, and each is there once.
+///
+/// # Errors
+/// `too_few`, `too_many` or `duplicate`.
+pub fn distinct<Id: Copy + Ord>(ids: Vec<Id>, most: usize) -> Result<Vec<Id>, Invalid> {
+    if ids.is_empty() {
+        return Err(Invalid::new("too_few", "Name one at least."));
+    }
+    if ids.len() > most {
+        return Err(Invalid::new("too_many", format!("At most {most}: these are {}.", ids.len())));
+    }
+    let mut sorted = ids.clone();
+    sorted.sort_unstable();
+    sorted.dedup();
+    if sorted.len() < ids.len() {
+        return Err(Invalid::new("duplicate", "Name each once."));
+    }
+    Ok(ids)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

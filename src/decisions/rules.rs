@@ -497,7 +497,7 @@ text! {
     /// What whoever is restricted is told of the reasons.
     pub struct Explanation, 10..=2000, prose;
     /// What a debate came to, in the words of whoever closed it.
-    pub struct Summary, 10..=4000, prose;
+    pub struct ClosingSummary, 10..=4000, prose;
     /// The law that content breaks, by its name and section.
     pub struct LegalGround, 3..=200, line;
     /// A passage that is blacked out, letter by letter as it stands in the Markdown.

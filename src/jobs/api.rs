@@ -5,6 +5,7 @@ use std::convert::Infallible;
 use std::time::Duration;
 
 use axum::extract::State;
+use axum::http::header;
 use axum::response::sse::{Event, KeepAlive, Sse};
 use axum::response::{IntoResponse, Response};
 use futures_util::stream;
@@ -16,13 +17,13 @@ use utoipa_axum::routes;
 use uuid::Uuid;
 
 use super::rules::{Counts, ItemState, JobKind, JobNote, JobState, Move, Selector};
-use super::store::{self, Listed, New, Progress, Subjects};
+use super::store::{self, Listed, New, Progress, Sample, SideEffects, Subjects};
 use crate::accounts::{Author, authors};
 use crate::app::App;
 use crate::audit::{self, Object};
 use crate::auth;
 use crate::auth::rules::Scope;
-use crate::clock::Timestamp;
+use crate::clock::{Time, Timestamp};
 use crate::db::{ConnectionTrait, keyset};
 use crate::decisions::rules::{Explanation, Subject, SubjectKind};
 use crate::entity::{mod_job, mod_job_item};
@@ -30,9 +31,9 @@ use crate::error::{Error, Result};
 use crate::http::page::{Limit, Page};
 use crate::http::{Answer, Body, Cache, Claimed, Create, IfMatch, Path, Query};
 use crate::ids::{AccountId, JobId, TopicId};
-use crate::invalid::Invalid;
+use crate::invalid::{Invalid, distinct};
 use crate::moderation::rules::CaseOutcome;
-use crate::moderation::{NewAction, orders};
+use crate::moderation::{CaseResolution, NewAction, orders};
 use crate::policy::{Actor, ApproveJob, Credential, ExecuteJob, HandleJob, PlanJobs};
 use crate::roles::rules::{Permission, Place};
 
@@ -49,19 +50,7 @@ impl TryFrom<Vec<Uuid>> for SubjectIds {
     type Error = Invalid;
 
     fn try_from(ids: Vec<Uuid>) -> Result<Self, Invalid> {
-        if ids.is_empty() {
-            return Err(Invalid::new("too_few", "Name one at least."));
-        }
-        if ids.len() > MAX_ITEMS {
-            return Err(Invalid::new("too_many", format!("At most {MAX_ITEMS}: these are {}.", ids.len())));
-        }
-        let mut sorted = ids.clone();
-        sorted.sort_unstable();
-        sorted.dedup();
-        if sorted.len() < ids.len() {
-            return Err(Invalid::new("duplicate", "Name each once."));
-        }
-        Ok(Self(ids))
+        distinct(ids, MAX_ITEMS).map(Self)
     }
 }
 
@@ -72,31 +61,6 @@ struct NamedSubjects {
     /// What kind of things.
     kind: SubjectKind,
     ids: SubjectIds,
-}
-
-/// How the cases of the items are decided.
-#[derive(Debug, Clone, Copy, Deserialize, ToSchema)]
-#[serde(rename_all = "snake_case")]
-enum Resolution {
-    /// A rule was broken.
-    Upheld,
-    /// None was.
-    Rejected,
-    /// There was nothing to it, either way.
-    Ignored,
-    /// Other cases decide it.
-    Duplicate,
-}
-
-impl From<Resolution> for CaseOutcome {
-    fn from(resolution: Resolution) -> Self {
-        match resolution {
-            Resolution::Upheld => Self::Upheld,
-            Resolution::Rejected => Self::Rejected,
-            Resolution::Ignored => Self::Ignored,
-            Resolution::Duplicate => Self::Duplicate,
-        }
-    }
 }
 
 /// What is to be done to many things.
@@ -116,7 +80,7 @@ struct NewJob {
     /// How the case of each is decided. Where this is not said, cases that are open stay open, and those that the job opens
     /// are upheld.
     #[serde(default)]
-    resolution: Option<Resolution>,
+    resolution: Option<CaseResolution>,
     /// Why, for other moderators.
     note: JobNote,
     /// Before which moment it does not begin, however early it is executed: up to 366 days ahead. Its items are chosen when it
@@ -164,6 +128,27 @@ struct PlanView {
     votes: i64,
     /// Up to twenty of the items that it would do something about.
     samples: Vec<SampleView>,
+}
+
+impl PlanView {
+    fn new(
+        row: &mod_job::Model,
+        (besides, samples): (SideEffects, Vec<Sample>),
+        people: &HashMap<AccountId, Author>,
+    ) -> Self {
+        let sample = |one: Sample| SampleView {
+            subject: Subject { kind: one.subject_kind, id: one.subject_id },
+            owner: one.owner_id.and_then(|id| people.get(&id).cloned()),
+            excerpt: one.excerpt,
+        };
+        Self {
+            hash: row.plan_hash.clone(),
+            expires_at: row.plan_expires_at.into(),
+            people: besides.people,
+            votes: besides.votes,
+            samples: samples.into_iter().map(sample).collect(),
+        }
+    }
 }
 
 /// How many items have become what.
@@ -234,31 +219,32 @@ struct JobView {
 
 impl JobView {
     async fn of(app: &App, db: &impl ConnectionTrait, row: mod_job::Model) -> Result<Self> {
-        let progress = store::progress(db, &[row.id], app.now()).await?.remove(&row.id).unwrap_or_default();
-        let is_plan = matches!(row.state, JobState::Planned | JobState::AwaitingApproval);
-        let samples = if is_plan { store::samples(db, row.id).await? } else { Vec::new() };
-        let named =
-            [row.author_id, row.approved_by].into_iter().chain(samples.iter().map(|one| one.owner_id));
+        let view = Self::of_all(app, db, vec![row]).await?.pop();
+        view.ok_or_else(|| Error::internal(anyhow::anyhow!("a job without a view")))
+    }
+
+    /// Several, in as many queries as one takes, and two for each that is but planned.
+    async fn of_all(app: &App, db: &impl ConnectionTrait, rows: Vec<mod_job::Model>) -> Result<Vec<Self>> {
+        let ids: Vec<JobId> = rows.iter().map(|row| row.id).collect();
+        let mut progress = store::progress(db, &ids, app.now()).await?;
+        let mut undone_by = store::undone_by(db, &ids).await?;
+        let mut plans = HashMap::new();
+        for row in &rows {
+            if matches!(row.state, JobState::Planned | JobState::AwaitingApproval) {
+                let besides = store::side_effects(db, row.id).await?;
+                plans.insert(row.id, (besides, store::samples(db, row.id).await?));
+            }
+        }
+        let of_samples = plans.values().flat_map(|(_, samples)| samples.iter().map(|one| one.owner_id));
+        let named = rows.iter().flat_map(|row| [row.author_id, row.approved_by]).chain(of_samples);
         let people = authors(db, named.flatten().collect()).await?;
-        let sample = |one: store::Sample| SampleView {
-            subject: Subject { kind: one.subject_kind, id: one.subject_id },
-            owner: one.owner_id.and_then(|id| people.get(&id).cloned()),
-            excerpt: one.excerpt,
+        let view = |row: mod_job::Model| {
+            let plan = plans.remove(&row.id).map(|plan| PlanView::new(&row, plan, &people));
+            let undone_by = undone_by.remove(&row.id).unwrap_or_default();
+            let progress = progress.remove(&row.id).unwrap_or_default();
+            Self::new(row, progress, (plan, undone_by), &people)
         };
-        let plan = if is_plan {
-            let besides = store::side_effects(db, row.id).await?;
-            Some(PlanView {
-                hash: row.plan_hash.clone(),
-                expires_at: row.plan_expires_at.into(),
-                people: besides.people,
-                votes: besides.votes,
-                samples: samples.into_iter().map(sample).collect(),
-            })
-        } else {
-            None
-        };
-        let undone_by = store::undone_by(db, row.id).await?;
-        Ok(Self::new(row, progress, (plan, undone_by), &people))
+        Ok(rows.into_iter().map(view).collect())
     }
 
     fn new(
@@ -298,6 +284,18 @@ impl JobView {
             created_at: row.created_at.into(),
             executed_at: row.executed_at.map(Into::into),
             finished_at: row.finished_at.map(Into::into),
+        }
+    }
+}
+
+impl JobView {
+    /// After how many seconds it is worth being looked at again; nothing where it goes no further by itself.
+    fn worth_another_look(&self, now: Time) -> Option<i64> {
+        let until_start = self.starts_at.map(|start| (Time::from(start) - now).num_seconds() + 1);
+        match self.state {
+            JobState::Queued if until_start.is_some_and(|left| left > 0) => Some(until_start?.clamp(1, 3600)),
+            JobState::Queued | JobState::Running => Some(self.remaining_secs.unwrap_or(1).clamp(1, 60)),
+            _ => None,
         }
     }
 }
@@ -383,10 +381,7 @@ async fn list_jobs(State(app): State<App>, actor: Actor, Query(query): Query<Job
     let listed = Listed { reader, of_all, state: query.state };
     let rows = store::list(&snapshot, listed, before, query.limit).await?;
     let page = Page::cut(rows, query.limit, |last| keyset::encode(&app, &list, &last.id));
-    let mut items = Vec::with_capacity(page.items.len());
-    for row in page.items {
-        items.push(JobView::of(&app, &snapshot, row).await?);
-    }
+    let items = JobView::of_all(&app, &snapshot, page.items).await?;
     Answer::ok(&Page { items, next: page.next }, Cache::No)
 }
 
@@ -403,8 +398,10 @@ async fn shown(app: &App, actor: &Actor, id: JobId) -> Result<JobView> {
 ///
 /// With how far it has come.
 #[utoipa::path(get, path = "/mod/jobs/{id}", tag = "bulk jobs", params(("id" = JobId, Path)), responses((status = 200, body = JobView)), security(("bearer" = [])))]
-async fn read_job(State(app): State<App>, actor: Actor, Path(id): Path<JobId>) -> Result<Answer> {
-    Answer::ok(&shown(&app, &actor, id).await?, Cache::No)
+async fn read_job(State(app): State<App>, actor: Actor, Path(id): Path<JobId>) -> Result<Response> {
+    let job = shown(&app, &actor, id).await?;
+    let retry_after = job.worth_another_look(app.now()).map(|seconds| [(header::RETRY_AFTER, seconds)]);
+    Ok((retry_after, Answer::ok(&job, Cache::No)?).into_response())
 }
 
 /// An item of a bulk job.

@@ -9,7 +9,7 @@ use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use super::rules::Explanation;
+use super::rules::MindChangeExplanation;
 use super::store::{self, Of};
 use crate::accounts::{Author, authors};
 use crate::app::App;
@@ -31,7 +31,7 @@ use crate::{posts, topics};
 #[serde(deny_unknown_fields)]
 struct NewMindChange {
     /// What about the post made them think otherwise.
-    explanation: Explanation,
+    explanation: MindChangeExplanation,
     /// The number of the vector that they came to; their last where none is named. What they had before is the one
     /// before it.
     #[serde(default)]

@@ -4,5 +4,5 @@ use crate::text::text;
 
 text! {
     /// Why somebody thinks otherwise now, at least a sentence of it.
-    pub struct Explanation, 50..=2000, prose
+    pub struct MindChangeExplanation, 50..=2000, prose
 }

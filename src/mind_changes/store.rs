@@ -7,7 +7,7 @@ use sea_orm::{
     QuerySelect, QueryTrait,
 };
 
-use super::rules::Explanation;
+use super::rules::MindChangeExplanation;
 use crate::app::App;
 use crate::clock::Time;
 use crate::db::{OnConstraint, Tx, insert, insert_all, one, sql};
@@ -39,7 +39,7 @@ pub(super) async fn credit(
     app: &App,
     tx: &Tx,
     permit: &Permit<CreditPost<'_>>,
-    explanation: &Explanation,
+    explanation: &MindChangeExplanation,
     number: Option<i32>,
 ) -> Result<mind_change::Model> {
     let (post, account_id) = (permit.act().post, permit.by());

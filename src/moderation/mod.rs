@@ -10,7 +10,7 @@ mod api;
 pub mod rules;
 mod store;
 
-pub use api::{NewAction, orders, router};
+pub use api::{CaseResolution, NewAction, orders, router};
 pub use store::{
     Order, Planned, act_on_item, erase, forget_old, hold_back, plan, queue_next, take_back_item,
 };

@@ -23,7 +23,7 @@ use crate::error::{Error, Result};
 use crate::http::page::{Limit, Page, PageQuery};
 use crate::http::{Answer, Cache, Claimed, Create, InspectionReason, Path, Query};
 use crate::ids::{AccountId, PostId, VoteNullificationId, VoteSignalId};
-use crate::invalid::Invalid;
+use crate::invalid::{Invalid, distinct};
 use crate::policy::{Actor, InspectVotes, NullifyVotes, ReadVoteSignals};
 use crate::{posts, topics};
 
@@ -102,22 +102,6 @@ impl TryFrom<Vec<Uuid>> for PostIds {
     fn try_from(ids: Vec<Uuid>) -> Result<Self, Invalid> {
         distinct(ids, 200).map(Self)
     }
-}
-
-fn distinct(ids: Vec<Uuid>, most: usize) -> Result<Vec<Uuid>, Invalid> {
-    if ids.is_empty() {
-        return Err(Invalid::new("too_few", "Name one at least."));
-    }
-    if ids.len() > most {
-        return Err(Invalid::new("too_many", format!("At most {most}: these are {}.", ids.len())));
-    }
-    let mut sorted = ids.clone();
-    sorted.sort_unstable();
-    sorted.dedup();
-    if sorted.len() < ids.len() {
-        return Err(Invalid::new("duplicate", "Name each once."));
-    }
-    Ok(ids)
 }
 
 /// Which votes are not to count.

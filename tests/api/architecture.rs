@@ -1,7 +1,11 @@
-//! The two rulers of docs/ARCHITECTURE.md, read off the source: what a file uses stands to its left.
+//! The two rulers of docs/ARCHITECTURE.md, read off the source: what a file uses stands to its left. And what the API document
+//! calls its types.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
+
+use regex::Regex;
 
 /// Kinds of file, from left to right. A file may use its own kind and those before it.
 const KINDS: [&[&str]; 11] = [
@@ -282,6 +286,33 @@ fn every_file_uses_only_what_stands_to_its_left() {
     let lines: Vec<String> =
         found.iter().map(|(file, line, rule)| format!("src/{}.rs:{line}: {rule}", file.display())).collect();
     assert!(lines.is_empty(), "{}", lines.join("\n"));
+}
+
+/// The API document has one schema a name, and of two types that share one it would show either in place of both.
+#[test]
+fn every_schema_has_a_name_of_its_own() {
+    let derived = Regex::new(
+        r"#\[derive\([^)]*\bToSchema\b[^)]*\)\](?:\s*#\[[^\]]*\])*\s*(?:pub(?:\([^)]*\))?\s+)?(?:struct|enum)\s+(\w+)",
+    )
+    .unwrap();
+    let written = Regex::new(r"(?s)\b(?:text|text_enum|string_value)! \{(.*?)\n\}").unwrap();
+    let named = Regex::new(r"\b(?:struct|enum) (\w+)").unwrap();
+    let mut files = Vec::new();
+    files_below(&source(), &mut files);
+    let mut homes: BTreeMap<String, Vec<PathBuf>> = BTreeMap::new();
+    for file in files {
+        let code = code(&file);
+        let in_macros = written.captures_iter(&code).flat_map(|found| {
+            let types = found.get(1).unwrap().as_str();
+            named.captures_iter(types).map(|found| found[1].to_owned()).collect::<Vec<_>>()
+        });
+        for name in derived.captures_iter(&code).map(|found| found[1].to_owned()).chain(in_macros) {
+            homes.entry(name).or_default().push(file.strip_prefix(source()).unwrap().to_owned());
+        }
+    }
+    assert!(homes.len() > 200, "{}", homes.len());
+    homes.retain(|_, files| files.len() > 1);
+    assert!(homes.is_empty(), "{homes:#?}");
 }
 
 #[test]

@@ -706,6 +706,31 @@ async fn a9_work_that_breaks_off_has_done_nothing_and_nobody_who_posts_waits_for
     assert_eq!(watched.case(&post).await["state"], "open");
 }
 
+#[tokio::test]
+async fn what_cannot_be_seen_to_holds_up_nothing_behind_it() {
+    let watched = Watched::new().await;
+    let app = &watched.site.app;
+    let broken = watched.enforces("filter", json!({})).await;
+    let (first, _) = watched.filtered(SPAM).await;
+    watched.site.carol.with("if-match", "*").patch(&broken, json!({ "mode": "off" })).await.is(200);
+    watched
+        .enforces("filter", json!({ "name": "Ships", "when": { "pattern": { "pattern": "ships" } } }))
+        .await;
+    let (second, _) = watched.filtered("Buy ships in bottles!").await;
+    // As no version can be: nobody could say what the rule was that met the first.
+    app.sql(
+        "ALTER TABLE automation_rule_version DISABLE TRIGGER USER;
+         UPDATE automation_rule_version SET content = '{}' WHERE content->>'name' = 'Maps'",
+    )
+    .await
+    .unwrap();
+    assert!(open_cases_next(&app.app).await.unwrap());
+    let subjects = "SELECT subject_post_id::text FROM moderation_case";
+    assert_eq!(app.rows(subjects).await, [second]);
+    open_cases_next(&app.app).await.unwrap_err();
+    assert_eq!(watched.status(&first).await, "hidden", "and is still to be looked at");
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn of_several_servers_each_case_is_opened_by_one() {
     let watched = Watched::new().await;

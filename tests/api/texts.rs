@@ -309,13 +309,15 @@ async fn a_job_waits_for_its_moment() {
     let path = format!("/mod/jobs/{}", plan["id"].as_str().unwrap());
     app.app.clock.advance(TimeDelta::minutes(4));
     assert!(!job_item_next(&app.app).await.unwrap(), "its moment has not come");
-    assert_eq!(mallory.get(&path).await.is(200).body["state"], "queued");
+    let waits = mallory.get(&path).await.is(200);
+    assert_eq!((&waits.body["state"], waits.header("retry-after")), (&json!("queued"), Some("61")));
     // What is not about to begin keeps nobody from anything.
     let other = mallory.post("/mod/jobs", job("2026-01-15T12:08:00Z")).await.is(201).body;
     goes(mallory, &other, "execute").await.is(200);
     app.app.clock.advance(TimeDelta::minutes(1));
     work(app).await;
-    assert_eq!(mallory.get(&path).await.is(200).body["state"], "succeeded");
+    let done = mallory.get(&path).await.is(200);
+    assert_eq!((&done.body["state"], done.header("retry-after")), (&json!("succeeded"), None));
     // Whoever asked for it has to be allowed to when it is done.
     let grants = carol.get("/accounts/mallory/role-grants").await.is(200).text("/items/0/id");
     carol.delete(&format!("/role-grants/{grants}")).await.is(204);

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 
 use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QuerySelect};
+use uuid::Uuid;
 
 use super::content_of;
 use crate::automation::rules::{RuleContent, RuleVersion};
@@ -23,14 +24,17 @@ pub async fn ring(tx: &Tx) -> Result<()> {
     Ok(())
 }
 
-/// Finds the oldest hit whose case is still to be opened, and locks it; what others are about to see to is passed over.
+/// Finds the oldest hit, after one if it is named, whose case is still to be opened, and locks it; what others are about to
+/// see to is passed over.
 ///
 /// # Errors
 /// The database is away.
-pub async fn next_waiting(tx: &Tx) -> Result<Option<rule_hit::Model>> {
-    let statement = "SELECT * FROM rule_hit WHERE did IN ('filtered', 'queued') AND case_id IS NULL
+pub async fn next_waiting(tx: &Tx, after: Option<RuleHitId>) -> Result<Option<rule_hit::Model>> {
+    let statement =
+        "SELECT * FROM rule_hit WHERE did IN ('filtered', 'queued') AND case_id IS NULL AND id > $1
                      ORDER BY id LIMIT 1 FOR UPDATE SKIP LOCKED";
-    Ok(rule_hit::Entity::find().from_raw_sql(sql(statement, [])).one(tx.conn()).await?)
+    let after = after.unwrap_or(RuleHitId(Uuid::nil()));
+    Ok(rule_hit::Entity::find().from_raw_sql(sql(statement, [after.into()])).one(tx.conn()).await?)
 }
 
 /// Finds a hit and keeps others from opening its case until the transaction ends.

@@ -226,17 +226,27 @@ pub(super) async fn samples(db: &impl ConnectionTrait, id: JobId) -> Result<Vec<
 
 #[derive(FromQueryResult)]
 struct Undoing {
+    undoes_id: JobId,
     id: JobId,
 }
 
-/// The jobs by which a job is or was taken back, in order; those that were only planned are left out.
+/// The jobs by which each of these is or was taken back, in order; those that were only planned are left out.
 ///
 /// # Errors
 /// The database is away.
-pub(super) async fn undone_by(db: &impl ConnectionTrait, id: JobId) -> Result<Vec<JobId>> {
-    let statement = "SELECT id FROM mod_job WHERE undoes_id = $1 AND executed_at IS NOT NULL ORDER BY id";
-    let rows: Vec<Undoing> = all(db, sql(statement, [id.into()])).await?;
-    Ok(rows.into_iter().map(|row| row.id).collect())
+pub(super) async fn undone_by(
+    db: &impl ConnectionTrait,
+    ids: &[JobId],
+) -> Result<HashMap<JobId, Vec<JobId>>> {
+    let statement = "SELECT undoes_id, id FROM mod_job
+                     WHERE undoes_id = ANY ($1) AND executed_at IS NOT NULL ORDER BY id";
+    let ids: Vec<Uuid> = ids.iter().map(|id| id.0).collect();
+    let rows: Vec<Undoing> = all(db, sql(statement, [ids.into()])).await?;
+    let mut found = HashMap::<JobId, Vec<JobId>>::new();
+    for row in rows {
+        found.entry(row.undoes_id).or_default().push(row.id);
+    }
+    Ok(found)
 }
 
 #[derive(FromQueryResult)]

@@ -21,8 +21,8 @@ use crate::clock::{Time, Timestamp};
 use crate::db::{ConnectionTrait, keyset};
 use crate::decisions;
 use crate::decisions::rules::{
-    ActionKind, ActorKind, Annotation, Automation, Explanation, ExternalId, Image, LegalGround, Passage,
-    SanctionKind, Subject, Summary,
+    ActionKind, ActorKind, Annotation, Automation, ClosingSummary, Explanation, ExternalId, Image,
+    LegalGround, Passage, SanctionKind, Subject,
 };
 use crate::entity::{mod_action, sanction};
 use crate::error::{Code, Error, Result};
@@ -34,7 +34,6 @@ use crate::moderation::store::{self, ActionFilter, Charge, Order, Particulars, P
 use crate::policy::{ActOn, Actor, ReadAccountRecord, ReadCases};
 use crate::posts::rules::{RelationType, Target};
 use crate::roles::rules::Permission;
-use crate::topics;
 
 /// Something to be done.
 #[derive(Debug, Deserialize, ToSchema)]
@@ -79,7 +78,7 @@ pub struct NewAction {
     duplicate_of: Option<PostId>,
     /// What the debate came to, for everybody who reads it; for `close`.
     #[serde(default)]
-    summary: Option<Summary>,
+    summary: Option<ClosingSummary>,
     /// What a post lacks, as is said under it from now on; for `annotate`.
     #[serde(default)]
     annotation: Option<Annotation>,
@@ -280,10 +279,7 @@ async fn take_actions(State(app): State<App>, actor: Actor, create: Create<NewAc
     }
     let orders = orders(new.actions)?;
     let reported = store::find_subject(&tx, &actor, new.subject, Purpose::Decide).await?;
-    let tags = match reported.topic_id {
-        Some(topic) => topics::tags(tx.conn(), topic).await?,
-        None => Vec::new(),
-    };
+    let tags = store::tags_of(tx.conn(), reported.topic_id).await?;
     let topic = reported.topic_id.map(|topic| (topic, tags.as_slice()));
     actor.may(ActOn { owner_id: reported.owner_id, topic })?;
     store::hold_back(&tx, &orders, reported.owner_id).await?;

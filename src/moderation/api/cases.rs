@@ -36,7 +36,6 @@ use crate::moderation::store::{
 };
 use crate::policy::{ActOn, Actor, ReadCase, ReadCases};
 use crate::roles::rules::Permission;
-use crate::topics;
 
 /// What moderators have to decide of a subject, in short.
 #[derive(Debug, Serialize, ToSchema)]
@@ -288,7 +287,7 @@ struct Escalation {
 /// How a case is decided.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
-enum Decision {
+pub enum CaseResolution {
     /// A rule was broken.
     Upheld,
     /// None was.
@@ -299,13 +298,13 @@ enum Decision {
     Duplicate,
 }
 
-impl From<Decision> for CaseOutcome {
-    fn from(decision: Decision) -> Self {
-        match decision {
-            Decision::Upheld => Self::Upheld,
-            Decision::Rejected => Self::Rejected,
-            Decision::Ignored => Self::Ignored,
-            Decision::Duplicate => Self::Duplicate,
+impl From<CaseResolution> for CaseOutcome {
+    fn from(resolution: CaseResolution) -> Self {
+        match resolution {
+            CaseResolution::Upheld => Self::Upheld,
+            CaseResolution::Rejected => Self::Rejected,
+            CaseResolution::Ignored => Self::Ignored,
+            CaseResolution::Duplicate => Self::Duplicate,
         }
     }
 }
@@ -314,7 +313,7 @@ impl From<Decision> for CaseOutcome {
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 struct CaseDecision {
-    resolution: Decision,
+    resolution: CaseResolution,
     /// Why, for other moderators.
     note: CaseNote,
     /// What is done about the subject, all of it or nothing, and only where it is upheld.
@@ -541,10 +540,7 @@ async fn open_case(State(app): State<App>, actor: Actor, create: Create<NewCase>
         Claimed::Now(once) => once,
     };
     let reported = store::find_subject(&tx, &actor, new.subject, Purpose::Decide).await?;
-    let tags = match reported.topic_id {
-        Some(topic) => topics::tags(tx.conn(), topic).await?,
-        None => Vec::new(),
-    };
+    let tags = store::tags_of(tx.conn(), reported.topic_id).await?;
     let topic = reported.topic_id.map(|topic| (topic, tags.as_slice()));
     let permit = actor.may(ActOn { owner_id: reported.owner_id, topic })?;
     let (case, is_new) = store::open_by_hand(&app, &tx, &permit, &reported, new.note).await?;

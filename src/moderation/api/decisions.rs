@@ -61,7 +61,7 @@ impl From<appeal::Model> for AppealView {
 
 /// Something that was decided about the reader, in short.
 #[derive(Debug, Serialize, ToSchema)]
-struct Decision {
+struct DecisionView {
     id: ActionId,
     kind: ActionKind,
     subject: Subject,
@@ -86,7 +86,7 @@ struct Decision {
     created_at: Timestamp,
 }
 
-impl Decision {
+impl DecisionView {
     async fn of(app: &App, db: &impl ConnectionTrait, rows: Vec<mod_action::Model>) -> Result<Vec<Self>> {
         let ids: Vec<ActionId> = rows.iter().map(|row| row.id).collect();
         let reverted = decisions::reverted_by(db, &ids).await?;
@@ -116,7 +116,7 @@ impl Decision {
 /// What was decided about the reader, why, and what they can do about it. The fields are named as in the transparency
 /// database of the European Union.
 #[derive(Debug, Serialize, ToSchema)]
-pub(super) struct Statement {
+pub(super) struct StatementOfReasons {
     decision_visibility: Option<String>,
     decision_provision: Option<String>,
     decision_account: Option<String>,
@@ -144,11 +144,11 @@ pub(super) struct Statement {
 #[derive(Debug, Serialize, ToSchema)]
 struct DecisionInFull {
     #[serde(flatten)]
-    decision: Decision,
-    statement: Statement,
+    decision: DecisionView,
+    statement: StatementOfReasons,
 }
 
-impl From<statement_of_reasons::Model> for Statement {
+impl From<statement_of_reasons::Model> for StatementOfReasons {
     fn from(row: statement_of_reasons::Model) -> Self {
         Self {
             redress: format!(
@@ -181,7 +181,7 @@ impl From<statement_of_reasons::Model> for Statement {
 /// List what was decided about oneself
 ///
 /// The last first, also what was taken back.
-#[utoipa::path(get, path = "/me/decisions", tag = "moderation", params(PageQuery), responses((status = 200, body = Page<Decision>)), security(("bearer" = [])))]
+#[utoipa::path(get, path = "/me/decisions", tag = "moderation", params(PageQuery), responses((status = 200, body = Page<DecisionView>)), security(("bearer" = [])))]
 async fn list_decisions(
     State(app): State<App>,
     actor: Actor,
@@ -192,7 +192,7 @@ async fn list_decisions(
     let before = query.place(&app, &list)?;
     let rows = decisions::list_decisions(&app.db, own, before, query.limit).await?;
     let page = Page::cut(rows, query.limit, |last| keyset::encode(&app, &list, &last.id));
-    let items = Decision::of(&app, &app.db, page.items).await?;
+    let items = DecisionView::of(&app, &app.db, page.items).await?;
     Answer::ok(&Page { items, next: page.next }, Cache::No)
 }
 
@@ -203,7 +203,7 @@ async fn list_decisions(
 async fn read_decision(State(app): State<App>, actor: Actor, Path(id): Path<ActionId>) -> Result<Answer> {
     let own = actor.require()?.id;
     let (action, row) = decisions::find_statement(&app.db, id, own).await?;
-    let decision = Decision::of(&app, &app.db, vec![action]).await?.into_iter().next();
+    let decision = DecisionView::of(&app, &app.db, vec![action]).await?.into_iter().next();
     let decision = decision.ok_or_else(Error::not_found)?;
     Answer::ok(&DecisionInFull { decision, statement: row.into() }, Cache::No)
 }

@@ -13,6 +13,7 @@ mod reports;
 mod templates;
 
 pub use actions::{NewAction, orders};
+pub use cases::CaseResolution;
 
 use utoipa_axum::router::OpenApiRouter;
 

@@ -6,7 +6,7 @@ use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use super::decisions::Statement;
+use super::decisions::StatementOfReasons;
 use crate::app::App;
 use crate::clock::Timestamp;
 use crate::db::keyset;
@@ -94,7 +94,7 @@ struct FiledStatement {
     /// What it is known by there.
     puid: ActionId,
     #[serde(flatten)]
-    statement: Statement,
+    statement: StatementOfReasons,
 }
 
 /// Which statements are asked for.

@@ -7,18 +7,18 @@ use sea_orm::{
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use super::cases::{Charge, Circumstances, Happened, case_of, count, lapse, open, standing, take, tell};
+use super::cases::{Charge, Circumstances, Happened, case_or_open, count, lapse, standing, take, tell};
 use super::hits::{self, Unentered};
 use super::legal_notices::was_noticed;
-use super::subjects::{Reported, made_at, subject_of};
+use super::subjects::{Reported, made_at, subject_of, tags_of};
 use crate::accounts::rules::Username;
 use crate::app::App;
 use crate::audit::{self, Object};
 use crate::clock::Time;
 use crate::db::{OnConstraint, Tx, one, sql};
 use crate::decisions::rules::{
-    ActionKind, Aim, Annotation, Bounds, Detail, Explanation, ExternalId, Image, LegalGround, NoticeSource,
-    Passage, Restriction, SubjectKind, Summary, check_action,
+    ActionKind, Aim, Annotation, Bounds, ClosingSummary, Detail, Explanation, ExternalId, Image, LegalGround,
+    NoticeSource, Passage, Restriction, SubjectKind, check_action,
 };
 use crate::decisions::{self, Act};
 use crate::entity::{mod_action, moderation_case, policy_rule, report};
@@ -106,7 +106,7 @@ pub struct Particulars {
     pub duplicate_of: Option<PostId>,
     /// What a debate came to.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub summary: Option<Summary>,
+    pub summary: Option<ClosingSummary>,
     /// What a post lacks.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub annotation: Option<Annotation>,
@@ -181,11 +181,7 @@ pub(in crate::moderation) async fn act_on(
     by: AccountId,
     reported: &Reported,
 ) -> Result<(moderation_case::Model, bool)> {
-    tx.queue(&format!("report {}", reported.subject.id)).await?;
-    Ok(match case_of(tx, reported.subject).await? {
-        Some(case) => (case, false),
-        None => (open(app, tx, reported, Happened::by(CaseEventKind::Opened, by)).await?, true),
-    })
+    case_or_open(app, tx, reported, Happened::by(CaseEventKind::Opened, by)).await
 }
 
 /// Does what was asked for in a case, which is locked: all of it or nothing. What was done under the same name before, or is
@@ -585,10 +581,7 @@ pub(in crate::moderation) async fn take_back(
     let by = actor.require()?.id;
     lapse(app, tx, case).await?;
     let action = decisions::find_for_update(tx, id).await?;
-    let scope_tags = match action.scope_topic_id {
-        Some(topic) => topics::tags(tx.conn(), topic).await?,
-        None => Vec::new(),
-    };
+    let scope_tags = tags_of(tx.conn(), action.scope_topic_id).await?;
     let scope = action.scope_topic_id.map(|topic| (topic, scope_tags.as_slice()));
     let permit = actor.may(Moderate { case: circumstances.decide(case), kind: action.kind, scope })?;
     if action.kind == ActionKind::Revert {

@@ -9,7 +9,7 @@ use super::actions::{
     Order, act, act_on, audit_actions, require_own_or_free, resolve, take_back, take_back_rules,
 };
 use super::cases::{Circumstances, case_of, circumstances, find_for_update, new_case, standing};
-use super::subjects::{Purpose, Reported, find_subject};
+use super::subjects::{Purpose, Reported, find_subject, tags_of};
 use crate::accounts::rules::Role;
 use crate::app::App;
 use crate::audit::{self, Object};
@@ -24,7 +24,7 @@ use crate::ids::{AccountId, ActionId, CaseId, TopicId};
 use crate::moderation::rules::CaseOutcome;
 use crate::moderation::rules::case::Move;
 use crate::policy::{ActInBulk, ActOn, Actor, Moderate};
-use crate::{roles, topics};
+use crate::roles;
 
 /// What would come of it for one subject.
 #[derive(Debug)]
@@ -295,10 +295,7 @@ pub async fn act_on_item(
     if reported.revision != revision {
         return Err(Code::ChangedSince.error("It was changed since the job was planned."));
     }
-    let tags = match reported.topic_id {
-        Some(topic) => topics::tags(tx.conn(), topic).await?,
-        None => Vec::new(),
-    };
+    let tags = tags_of(tx.conn(), reported.topic_id).await?;
     let topic = reported.topic_id.map(|topic| (topic, tags.as_slice()));
     actor.may(ActOn { owner_id: reported.owner_id, topic })?;
     actor.may(ActInBulk { topic })?;

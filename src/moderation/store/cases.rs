@@ -8,7 +8,7 @@ use sea_orm::{
 use uuid::Uuid;
 
 use super::legal_notices::tell_notifiers;
-use super::subjects::Reported;
+use super::subjects::{Reported, tags_of};
 use crate::accounts::rules::Role;
 use crate::app::App;
 use crate::clock::Time;
@@ -22,8 +22,8 @@ use crate::moderation::rules::case::{Move, Standing};
 use crate::moderation::rules::weight::priority;
 use crate::moderation::rules::{CaseEventKind, CaseNote, CaseState, ReportOutcome};
 use crate::policy::{DecideCase, Permit};
+use crate::roles;
 use crate::roles::rules::{Permission, Place, Powers};
-use crate::{roles, topics};
 
 /// The case of a subject, which nobody else changes until the transaction ends.
 pub(super) async fn case_of(tx: &Tx, subject: Subject) -> Result<Option<moderation_case::Model>> {
@@ -36,13 +36,23 @@ pub(super) async fn case_of(tx: &Tx, subject: Subject) -> Result<Option<moderati
     Ok(found.one(tx.conn()).await?)
 }
 
-/// Makes a case, with the event that it begins with.
-pub(super) async fn open(
+/// The case of a subject, which nobody else changes until the transaction ends; it is opened with this event where there is
+/// none, and whether it was is told. Of several who come to a subject at once the first makes its case.
+pub(super) async fn case_or_open(
     app: &App,
     tx: &Tx,
     reported: &Reported,
     opened: Happened,
-) -> Result<moderation_case::Model> {
+) -> Result<(moderation_case::Model, bool)> {
+    tx.queue(&format!("report {}", reported.subject.id)).await?;
+    Ok(match case_of(tx, reported.subject).await? {
+        Some(case) => (case, false),
+        None => (open(app, tx, reported, opened).await?, true),
+    })
+}
+
+/// Makes a case, with the event that it begins with.
+async fn open(app: &App, tx: &Tx, reported: &Reported, opened: Happened) -> Result<moderation_case::Model> {
     let row = new_case(app, reported, app.ids.next());
     insert(tx, row.clone()).await?;
     tell(app, tx, &row, opened, None).await?;
@@ -345,10 +355,7 @@ pub(in crate::moderation) async fn circumstances(
         .filter(report::Column::ReporterId.eq(by))
         .filter(report::Column::Outcome.is_null());
     Ok(Circumstances {
-        tags: match case.topic_id {
-            Some(id) => topics::tags(db, id).await?,
-            None => Vec::new(),
-        },
+        tags: tags_of(db, case.topic_id).await?,
         owner_rank: roles::powers(db, case.owner_id, now).await?.rank(),
         is_reporter: theirs.one(db).await?.is_some(),
     })
@@ -537,6 +544,8 @@ async fn next_in(
     now: Time,
 ) -> Result<Option<moderation_case::Model>> {
     // As the policy decides, for what it would refuse would stand in the way for ever.
+    // What is asked of each case is written so that it is asked of one after another, along the index of those that wait:
+    // of a NOT EXISTS the planner makes a join with all of them, whose cost grows with the queue.
     macro_rules! next {
         ($state:literal, $lock:literal) => {
             concat!(
@@ -546,11 +555,12 @@ async fn next_in(
                 "' AND ($1 OR c.topic_id = ANY ($2) OR EXISTS
                         (SELECT FROM topic_tag t WHERE t.topic_id = c.topic_id AND t.tag = ANY ($3)))
                    AND c.owner_id <> $4 AND (c.muted_until IS NULL OR c.muted_until <= $6)
-                   AND NOT EXISTS (SELECT FROM moderation_case m WHERE m.id = c.merged_into_id
-                                   AND m.state NOT IN ('resolved', 'appealed'))
-                   AND NOT EXISTS (SELECT FROM report r WHERE r.case_id = c.id AND r.reporter_id = $4 AND r.outcome IS NULL)
-                   AND ($5 OR NOT EXISTS (SELECT FROM role_grant g WHERE g.account_id = c.owner_id
-                                          AND g.revoked_at IS NULL AND (g.expires_at IS NULL OR g.expires_at > $6)))
+                   AND coalesce((SELECT false FROM moderation_case m WHERE m.id = c.merged_into_id
+                                 AND m.state NOT IN ('resolved', 'appealed')), true)
+                   AND coalesce((SELECT false FROM report r WHERE r.case_id = c.id AND r.reporter_id = $4
+                                 AND r.outcome IS NULL LIMIT 1), true)
+                   AND ($5 OR coalesce((SELECT false FROM role_grant g WHERE g.account_id = c.owner_id AND g.revoked_at IS NULL
+                                        AND (g.expires_at IS NULL OR g.expires_at > $6) LIMIT 1), true))
                  ORDER BY c.priority DESC, c.id LIMIT 1 FOR UPDATE OF c ",
                 $lock
             )

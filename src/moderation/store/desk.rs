@@ -2,7 +2,7 @@
 
 use sea_orm::{ColumnTrait, Condition, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
 
-use super::cases::{Happened, case_of, count, find_for_update, lapse, open, tell};
+use super::cases::{Happened, case_or_open, count, find_for_update, lapse, tell};
 use super::subjects::Reported;
 use crate::app::App;
 use crate::db::Tx;
@@ -23,12 +23,8 @@ pub(in crate::moderation) async fn open_by_hand(
     reported: &Reported,
     note: CaseNote,
 ) -> Result<(moderation_case::Model, bool)> {
-    tx.queue(&format!("report {}", reported.subject.id)).await?;
-    if let Some(case) = case_of(tx, reported.subject).await? {
-        return Ok((case, false));
-    }
     let opened = Happened::noted(CaseEventKind::Opened, permit.by(), note);
-    Ok((open(app, tx, reported, opened).await?, true))
+    case_or_open(app, tx, reported, opened).await
 }
 
 /// Whether somebody has ever reported the subject of a case.

@@ -1,6 +1,6 @@
 //! Cases of what rules of automatic moderation did, so that people look at all of it.
 
-use super::cases::{Happened, case_of, count, go, open, standing, tell};
+use super::cases::{Happened, case_or_open, count, go, standing, tell};
 use super::reports::{take_in, was_reviewed};
 use super::subjects::Reported;
 use crate::app::App;
@@ -8,7 +8,7 @@ use crate::audit::{self, Object};
 use crate::db::{Tx, insert};
 use crate::decisions::rules::{Subject, SubjectKind};
 use crate::entity::{report, rule_hit};
-use crate::error::{Error, Result};
+use crate::error::{Code, Error, Result};
 use crate::events::{self, Event};
 use crate::ids::{CaseId, RuleHitId};
 use crate::moderation::rules::case::Standing;
@@ -36,17 +36,36 @@ impl Unentered {
 }
 
 /// Opens the case of the oldest thing that a rule did and that has none yet, or adds it to the case of its post; says whether
-/// there was any. All of it is one transaction: what breaks off is done anew.
+/// there was any. All of it is one transaction: what breaks off is done anew. What goes wrong holds up only itself: the next
+/// ten are tried after it.
 ///
 /// # Errors
-/// The database is away.
+/// The database is away, or what was tried went wrong: nothing was done, and it is tried again.
 pub async fn queue_next(app: &App) -> Result<bool> {
-    let tx = app.begin().await?;
-    let Some(hit) = automation::next_waiting(&tx).await? else { return Ok(false) };
-    let (_, unentered) = see_to(app, &tx, &hit).await?;
-    unentered.record(app, &tx).await?;
-    tx.commit().await?;
-    Ok(true)
+    let (mut after, mut wrong) = (None, None);
+    for _ in 0..TRIED {
+        let tx = app.begin().await?;
+        let Some(hit) = automation::next_waiting(&tx, after).await? else { break };
+        match enter(app, &tx, &hit).await {
+            Ok(()) => {
+                tx.commit().await?;
+                return Ok(true);
+            }
+            Err(error) if error.code == Code::Unavailable => return Err(error),
+            Err(error) => wrong = wrong.or(Some(error)),
+        }
+        after = Some(hit.id);
+        tx.undo().await?;
+    }
+    wrong.map_or(Ok(false), Err)
+}
+
+/// So many are tried, should those before them go wrong.
+const TRIED: usize = 11;
+
+async fn enter(app: &App, tx: &Tx, hit: &rule_hit::Model) -> Result<()> {
+    let (_, unentered) = see_to(app, tx, hit).await?;
+    unentered.record(app, tx).await
 }
 
 /// Does the same at once for somebody who has to do with the case of a hit; another server may be at it.
@@ -77,11 +96,7 @@ async fn see_to(app: &App, tx: &Tx, hit: &rule_hit::Model) -> Result<(CaseId, Un
             format!("The rule \u{201c}{}\u{201d} ({}, version {}).", content.name, hit.rule_id, hit.version);
         Happened::by_rule(kind, said)
     };
-    tx.queue(&format!("report {post_id}")).await?;
-    let (mut case, is_new) = match case_of(tx, reported.subject).await? {
-        Some(case) => (case, false),
-        None => (open(app, tx, &reported, happened(CaseEventKind::Opened)).await?, true),
-    };
+    let (mut case, is_new) = case_or_open(app, tx, &reported, happened(CaseEventKind::Opened)).await?;
     let is_decided = standing(&case).is_decided();
     // What a rule hid is looked at once, whatever was decided while its case was still to be opened.
     let is_settled = is_decided && action.is_none() && was_reviewed(tx, &case, &rule.code, &reported).await?;

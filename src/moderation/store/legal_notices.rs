@@ -6,8 +6,8 @@ use chrono::TimeDelta;
 use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, FromQueryResult, QueryFilter};
 use serde::{Deserialize, Serialize};
 
-use super::cases::{Happened, case_of, count, open, stand, standing, tell};
-use super::reports::was_reviewed;
+use super::cases::{Happened, case_or_open, count, standing};
+use super::reports::{take_in, was_reviewed};
 use super::subjects::Reported;
 use crate::app::App;
 use crate::clock::Time;
@@ -63,12 +63,8 @@ pub(in crate::moderation) async fn file_notice(
     notice: Notice,
 ) -> Result<legal_notice::Model> {
     let rule = decisions::rule(tx.conn(), "legal_ground", "illegal").await?;
-    tx.queue(&format!("report {}", reported.subject.id)).await?;
     let happened = |kind| giver.by().map_or_else(|| Happened::by_itself(kind), |by| Happened::by(kind, by));
-    let (mut case, is_new) = match case_of(tx, reported.subject).await? {
-        Some(case) => (case, false),
-        None => (open(app, tx, reported, happened(CaseEventKind::Opened)).await?, true),
-    };
+    let (mut case, is_new) = case_or_open(app, tx, reported, happened(CaseEventKind::Opened)).await?;
     let is_decided = standing(&case).is_decided();
     let is_settled = is_decided && was_reviewed(tx, &case, &rule.code, reported).await?;
     let now = app.now();
@@ -114,15 +110,7 @@ pub(in crate::moderation) async fn file_notice(
     };
     insert(tx, kept.clone()).await?;
     if !is_new {
-        let from = case.state;
-        let is_reopened = is_decided && !is_settled;
-        if is_reopened {
-            let to = standing(&case).at(now).reopened();
-            stand(&mut case, to, now);
-            case.opened_at = now;
-        }
-        let kind = if is_reopened { CaseEventKind::Reopened } else { CaseEventKind::Reported };
-        tell(app, tx, &case, happened(kind), Some(from)).await?;
+        take_in(app, tx, &mut case, is_decided && !is_settled, happened).await?;
     }
     let case = count(app, tx, case).await?;
     if let Some(contact) = &notice.contact {

@@ -47,7 +47,7 @@ pub(super) use oversight::{
 pub(super) use policy_rules::{NewVersion, rules, versions_of, write_rule};
 pub(super) use report_mutes::{mute_reports, report_mute_of, unmute_reports};
 pub(super) use reports::{accuracy, file, find_own_report, list_own_reports, subjects};
-pub(super) use subjects::{Purpose, content, find_subject, subject_of};
+pub(super) use subjects::{Purpose, content, find_subject, subject_of, tags_of};
 pub(super) use templates::{
     NewTemplate, TemplateFilter, delete_template, edit_template, find_template, find_template_for_update,
     insert_template, list_templates,

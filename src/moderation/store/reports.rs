@@ -7,7 +7,7 @@ use sea_orm::{
 };
 use uuid::Uuid;
 
-use super::cases::{Happened, case_of, count, open, stand, standing, tell};
+use super::cases::{Happened, case_or_open, count, stand, standing, tell};
 use super::report_mutes::report_mute_of;
 use super::subjects::{Reported, subject_of};
 use crate::accounts;
@@ -38,13 +38,8 @@ pub(in crate::moderation) async fn file(
     comment: String,
 ) -> Result<(report::Model, bool)> {
     let rule = decisions::rule(tx.conn(), "rule", rule_code.as_str()).await?;
-    // Of several who report a subject at once, the first makes the case.
-    tx.queue(&format!("report {}", reported.subject.id)).await?;
     let by = permit.by();
-    let (mut case, is_new) = match case_of(tx, reported.subject).await? {
-        Some(case) => (case, false),
-        None => (open(app, tx, reported, Happened::by(CaseEventKind::Opened, by)).await?, true),
-    };
+    let (mut case, is_new) = case_or_open(app, tx, reported, Happened::by(CaseEventKind::Opened, by)).await?;
     let theirs = report::Entity::find()
         .filter(report::Column::CaseId.eq(case.id))
         .filter(report::Column::ReporterId.eq(by))

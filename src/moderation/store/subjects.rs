@@ -87,6 +87,20 @@ pub(in crate::moderation) async fn find_subject(
     }
 }
 
+/// The tags of a topic, if there is one.
+///
+/// # Errors
+/// The database is away.
+pub(in crate::moderation) async fn tags_of(
+    db: &impl ConnectionTrait,
+    topic_id: Option<TopicId>,
+) -> Result<Vec<String>> {
+    match topic_id {
+        Some(id) => topics::tags(db, id).await,
+        None => Ok(Vec::new()),
+    }
+}
+
 /// What a subject says now.
 #[derive(Debug, FromQueryResult)]
 pub(in crate::moderation) struct Content {

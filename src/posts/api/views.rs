@@ -202,7 +202,7 @@ pub(super) struct RevisionView {
     pub(super) body: String,
     pub(super) body_html: String,
     /// What the post bore on in this revision.
-    pub(super) relations: Vec<RecordedRelation>,
+    pub(super) relations: Vec<RecordedRelationView>,
     pub(super) created_at: Timestamp,
     /// Whether moderators made it, who changed what the post bears on; left out where its author did.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
@@ -211,7 +211,7 @@ pub(super) struct RevisionView {
 
 /// What a post bore on.
 #[derive(Debug, Serialize, Deserialize, ToSchema)]
-pub(super) struct RecordedRelation {
+pub(super) struct RecordedRelationView {
     #[serde(rename = "type")]
     relation_type: RelationType,
     target: Target,
