@@ -437,6 +437,7 @@ async fn l4_every_operation_is_counted_under_the_limit_of_its_class() {
         GET /api/v1/mod/vote-nullifications "read"
         POST /api/v1/mod/vote-nullifications "write"
         GET /api/v1/mod/vote-nullifications/{id} "read"
+        POST /api/v1/mod/vote-nullifications/{id}/approve "write"
         POST /api/v1/mod/vote-nullifications/{id}/undo "write"
         GET /api/v1/mod/vote-signals "read"
         GET /api/v1/modlog "read"

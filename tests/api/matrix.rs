@@ -163,6 +163,7 @@ fn tried_on(operation: &str) -> &'static [On] {
         | "cancel_job"
         | "undo_job"
         | "read_vote_nullification"
+        | "approve_vote_nullification"
         | "undo_vote_nullification" => &[On::Alices],
         "read_case" | "claim_case" | "release_case" | "escalate_case" | "resolve_case" | "reopen_case"
         | "mute_case" | "unmute_case" | "merge_case" | "create_case_note" | "write_message"
@@ -317,7 +318,10 @@ fn body(operation: &str, number: usize, who: &Role) -> Option<Value> {
         "appeal_decision" | "appeal_report" => json!({ "text": "I sell nothing: the shop is a museum." }),
         "decide_appeal" => json!({ "outcome": "upheld", "reasons": "It was looked at again." }),
         "create_vote_nullification" => {
-            json!({ "accounts": [NO_SCENARIO], "reason": "They are one person." })
+            json!({
+                "accounts": [NO_SCENARIO], "reason": "They are one person.",
+                "explanation": "Several accounts judged the same posts as one.",
+            })
         }
         // Whoever may gets as far as a plan that does nothing.
         "plan_job" => json!({
@@ -549,6 +553,18 @@ impl World {
                     .rows(
                         "INSERT INTO vote_nullification (id, state, account_ids, reason, created_by, created_at)
                          SELECT gen_random_uuid(), 'in_force', ARRAY[a.id], 'Asked for.', c.id, now()
+                           FROM account a, account c WHERE a.username = 'alice' AND c.username = 'carol'
+                         RETURNING id::text",
+                    )
+                    .await
+                    .remove(0),
+                "approve_vote_nullification" => self
+                    .app
+                    .rows(
+                        "INSERT INTO vote_nullification (id, state, account_ids, reason, created_by, created_at, rule_code,
+                                                         explanation, credential_id, approval_reasons, approval_expires_at)
+                         SELECT gen_random_uuid(), 'awaiting_approval', ARRAY[a.id], 'Asked for.', c.id, c.created_at,
+                                'vote_manipulation', 'Asked for, and explained.', c.id, '{staff}', '2030-01-01'
                            FROM account a, account c WHERE a.username = 'alice' AND c.username = 'carol'
                          RETURNING id::text",
                     )

@@ -55,7 +55,10 @@ fn body(method: &Method, path: &str) -> Option<Value> {
             "test_kind": "hoop",
         }),
         ("POST", "/mod/vote-nullifications") => {
-            json!({ "accounts": [AN_ID], "reason": "They are one person." })
+            json!({
+                "accounts": [AN_ID], "reason": "They are one person.",
+                "explanation": "Several accounts judged the same posts as one.",
+            })
         }
         ("PATCH", "/implications/{id}") => json!({ "test_kind": "hoop" }),
         ("PUT", "/implications/{id}/resolution") => json!({ "resolution": "unresolved" }),

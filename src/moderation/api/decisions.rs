@@ -24,6 +24,7 @@ use crate::moderation::rules::appeal::{AppealOutcome, AppealReasons, AppealState
 use crate::moderation::store::{self, Against, Charge, Verdict};
 use crate::policy::{Actor, Appeal, DecideAppeal, ReadCases};
 use crate::roles::rules::Permission;
+use crate::vote_signals;
 
 /// An appeal, as whoever made it sees it.
 #[derive(Debug, Serialize, ToSchema)]
@@ -436,9 +437,19 @@ async fn decide_appeal(
     };
     let scope = against.as_ref().and_then(|action| action.scope_topic_id);
     let scope = scope.map(|topic| (topic, scope_tags.as_slice()));
-    let against = against.map(|action| action.kind);
+    let agreed_by = match &against {
+        Some(action) if action.kind == ActionKind::NullifyVotes => {
+            vote_signals::agreed_by(tx.conn(), action).await?
+        }
+        _ => None,
+    };
+    let kind = against.as_ref().map(|action| action.kind);
+    let decide = circumstances.decide(&case);
     let permit =
-        actor.may(DecideAppeal { case: circumstances.decide(&case), appeal: &row, against, scope })?;
+        actor.may(DecideAppeal { case: decide, appeal: &row, against: kind, scope, agreed_by })?;
+    if let Some(action) = against.filter(|action| action.kind == ActionKind::NullifyVotes) {
+        vote_signals::require_unconcerned(tx.conn(), &action, by).await?;
+    }
     let is_done = row.state == AppealState::Decided && row.outcome == Some(decision.outcome);
     if is_done && row.reviewer_id == Some(by) {
         // A decision that is sent again lands once.
