@@ -12,11 +12,11 @@ use crate::automation::rules::{RuleEffect, RuleVersion};
 use crate::clock::{Time, Timestamp};
 use crate::decisions::rules::{ActionKind, Aim, Deed, RestrictionKind, Restrictions, Sanction, SanctionKind};
 use crate::entity::{
-    account, appeal, implication, mod_job, mod_note, moderation_case, post, reference_class, role_grant,
+    account, appeal, implication, legal_notice, mod_job, mod_note, moderation_case, post, reference_class, role_grant,
     scenario, scenario_proposal, topic, vote_nullification,
 };
 use crate::error::{Code, Error, Result};
-use crate::ids::{AccountId, RuleHitId, SessionId, TokenId, TopicId};
+use crate::ids::{AccountId, LegalNoticeId, RuleHitId, SessionId, TokenId, TopicId};
 use crate::implications::rules::Resolution;
 use crate::posts::rules::PostStatus;
 use crate::roles::rules::{Permission, Place, Power, Powers};
@@ -1657,6 +1657,27 @@ impl Action for Appeal {
 
     fn decide(&self, who: &Actor) -> Result<()> {
         if who.is(self.concerned) { Ok(()) } else { Err(Error::not_found()) }
+    }
+}
+
+/// Appeal against that nothing was done about a notice, by its receipt. It is no [`Action`]: whoever has the receipt needs no
+/// account.
+#[derive(Debug)]
+pub struct AppealByReceipt {
+    /// Which notice.
+    pub notice_id: LegalNoticeId,
+}
+
+impl Permit<AppealByReceipt, ()> {
+    /// The permit of whoever knows the secret of a receipt, by its hash.
+    ///
+    /// # Errors
+    /// 404 where it is another: whoever does not know it does not learn that there is such a notice.
+    pub(crate) fn by_receipt(notice: &legal_notice::Model, secret_hash: &[u8]) -> Result<Self> {
+        if notice.secret_hash.as_deref() == Some(secret_hash) {
+            return Ok(Self { act: AppealByReceipt { notice_id: notice.id }, by: () });
+        }
+        Err(Error::not_found())
     }
 }
 

@@ -1,4 +1,5 @@
-//! Votes that are not to count are decided like anything else: with reasons, and by a second person where it is much.
+//! Votes that are not to count are decided like anything else: with reasons, and by a second person where it is much; and
+//! receipts of notices have a secret.
 
 use sea_orm_migration::prelude::*;
 

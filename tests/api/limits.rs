@@ -337,6 +337,7 @@ async fn l4_every_operation_is_counted_under_the_limit_of_its_class() {
         PUT /api/v1/implications/{id}/forecast/mine "write"
         PUT /api/v1/implications/{id}/resolution "write"
         POST /api/v1/legal-notices "write"
+        POST /api/v1/legal-notices/{id}/appeal "write"
         GET /api/v1/me "read"
         PATCH /api/v1/me "write"
         GET /api/v1/me/appeals "read"

@@ -137,6 +137,7 @@ fn tried_on(operation: &str) -> &'static [On] {
         | "read_decision"
         | "appeal_decision"
         | "appeal_report"
+        | "appeal_legal_notice"
         | "read_own_appeal"
         | "withdraw_appeal"
         | "read_appeal"
@@ -316,6 +317,10 @@ fn body(operation: &str, number: usize, who: &Role) -> Option<Value> {
         }),
         "revert_action" | "undo_job" => json!({ "explanation": "The shop is a museum." }),
         "appeal_decision" | "appeal_report" => json!({ "text": "I sell nothing: the shop is a museum." }),
+        // Whoever has no receipt learns of no notice.
+        "appeal_legal_notice" => {
+            json!({ "secret": "otw_ln_AAAAAAAAAAAAAAAAAAAAAA", "text": "The whole book is there." })
+        }
         "decide_appeal" => json!({ "outcome": "upheld", "reasons": "It was looked at again." }),
         "create_vote_nullification" => {
             json!({
@@ -519,6 +524,16 @@ impl World {
                         .await
                         .unwrap();
                     report
+                }
+                "appeal_legal_notice" => {
+                    let carol = self.app.sign_in("carol").await.get("/me").await.text("/id");
+                    let notice = json!({
+                        "subject": { "kind": "account", "id": carol }, "explanation": "It copies a book, line by line.",
+                        "legal_ground": "Copyright Act, section 16", "name": "Ann Author",
+                        "email": format!("{number}@example.net"), "good_faith": true,
+                    });
+                    let guest = self.app.guest().with("x-forwarded-for", &format!("198.51.{}.1", number % 250));
+                    guest.post("/legal-notices", notice).await.is(201).text("/id")
                 }
                 "revert_action" | "read_decision" | "appeal_decision" | "read_own_appeal"
                 | "withdraw_appeal" | "read_appeal" | "decide_appeal" => {

@@ -137,6 +137,9 @@ fn body_of_moderation(method: &str, path: &str) -> Option<Value> {
         ("POST", "/me/decisions/{id}/appeal" | "/reports/{id}/appeal") => {
             json!({ "text": "I sell nothing: the shop is a museum." })
         }
+        ("POST", "/legal-notices/{id}/appeal") => {
+            json!({ "secret": "otw_ln_AAAAAAAAAAAAAAAAAAAAAA", "text": "The whole book is there." })
+        }
         ("POST", "/mod/appeals/{id}/decide") => {
             json!({ "outcome": "upheld", "reasons": "It was looked at again." })
         }

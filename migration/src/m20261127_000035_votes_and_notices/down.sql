@@ -1,3 +1,5 @@
+ALTER TABLE legal_notice DROP COLUMN secret_hash;
+
 -- What waited for a second person never was; votes that are struck stay so, and that anybody was told is forgotten.
 DELETE FROM vote_nullification WHERE state = 'awaiting_approval' OR (approval_reasons <> '{}' AND approved_at IS NULL);
 DROP INDEX vote_nullification_approved_by_idx;

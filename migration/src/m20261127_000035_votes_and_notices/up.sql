@@ -41,3 +41,8 @@ ALTER TABLE vote_nullification
 DROP INDEX vote_nullification_waiting_idx;
 CREATE INDEX vote_nullification_waiting_idx ON vote_nullification (id) WHERE state IN ('applying', 'lifting', 'undoing');
 CREATE INDEX vote_nullification_approved_by_idx ON vote_nullification (approved_by) WHERE approved_by IS NOT NULL;
+
+-- By this whoever gave a notice appeals without an account: the hash of the secret in their receipt. Older receipts had none.
+ALTER TABLE legal_notice
+    ADD COLUMN secret_hash bytea,
+    ADD CONSTRAINT legal_notice_secret_hash_length CHECK (octet_length(secret_hash) = 32);

@@ -19,9 +19,9 @@ use crate::error::{Error, Result};
 use crate::events::{self, Event};
 use crate::http::page::{Page, PageQuery};
 use crate::http::{Answer, Body, Cache, Claimed, Create, IfMatch, Path, Query};
-use crate::ids::{ActionId, AppealId, CaseId, ReportId, TopicId};
+use crate::ids::{ActionId, AppealId, CaseId, LegalNoticeId, ReportId, TopicId};
 use crate::moderation::rules::appeal::{AppealOutcome, AppealReasons, AppealState, AppealText, appeal_until};
-use crate::moderation::store::{self, Against, Charge, Verdict};
+use crate::moderation::store::{self, Against, Appellant, Charge, Verdict};
 use crate::policy::{Actor, Appeal, DecideAppeal, ReadCases};
 use crate::roles::rules::Permission;
 use crate::vote_signals;
@@ -250,7 +250,7 @@ async fn appeal(app: &App, actor: &Actor, create: Create<NewAppeal>, against: Ag
         Claimed::Before(answer) => return Ok(answer),
         Claimed::Now(once) => once,
     };
-    let (row, unentered) = store::file_appeal(app, &tx, &permit, &against, new.text).await?;
+    let (row, unentered) = store::file_appeal(app, &tx, Appellant::Account(&permit), &against, new.text).await?;
     let id = row.id;
     let event = Event { kind: "appeal_filed", subject_id: Some(id.0), ..actor.event() };
     events::record(app, &tx, event).await?;
@@ -341,7 +341,10 @@ struct WaitingAppeal {
     #[serde(flatten)]
     appeal: AppealView,
     case_id: CaseId,
+    /// Null where somebody without an account appeals, by the receipt of a notice, or their account was erased.
     appellant: Option<Author>,
+    /// The notice that it is about, where the report was one.
+    legal_notice_id: Option<LegalNoticeId>,
     /// Who decided what it is against.
     decider: Option<Author>,
     /// Who decided it.
@@ -352,9 +355,11 @@ impl WaitingAppeal {
     async fn of(db: &impl ConnectionTrait, rows: Vec<appeal::Model>) -> Result<Vec<Self>> {
         let named = rows.iter().flat_map(|row| [row.appellant_id, row.decider_id, row.reviewer_id]).flatten();
         let people = authors(db, named.collect()).await?;
+        let notices = store::notice_ids(db, rows.iter().filter_map(|row| row.report_id).collect()).await?;
         let person = |id: Option<crate::ids::AccountId>| id.and_then(|id| people.get(&id).cloned());
         let view = |row: appeal::Model| Self {
             case_id: row.case_id,
+            legal_notice_id: row.report_id.and_then(|id| notices.get(&id).copied()),
             appellant: person(row.appellant_id),
             decider: person(row.decider_id),
             reviewer: person(row.reviewer_id),
