@@ -12,11 +12,11 @@ use crate::automation::rules::{RuleEffect, RuleVersion};
 use crate::clock::{Time, Timestamp};
 use crate::decisions::rules::{ActionKind, Aim, Deed, RestrictionKind, Restrictions, Sanction, SanctionKind};
 use crate::entity::{
-    account, appeal, implication, legal_notice, mod_job, mod_note, moderation_case, post, reference_class, role_grant,
-    scenario, scenario_proposal, topic, vote_nullification,
+    account, appeal, implication, legal_notice, mod_job, mod_note, moderation_case, post, reference_class,
+    role_grant, scenario, scenario_proposal, topic, vote_nullification,
 };
 use crate::error::{Code, Error, Result};
-use crate::ids::{AccountId, LegalNoticeId, RuleHitId, SessionId, TokenId, TopicId};
+use crate::ids::{AccountId, LegalNoticeId, ReportId, RuleHitId, SessionId, TokenId, TopicId};
 use crate::implications::rules::Resolution;
 use crate::posts::rules::PostStatus;
 use crate::roles::rules::{Permission, Place, Power, Powers};
@@ -1666,6 +1666,8 @@ impl Action for Appeal {
 pub struct AppealByReceipt {
     /// Which notice.
     pub notice_id: LegalNoticeId,
+    /// The report that it is.
+    pub report_id: ReportId,
 }
 
 impl Permit<AppealByReceipt, ()> {
@@ -1675,7 +1677,10 @@ impl Permit<AppealByReceipt, ()> {
     /// 404 where it is another: whoever does not know it does not learn that there is such a notice.
     pub(crate) fn by_receipt(notice: &legal_notice::Model, secret_hash: &[u8]) -> Result<Self> {
         if notice.secret_hash.as_deref() == Some(secret_hash) {
-            return Ok(Self { act: AppealByReceipt { notice_id: notice.id }, by: () });
+            return Ok(Self {
+                act: AppealByReceipt { notice_id: notice.id, report_id: notice.report_id },
+                by: (),
+            });
         }
         Err(Error::not_found())
     }

@@ -291,7 +291,10 @@ async fn whoever_gave_notice_without_an_account_appeals_by_the_receipt() {
     app.app.clock.advance(TimeDelta::minutes(1));
     rejects(mallory, &case).await;
     let told = app.mail(ANN, DECIDED).await.body;
-    assert!(told.contains(&format!("POST /api/v1/legal-notices/{id}/appeal")) && !told.contains(&secret), "{told}");
+    assert!(
+        told.contains(&format!("POST /api/v1/legal-notices/{id}/appeal")) && !told.contains(&secret),
+        "{told}"
+    );
     let mut made = appeals(&guest, &id, &secret).await.is(201);
     let appeal = made.text("/id");
     for varies in ["id", "legal_notice_id"] {
@@ -302,7 +305,8 @@ async fn whoever_gave_notice_without_an_account_appeals_by_the_receipt() {
     // Whoever decided it does not decide it again, and nobody reads it who is not in charge.
     let waiting = carol.get(&format!("/mod/appeals/{appeal}")).await.is(200).body;
     assert_eq!((&waiting["appellant"], &waiting["legal_notice_id"]), (&Value::Null, &json!(id)));
-    let upheld = json!({ "outcome": "upheld", "reasons": "It is a quotation. See https://evil.example/why." });
+    let upheld =
+        json!({ "outcome": "upheld", "reasons": "It is a quotation. See https://evil.example/why." });
     decides(mallory, &appeal, upheld.clone()).await.is_problem(403, "own_decision");
     guest.get(&format!("/appeals/{appeal}")).await.is_problem(401, "unauthenticated");
     app.app.clock.advance(TimeDelta::minutes(1));
@@ -359,8 +363,11 @@ async fn of_appeals_at_once_there_is_one() {
     let given = guest.post("/legal-notices", notice(post)).await.is(201);
     rejects(mallory, &watched.case().await).await;
     let (id, secret) = (given.text("/id"), given.text("/secret"));
-    let (a, b, c) =
-        tokio::join!(appeals(&guest, &id, &secret), appeals(&guest, &id, &secret), appeals(&guest, &id, &secret));
+    let (a, b, c) = tokio::join!(
+        appeals(&guest, &id, &secret),
+        appeals(&guest, &id, &secret),
+        appeals(&guest, &id, &secret)
+    );
     let mut statuses = [a.status, b.status, c.status];
     statuses.sort_unstable();
     assert_eq!(statuses, [201, 409, 409]);
@@ -419,7 +426,8 @@ async fn what_an_appeal_changes_is_mailed_to_whoever_gave_notice() {
     // That refused the notice, so whoever gave it appeals in turn; carol refused it, and does not decide that.
     app.app.clock.advance(TimeDelta::minutes(1));
     let appeal = appeals(&guest, &given.text("/id"), &given.text("/secret")).await.is(201).text("/id");
-    let mut after_all = json!({ "outcome": "overturned", "reasons": "All of it is there: that is no quotation." });
+    let mut after_all =
+        json!({ "outcome": "overturned", "reasons": "All of it is there: that is no quotation." });
     after_all["actions"] = json!([{
         "kind": "remove", "rule": "illegal", "legal_ground": "Copyright Act, section 16",
         "explanation": "The text is from a book that is in copyright.",
@@ -429,6 +437,9 @@ async fn what_an_appeal_changes_is_mailed_to_whoever_gave_notice() {
     decides(&mallory, &appeal, after_all).await.is(200);
     let told: Vec<_> = app.mails().await.into_iter().filter(|mail| mail.to == ANN).collect();
     assert_eq!(told.len(), 1, "once");
-    assert!(told[0].body.contains("against the law or the rules") && told[0].body.contains("> All of it is there"));
+    assert!(
+        told[0].body.contains("against the law or the rules")
+            && told[0].body.contains("> All of it is there")
+    );
     assert_eq!(app.rows("SELECT outcome FROM report").await, ["upheld"]);
 }

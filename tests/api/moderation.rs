@@ -303,7 +303,14 @@ async fn rules_are_there_for_everybody() {
     assert_eq!(
         json!(codes),
         json!([
-            "off_topic", "false_citation", "spam", "vote_manipulation", "harassment", "personal_data", "hatred", "illegal"
+            "off_topic",
+            "false_citation",
+            "spam",
+            "vote_manipulation",
+            "harassment",
+            "personal_data",
+            "hatred",
+            "illegal"
         ])
     );
     app.refuses_sql("policy_rule_is_fixed", "UPDATE policy_rule SET title = 'Whatever'").await;

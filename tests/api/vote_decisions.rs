@@ -113,7 +113,8 @@ async fn whose_votes_do_not_count_is_told_why_in_the_same_breath() {
     let report = app.guest().get("/transparency?period=2026-01").await.is(200);
     assert!(report.body.to_string().contains("nullify_votes"), "{:#}", report.body);
     // It is asked for by its own call only.
-    let by_hand = json!({ "subject": { "kind": "account", "id": struck.bobs }, "actions": [action("nullify_votes")] });
+    let by_hand =
+        json!({ "subject": { "kind": "account", "id": struck.bobs }, "actions": [action("nullify_votes")] });
     mallory.post("/mod/actions", by_hand).await.refuses(&[("actions[0].kind", "does_not_fit")]);
     struck.watched.work().await;
     struck.watched.undoes(&path).await;
@@ -256,7 +257,8 @@ async fn undone_and_overturned_at_once_it_is_undone_once() {
         assert_eq!(mallory.get(&path).await.body["state"], "undone");
         assert_eq!(watched.counted().await, before);
     }
-    let twice = "SELECT reverts_id::text FROM mod_action WHERE kind = 'revert' GROUP BY 1 HAVING count(*) > 1";
+    let twice =
+        "SELECT reverts_id::text FROM mod_action WHERE kind = 'revert' GROUP BY 1 HAVING count(*) > 1";
     assert_eq!(app.rows(twice).await, Vec::<String>::new());
     assert_eq!(app.rows("SELECT count(*)::text FROM mod_action WHERE kind = 'revert'").await, ["12"]);
 }
@@ -418,8 +420,11 @@ async fn votes_of_the_staff_take_two_administrators() {
     sends(&dan, &approve).await.is(200);
     watched.work().await;
     assert_eq!(watched.tallies(&posts[0]).await, [1, 2, 1, 1]);
-    app.refuses_sql("vote_nullification_two_people", "UPDATE vote_nullification SET approved_by = created_by")
-        .await;
+    app.refuses_sql(
+        "vote_nullification_two_people",
+        "UPDATE vote_nullification SET approved_by = created_by",
+    )
+    .await;
 }
 
 #[tokio::test]
@@ -468,6 +473,7 @@ async fn what_was_found_by_the_search_says_so() {
     mallory.post("/mod/vote-nullifications", order(&socks)).await.is(201);
     watched.work().await;
     assert_eq!(miscounted(app).await, Vec::<String>::new());
-    let automated = "SELECT DISTINCT concat_ws(' ', automated_detection, automated_decision) FROM statement_of_reasons";
+    let automated =
+        "SELECT DISTINCT concat_ws(' ', automated_detection, automated_decision) FROM statement_of_reasons";
     assert_eq!(app.rows(automated).await, ["t AUTOMATED_DECISION_PARTIALLY"]);
 }

@@ -273,7 +273,9 @@ async fn v3_what_is_undone_is_exactly_what_it_was() {
     votes(carol, &posts[1], 1, 1).await;
     let before = watched.counted().await;
     let socks = [id(bob).await, id(&dave).await];
-    let path = watched.nullifies(json!({ "explanation": BECAUSE, "accounts": socks, "reason": "They are one person." })).await;
+    let path = watched
+        .nullifies(json!({ "explanation": BECAUSE, "accounts": socks, "reason": "They are one person." }))
+        .await;
     assert_eq!(watched.counted().await, before, "it is done in the background");
     watched.work().await;
     assert_eq!(watched.tallies(&posts[0]).await, [0, 0, 0, 0]);
@@ -349,7 +351,11 @@ async fn v3_votes_cast_meanwhile_count_as_if_nothing_had_been_struck() {
         votes(carol, &posts[0], -1, 1).await;
         let mut path = String::new();
         if strikes {
-            path = world.nullifies(json!({ "explanation": BECAUSE, "accounts": [id(bob).await], "reason": "It is a sock." })).await;
+            path = world
+                .nullifies(
+                    json!({ "explanation": BECAUSE, "accounts": [id(bob).await], "reason": "It is a sock." }),
+                )
+                .await;
             world.work().await;
         }
         // One changes their mind while it is struck, others vote beside it.
@@ -382,7 +388,9 @@ async fn v3_a_vote_in_two_nullifications_counts_once_both_are_undone() {
     watched.work().await;
     assert_eq!(watched.tallies(&posts[0]).await, [1, 0, 0, 0]);
     assert_eq!(watched.tallies(&posts[1]).await, [2, 0, 0, 0]);
-    let second = watched.nullifies(json!({ "explanation": BECAUSE, "accounts": socks, "reason": "All of them." })).await;
+    let second = watched
+        .nullifies(json!({ "explanation": BECAUSE, "accounts": socks, "reason": "All of them." }))
+        .await;
     watched.work().await;
     assert_eq!(watched.tallies(&posts[1]).await, [1, 0, 0, 0]);
     watched.undoes(&first).await;
@@ -390,7 +398,8 @@ async fn v3_a_vote_in_two_nullifications_counts_once_both_are_undone() {
     watched.undoes(&second).await;
     assert_eq!(watched.counted().await, before);
     // Undone before it was begun, it strikes nothing.
-    let third = watched.nullifies(json!({ "explanation": BECAUSE, "accounts": socks, "reason": "Again." })).await;
+    let third =
+        watched.nullifies(json!({ "explanation": BECAUSE, "accounts": socks, "reason": "Again." })).await;
     watched.undoes(&third).await;
     assert_eq!(watched.counted().await, before);
 }
@@ -407,7 +416,9 @@ async fn v3_the_work_goes_on_where_it_was_cut_off() {
     let of_a_sock = "SELECT id::text FROM account WHERE username LIKE 'sock%' ORDER BY username";
     let socks = app.rows(of_a_sock).await;
     let struck = "SELECT format('%s votes, %s posts', count(*), count(DISTINCT post_id)) FROM vote WHERE nullified = 1";
-    let path = watched.nullifies(json!({ "explanation": BECAUSE, "accounts": socks, "reason": "They are one person." })).await;
+    let path = watched
+        .nullifies(json!({ "explanation": BECAUSE, "accounts": socks, "reason": "They are one person." }))
+        .await;
     // Places are counted from the rows when they are struck, so what they were is what an undoing gives.
     assert!(nullify_votes_next(&app.app).await.unwrap());
     assert_eq!(app.rows(struck).await, ["600 votes, 200 posts"], "a lot at a time");
@@ -440,7 +451,9 @@ async fn the_background_work_is_called_and_ends_with_the_server() {
     votes(bob, &posts[0], 1, 0).await;
     let (stop, stopped) = tokio::sync::watch::channel(());
     let work = tokio::spawn(otherwise::worker::run(app.app.clone(), stopped));
-    let path = watched.nullifies(json!({ "explanation": BECAUSE, "accounts": [id(bob).await], "reason": "It is a sock." })).await;
+    let path = watched
+        .nullifies(json!({ "explanation": BECAUSE, "accounts": [id(bob).await], "reason": "It is a sock." }))
+        .await;
     // Much shorter than it rests uncalled: the second time it rests when it is called.
     let soon = std::time::Duration::from_secs(30);
     let stands = async |state: &str| {
@@ -554,11 +567,24 @@ async fn what_cannot_be_struck_is_refused() {
         mallory.post("/mod/vote-nullifications", body).await.refuses(fields);
     };
     let reason = "They are one person.";
-    refused(json!({ "explanation": BECAUSE, "accounts": [], "reason": reason }), &[("accounts", "too_few")]).await;
-    refused(json!({ "explanation": BECAUSE, "accounts": [bobs, bobs], "reason": reason }), &[("accounts", "duplicate")]).await;
+    refused(json!({ "explanation": BECAUSE, "accounts": [], "reason": reason }), &[("accounts", "too_few")])
+        .await;
+    refused(
+        json!({ "explanation": BECAUSE, "accounts": [bobs, bobs], "reason": reason }),
+        &[("accounts", "duplicate")],
+    )
+    .await;
     let many: Vec<_> = (0..101).map(|n| format!("0198c5f0-0000-7000-8000-{n:012}")).collect();
-    refused(json!({ "explanation": BECAUSE, "accounts": many, "reason": reason }), &[("accounts", "too_many")]).await;
-    refused(json!({ "explanation": BECAUSE, "accounts": [bobs], "reason": "No" }), &[("reason", "too_short")]).await;
+    refused(
+        json!({ "explanation": BECAUSE, "accounts": many, "reason": reason }),
+        &[("accounts", "too_many")],
+    )
+    .await;
+    refused(
+        json!({ "explanation": BECAUSE, "accounts": [bobs], "reason": "No" }),
+        &[("reason", "too_short")],
+    )
+    .await;
     refused(json!({ "explanation": BECAUSE, "accounts": [bobs] }), &[("reason", "missing")]).await;
     refused(json!({ "accounts": [bobs], "reason": reason }), &[("explanation", "missing")]).await;
     for (rule, code) in [("no_such_rule", "unknown_rule"), ("illegal", "does_not_fit")] {
@@ -723,8 +749,11 @@ async fn d2_whoever_looked_and_whoever_was_found_is_forgotten_with_their_account
     crowd_votes(app, "sock", 1).await;
     otherwise::vote_signals::watch(&app.app).await.unwrap();
     looks(mallory, &posts[0]).await.is(200);
-    let path =
-        watched.nullifies(json!({ "explanation": BECAUSE, "accounts": [id(bob).await], "reason": "They are one person." })).await;
+    let path = watched
+        .nullifies(
+            json!({ "explanation": BECAUSE, "accounts": [id(bob).await], "reason": "They are one person." }),
+        )
+        .await;
     mallory.send(Method::POST, &format!("{path}/undo"), None).await.is(200);
     watched.work().await;
     // What mallory did is hers to have; what she wrote there is about others.
@@ -765,7 +794,9 @@ async fn what_does_not_count_is_not_taken_to_another_server() {
     let Watched { app, bob, carol, posts, topic, .. } = &watched;
     votes(bob, &posts[0], 1, 0).await;
     votes(carol, &posts[0], 1, 0).await;
-    watched.nullifies(json!({ "explanation": BECAUSE, "accounts": [id(bob).await], "reason": "It is a sock." })).await;
+    watched
+        .nullifies(json!({ "explanation": BECAUSE, "accounts": [id(bob).await], "reason": "It is a sock." }))
+        .await;
     watched.work().await;
     let extent = otherwise::exchange::Extent { votes: true, credences: false };
     let file = otherwise::exchange::export(&app.app, topic, extent).await.unwrap();

@@ -250,7 +250,8 @@ async fn appeal(app: &App, actor: &Actor, create: Create<NewAppeal>, against: Ag
         Claimed::Before(answer) => return Ok(answer),
         Claimed::Now(once) => once,
     };
-    let (row, unentered) = store::file_appeal(app, &tx, Appellant::Account(&permit), &against, new.text).await?;
+    let (row, unentered) =
+        store::file_appeal(app, &tx, Appellant::Account(&permit), &against, new.text).await?;
     let id = row.id;
     let event = Event { kind: "appeal_filed", subject_id: Some(id.0), ..actor.event() };
     events::record(app, &tx, event).await?;
@@ -450,8 +451,7 @@ async fn decide_appeal(
     };
     let kind = against.as_ref().map(|action| action.kind);
     let decide = circumstances.decide(&case);
-    let permit =
-        actor.may(DecideAppeal { case: decide, appeal: &row, against: kind, scope, agreed_by })?;
+    let permit = actor.may(DecideAppeal { case: decide, appeal: &row, against: kind, scope, agreed_by })?;
     if let Some(action) = against.filter(|action| action.kind == ActionKind::NullifyVotes) {
         vote_signals::require_unconcerned(tx.conn(), &action, by).await?;
     }

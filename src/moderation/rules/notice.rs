@@ -98,7 +98,11 @@ mod tests {
         assert_eq!(ReceiptSecret::try_from(text.clone()).unwrap(), secret);
         assert_eq!(format!("{secret:?}"), "ReceiptSecret(…)");
         for wrong in ["", "otw_ln_", "otw_et_BwcHBwcHBwcHBwcHBwcHBw", &text[..28], &format!("{text}=")] {
-            assert_eq!(ReceiptSecret::try_from(wrong.to_owned()).unwrap_err().code, "not_a_receipt", "{wrong}");
+            assert_eq!(
+                ReceiptSecret::try_from(wrong.to_owned()).unwrap_err().code,
+                "not_a_receipt",
+                "{wrong}"
+            );
         }
     }
 

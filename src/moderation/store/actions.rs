@@ -7,9 +7,7 @@ use sea_orm::{
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use super::cases::{
-    Charge, Circumstances, Happened, case_of, count, go, lapse, open, standing, take, tell,
-};
+use super::cases::{Charge, Circumstances, Happened, case_of, count, go, lapse, open, standing, take, tell};
 use super::hits::{self, Unentered};
 use super::legal_notices::was_noticed;
 use super::subjects::{Reported, made_at, subject_of};

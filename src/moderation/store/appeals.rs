@@ -76,6 +76,15 @@ impl Appellant<'_> {
             Self::Notifier(_) => against.concerned(),
         }
     }
+
+    /// Whether this is what they may appeal against.
+    fn may(self, against: &Against) -> bool {
+        match (self, against) {
+            (Self::Account(permit), _) => against.concerned() == Some(permit.by()),
+            (Self::Notifier(permit), Against::Report(report)) => report.id == permit.act().report_id,
+            (Self::Notifier(_), Against::Action(_)) => false,
+        }
+    }
 }
 
 /// Makes an appeal, and gives what is still to be entered in the audit log in the end: a rule's decision may be appealed against
@@ -90,6 +99,9 @@ pub(in crate::moderation) async fn file_appeal(
     against: &Against,
     text: AppealText,
 ) -> Result<(appeal::Model, Unentered)> {
+    if !appellant.may(against) {
+        return Err(Error::not_found());
+    }
     let now = app.now();
     let decided_at = against.decided_at()?;
     if now >= appeal_until(decided_at, app.config.moderation.appeal_months) {
@@ -226,8 +238,14 @@ pub(in crate::moderation) async fn withdraw_appeal(
     };
     update(tx, row.clone()).await?;
     let resolution = case.resolution.unwrap_or(CaseOutcome::Upheld);
-    settle(app, tx, case, Happened::appeal(CaseEventKind::AppealWithdrawn, Some(permit.by()), id), resolution)
-        .await?;
+    settle(
+        app,
+        tx,
+        case,
+        Happened::appeal(CaseEventKind::AppealWithdrawn, Some(permit.by()), id),
+        resolution,
+    )
+    .await?;
     Ok(row)
 }
 

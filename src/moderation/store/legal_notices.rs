@@ -170,12 +170,7 @@ pub(super) enum Occasion {
 ///
 /// # Errors
 /// The database is away.
-pub(super) async fn tell_notifiers(
-    app: &App,
-    tx: &Tx,
-    case_id: CaseId,
-    occasion: Occasion,
-) -> Result<()> {
+pub(super) async fn tell_notifiers(app: &App, tx: &Tx, case_id: CaseId, occasion: Occasion) -> Result<()> {
     let statement = "UPDATE legal_notice n SET decided_at = $2 FROM report r
          WHERE r.id = n.report_id AND r.case_id = $1 AND r.outcome IS NOT NULL
            AND (n.decided_at IS NULL OR n.decided_at < r.closed_at)

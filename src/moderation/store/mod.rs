@@ -22,8 +22,8 @@ pub(super) use actions::{
 };
 pub use actions::{Order, hold_back};
 pub(super) use appeals::{
-    Against, Appellant, Verdict, decide_appeal, file_appeal, find_appeal, find_appeal_for_update, list_appeals,
-    list_own_appeals, of_actions, of_reports, withdraw_appeal,
+    Against, Appellant, Verdict, decide_appeal, file_appeal, find_appeal, find_appeal_for_update,
+    list_appeals, list_own_appeals, of_actions, of_reports, withdraw_appeal,
 };
 pub use batch::{Planned, act_on_item, plan, take_back_item};
 pub(super) use cases::{

@@ -10,9 +10,9 @@ pub(super) use nullification::{
     Nullified, approve, create, find, find_for_update, lifted, list, of_staff, struck, undo,
 };
 pub use nullification::{agreed_by, hold, lift, require_unconcerned};
-pub use striking::{CHANNEL, nullify_next};
 pub(super) use signals::{Listed, list_signals, named};
 pub use signals::{forget_old, watch};
+pub use striking::{CHANNEL, nullify_next};
 
 use sea_orm::ConnectionTrait;
 

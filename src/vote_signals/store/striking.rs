@@ -47,7 +47,8 @@ pub async fn nullify_next(app: &App) -> Result<bool> {
     let act = NullifyVotes { account_ids: &row.account_ids, author_id: row.author_id, of_staff: false };
     // Whoever asked for it may be gone by now; what they asked for stays.
     let permit = Permit::deferred(act, row.created_by.unwrap_or(AccountId(Uuid::nil())));
-    let lifted: Vec<Uuid> = lifted(tx.conn(), vec![row.id.0]).await?.into_iter().map(|(_, id)| id.0).collect();
+    let lifted: Vec<Uuid> =
+        lifted(tx.conn(), vec![row.id.0]).await?.into_iter().map(|(_, id)| id.0).collect();
     let strikes = row.state == NullificationState::Applying;
     let whose: Vec<Uuid> = match row.state {
         NullificationState::Applying => {
@@ -56,11 +57,8 @@ pub async fn nullify_next(app: &App) -> Result<bool> {
         NullificationState::Lifting => lifted.clone(),
         _ => row.account_ids.clone(),
     };
-    let posts = if strikes {
-        voted_posts(&tx, &row, &whose).await?
-    } else {
-        struck_posts(&tx, &row, &whose).await?
-    };
+    let posts =
+        if strikes { voted_posts(&tx, &row, &whose).await? } else { struck_posts(&tx, &row, &whose).await? };
     if let Some(last) = posts.last() {
         let last = PostId(*last);
         posts::lock_tallies(&tx, posts.clone()).await?;
@@ -87,7 +85,9 @@ pub async fn nullify_next(app: &App) -> Result<bool> {
         row.state = match row.state {
             NullificationState::Undoing => NullificationState::Undone,
             // Taken back for some while it went on, it may have struck votes of theirs before.
-            NullificationState::Applying if any_struck(&tx, &row, &lifted).await? => NullificationState::Lifting,
+            NullificationState::Applying if any_struck(&tx, &row, &lifted).await? => {
+                NullificationState::Lifting
+            }
             _ => NullificationState::InForce,
         };
         row.done_up_to = None;
