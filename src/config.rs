@@ -150,10 +150,14 @@ pub struct OwnData {
     pub erasure_grace_days: u32,
 }
 
-/// What trust levels take: the age of an account in days, accepted posts, and praised ones; see `trust::rules`.
+/// What trust levels take: the age of an account in days, accepted posts, and praised ones; and what whoever has none is held
+/// to. See `trust::rules`.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
-#[expect(missing_docs, reason = "each name says which part of which level it is")]
+#[expect(
+    missing_docs,
+    reason = "each name says which part of which level it is, or what newcomers are held to"
+)]
 pub struct Trust {
     pub level_1_days: u32,
     pub level_1_accepted: u32,
@@ -164,6 +168,10 @@ pub struct Trust {
     pub level_3_days: u32,
     pub level_3_accepted: u32,
     pub level_3_praised: u32,
+    pub newcomer_links: u32,
+    pub newcomer_mentions: u32,
+    pub newcomer_topics_per_day: u32,
+    pub newcomer_posts_per_day: u32,
 }
 
 /// Reports and what moderators do.

@@ -231,6 +231,8 @@ codes! {
     SlowMode = 429 "slow_mode" "Wait before you post again";
     /// Too many requests of one class.
     RateLimited = 429 "rate_limited" "Too many requests";
+    /// Whoever has no level of trust yet does only so much in a day.
+    NewcomerLimit = 429 "newcomer_limit" "Newcomers do only so much in a day";
     /// A rule of automatic moderation takes no more posts of somebody for now.
     LimitedByRule = 429 "limited_by_rule" "A rule of automatic moderation takes no more for now";
     /// Headers are over the limit.

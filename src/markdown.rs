@@ -123,6 +123,12 @@ pub fn render(markdown: &str) -> String {
     sanitise(&part_text(&html))
 }
 
+/// How many links there are in HTML that [`render`] made. Images became links and count, and so do addresses that stand in the
+/// text; what lost its target does not. Text is escaped, so nothing else looks like one.
+pub fn links(html: &str) -> usize {
+    html.matches("<a href=\"").count()
+}
+
 /// Removes all that is not on the allow-list.
 fn sanitise(html: &str) -> String {
     SANITISER.clean(html).to_string()
@@ -322,6 +328,22 @@ mod tests {
             ),
         ] {
             assert_eq!(render(markdown), html, "{markdown}");
+        }
+    }
+
+    #[test]
+    fn v5_links_are_counted_however_they_are_written() {
+        for (markdown, count) in [
+            ("", 0),
+            ("[a](https://a.example) and <https://b.example>", 2),
+            ("https://a.example, www.b.example and me@c.example", 3),
+            ("![a](https://a.example/x.png)", 1),
+            ("[a][x] [b][x]\n\n[x]: https://a.example", 2),
+            ("`https://a.example` and <a href=\"https://b.example\">b</a>", 1),
+            ("[a](javascript:alert(1)) [b](/relative) [c](https://d.example \"<a href=\\\"x\")", 1),
+            ("```\nhttps://a.example\n```", 0),
+        ] {
+            assert_eq!(links(&render(markdown)), count, "{markdown}");
         }
     }
 

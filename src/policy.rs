@@ -12,11 +12,11 @@ use crate::automation::rules::{RuleEffect, RuleVersion};
 use crate::clock::{Time, Timestamp};
 use crate::decisions::rules::{ActionKind, Aim, Deed, RestrictionKind, Restrictions, Sanction, SanctionKind};
 use crate::entity::{
-    account, appeal, implication, mod_job, mod_note, moderation_case, post, reference_class, role_grant,
-    scenario, scenario_proposal, topic,
+    account, appeal, implication, legal_notice, mod_job, mod_note, moderation_case, post, reference_class,
+    role_grant, scenario, scenario_proposal, topic, vote_nullification,
 };
 use crate::error::{Code, Error, Result};
-use crate::ids::{AccountId, RuleHitId, SessionId, TokenId, TopicId};
+use crate::ids::{AccountId, LegalNoticeId, ReportId, RuleHitId, SessionId, TokenId, TopicId};
 use crate::implications::rules::Resolution;
 use crate::posts::rules::PostStatus;
 use crate::roles::rules::{Permission, Place, Power, Powers};
@@ -1137,6 +1137,27 @@ impl Action for NullifyVotes<'_> {
     }
 }
 
+/// Agree, as the second person, that votes are not to count.
+#[derive(Debug)]
+pub struct ApproveNullification<'a> {
+    /// What is agreed to.
+    pub row: &'a vote_nullification::Model,
+    /// Whether any of the voters has a rank.
+    pub of_staff: bool,
+}
+
+impl Action for ApproveNullification<'_> {
+    const SCOPE: Scope = Scope::Moderate;
+    const TAKES_PART: bool = false;
+
+    fn decide(&self, who: &Actor) -> Result<()> {
+        let Self { row, of_staff } = *self;
+        let act = NullifyVotes { account_ids: &row.account_ids, author_id: row.author_id, of_staff };
+        act.decide(who)?;
+        allow_if(!who.is(row.created_by), Code::OwnDecision, "It takes somebody else.")
+    }
+}
+
 /// Report that something breaks a rule of the site.
 #[derive(Debug)]
 pub struct ReportSubject {
@@ -1552,6 +1573,9 @@ impl Action for Moderate<'_> {
 
     fn decide(&self, who: &Actor) -> Result<()> {
         self.case.decide(who)?;
+        if self.kind == ActionKind::NullifyVotes {
+            return NullifyVotes::AT_ALL.decide(who);
+        }
         let here = place_of(self.case.case, self.case.tags);
         let (permission, place) = match (self.kind, self.kind.aim()) {
             (ActionKind::Purge, _) => (Permission::Purge, here),
@@ -1593,6 +1617,8 @@ impl Permit<EnforceRule, RuleVersion> {
 pub enum Authority<'a> {
     /// A person's, who decides a case.
     Person(&'a Permit<Moderate<'a>>),
+    /// A person's, who decides whether votes count.
+    Nullification(&'a Permit<NullifyVotes<'a>>),
     /// That of a rule of automatic moderation.
     Rule(&'a Permit<EnforceRule, RuleVersion>),
 }
@@ -1602,7 +1628,17 @@ impl Authority<'_> {
     pub fn kind(self) -> ActionKind {
         match self {
             Self::Person(permit) => permit.act.kind,
+            Self::Nullification(_) => ActionKind::NullifyVotes,
             Self::Rule(_) => ActionKind::Hide,
+        }
+    }
+
+    /// The person; nobody where a rule acts.
+    pub fn by(self) -> Option<AccountId> {
+        match self {
+            Self::Person(permit) => Some(permit.by),
+            Self::Nullification(permit) => Some(permit.by),
+            Self::Rule(_) => None,
         }
     }
 }
@@ -1624,6 +1660,32 @@ impl Action for Appeal {
     }
 }
 
+/// Appeal against that nothing was done about a notice, by its receipt. It is no [`Action`]: whoever has the receipt needs no
+/// account.
+#[derive(Debug)]
+pub struct AppealByReceipt {
+    /// Which notice.
+    pub notice_id: LegalNoticeId,
+    /// The report that it is.
+    pub report_id: ReportId,
+}
+
+impl Permit<AppealByReceipt, ()> {
+    /// The permit of whoever knows the secret of a receipt, by its hash.
+    ///
+    /// # Errors
+    /// 404 where it is another: whoever does not know it does not learn that there is such a notice.
+    pub(crate) fn by_receipt(notice: &legal_notice::Model, secret_hash: &[u8]) -> Result<Self> {
+        if notice.secret_hash.as_deref() == Some(secret_hash) {
+            return Ok(Self {
+                act: AppealByReceipt { notice_id: notice.id, report_id: notice.report_id },
+                by: (),
+            });
+        }
+        Err(Error::not_found())
+    }
+}
+
 /// Decide an appeal.
 #[derive(Debug)]
 pub struct DecideAppeal<'a> {
@@ -1635,6 +1697,8 @@ pub struct DecideAppeal<'a> {
     pub against: Option<ActionKind>,
     /// Within which topic, and its tags, that holds, if not everywhere.
     pub scope: Option<(TopicId, &'a [String])>,
+    /// Who agreed to it, where it took a second person.
+    pub agreed_by: Option<AccountId>,
 }
 
 impl Action for DecideAppeal<'_> {
@@ -1645,7 +1709,7 @@ impl Action for DecideAppeal<'_> {
         // Whoever may not see the case does not learn that there is an appeal.
         require_charge(who, self.case.case, self.case.tags)?;
         allow_if(
-            !who.is(self.appeal.decider_id) && !who.is(self.appeal.appellant_id),
+            [self.appeal.decider_id, self.appeal.appellant_id, self.agreed_by].iter().all(|id| !who.is(*id)),
             Code::OwnDecision,
             "Somebody else looks at it: not whoever decided what it is against.",
         )?;

@@ -71,6 +71,8 @@ text_enum! {
         Restrict = "restrict",
         /// Keep somebody from voting and stating credences, everywhere or in a topic.
         VoteBan = "vote_ban",
+        /// Have votes of somebody not count.
+        NullifyVotes = "nullify_votes",
         /// Keep somebody from doing anything but reading, for a while.
         Suspend = "suspend",
         /// The same without an end.
@@ -111,6 +113,7 @@ impl ActionKind {
             | Self::Silence
             | Self::Restrict
             | Self::VoteBan
+            | Self::NullifyVotes
             | Self::Suspend
             | Self::Ban
             | Self::Revert => Aim::Person,
@@ -461,7 +464,7 @@ impl ActionKind {
             Self::Lock | Self::FreezeVotes | Self::SlowMode | Self::Merge | Self::Close => {
                 visibility("DECISION_VISIBILITY_CONTENT_INTERACTION_RESTRICTED")
             }
-            Self::Silence | Self::Restrict | Self::VoteBan => {
+            Self::Silence | Self::Restrict | Self::VoteBan | Self::NullifyVotes => {
                 Restricts { provision: Some("DECISION_PROVISION_PARTIAL_SUSPENSION"), ..Restricts::default() }
             }
             Self::Suspend => Restricts {
@@ -622,7 +625,8 @@ pub fn check_action(
         wrong.push(Field::new(format!("{at}{field}"), code, detail));
     };
     let fits = match kind {
-        ActionKind::Revert => false,
+        // Whose votes count is asked for many at a time, by another call.
+        ActionKind::Revert | ActionKind::NullifyVotes => false,
         ActionKind::SlowMode | ActionKind::Close | ActionKind::Pin => subject == SubjectKind::Topic,
         ActionKind::Move
         | ActionKind::Relabel
@@ -847,6 +851,9 @@ mod tests {
             VoteBan Post: plain until here
             VoteBan Topic: plain until here
             VoteBan Account: plain until here
+            NullifyVotes Post: 
+            NullifyVotes Topic: 
+            NullifyVotes Account: 
             Suspend Post: until
             Suspend Topic: until
             Suspend Account: until

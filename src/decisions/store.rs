@@ -19,7 +19,7 @@ use crate::entity::{mod_action, policy_rule, sanction, statement_of_reasons};
 use crate::error::{Code, Error, Result};
 use crate::http::page::Limit;
 use crate::ids::{AccountId, ActionId, CaseId, PostId, RuleHitId, TopicId};
-use crate::policy::{Authority, Moderate, Permit};
+use crate::policy::Authority;
 
 /// The present version of a rule of the site, by its code.
 ///
@@ -90,7 +90,7 @@ pub struct Act<'a> {
     pub batch_id: Option<Uuid>,
     /// By whom what it is about was found.
     pub source: NoticeSource,
-    /// Whether a rule of automatic moderation had found it too.
+    /// Whether it had been found automatically too.
     pub met_by_rule: bool,
 }
 
@@ -103,9 +103,9 @@ pub async fn record(app: &App, tx: &Tx, authority: Authority<'_>, act: Act<'_>) 
     let when = |kind| (act.subject.kind == kind).then_some(act.subject.id);
     let (actor_kind, actor_id, automation, rule_hit_id) = match authority {
         Authority::Rule(permit) => (ActorKind::Rule, None, Automation::Full, Some(permit.act().hit_id)),
-        Authority::Person(permit) => {
+        Authority::Person(_) | Authority::Nullification(_) => {
             let automation = if act.met_by_rule { Automation::Partial } else { Automation::None };
-            (ActorKind::Human, Some(permit.by()), automation, None)
+            (ActorKind::Human, authority.by(), automation, None)
         }
     };
     let row = mod_action::Model {
@@ -194,7 +194,8 @@ fn statement(app: &App, row: &mod_action::Model, act: Act<'_>) -> statement_of_r
     }
 }
 
-/// Keeps that an action, which is locked, was taken back; a sanction that it was ends with that, and so do its strikes.
+/// Keeps that an action, which is locked, was taken back by somebody; a sanction that it was ends with that, and so do its
+/// strikes.
 /// What it had changed was put back already, and is as `after` says.
 ///
 /// # Errors
@@ -202,7 +203,7 @@ fn statement(app: &App, row: &mod_action::Model, act: Act<'_>) -> statement_of_r
 pub async fn revert(
     app: &App,
     tx: &Tx,
-    permit: &Permit<Moderate<'_>>,
+    authority: Authority<'_>,
     (action, after): (&mod_action::Model, Image),
     explanation: String,
     batch_id: Option<Uuid>,
@@ -212,7 +213,7 @@ pub async fn revert(
         id: app.ids.next(),
         kind: ActionKind::Revert,
         actor_kind: ActorKind::Human,
-        actor_id: Some(permit.by()),
+        actor_id: authority.by(),
         automation: Automation::None,
         rule_code: None,
         rule_version: None,
@@ -282,6 +283,18 @@ pub async fn undecided(db: &impl ConnectionTrait, id: CaseId) -> Result<Vec<mod_
 /// As [`find`].
 pub async fn find_for_update(tx: &Tx, id: ActionId) -> Result<mod_action::Model> {
     mod_action::Entity::find_by_id(id).lock_exclusive().one(tx.conn()).await?.ok_or_else(Error::not_found)
+}
+
+/// The actions of a batch that were not taken back, which nobody else takes back until the transaction ends.
+///
+/// # Errors
+/// The database is away.
+pub async fn standing_of_batch(tx: &Tx, batch_id: Uuid) -> Result<Vec<mod_action::Model>> {
+    let statement = "SELECT a.* FROM mod_action a
+                     WHERE a.batch_id = $1 AND a.kind <> 'revert'
+                       AND NOT EXISTS (SELECT FROM mod_action back WHERE back.reverts_id = a.id)
+                     ORDER BY a.id FOR UPDATE OF a";
+    all(tx.conn(), sql(statement, [batch_id.into()])).await
 }
 
 /// The action that somebody calls by this name.

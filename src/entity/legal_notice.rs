@@ -22,6 +22,9 @@ pub struct Model {
     /// Name and address of whoever gave it, sealed; nothing where they did not say, or it was forgotten.
     #[sea_orm(column_type = "Blob", nullable)]
     pub sealed_contact: Option<Vec<u8>>,
+    /// The hash of the secret in the receipt; none in older ones, or where it is good for nothing any more.
+    #[sea_orm(column_type = "Blob", nullable)]
+    pub secret_hash: Option<Vec<u8>>,
     /// When it came.
     pub created_at: Time,
     /// When they were told what came of it.

@@ -34,6 +34,20 @@ pub struct Model {
     pub undone_at: Option<Time>,
     /// How far the background work came: up to this post.
     pub done_up_to: Option<PostId>,
+    /// The rule of the site that those broke whose votes they are; none where nobody was told.
+    pub rule_code: Option<String>,
+    /// What they are told, while it waits for a second person.
+    pub explanation: Option<String>,
+    /// With which session or token it was asked for.
+    pub credential_id: Option<Uuid>,
+    /// Why it takes a second person, where it does.
+    pub approval_reasons: Vec<String>,
+    /// Until when they may agree.
+    pub approval_expires_at: Option<Time>,
+    /// Who agreed; nobody once their account was erased.
+    pub approved_by: Option<AccountId>,
+    /// When they did.
+    pub approved_at: Option<Time>,
 }
 
 impl ActiveModelBehavior for ActiveModel {}

@@ -20,7 +20,7 @@ use crate::error::Field;
 use crate::historic_date::HistoricDate;
 use crate::implications::rules::ImplicationStatement;
 use crate::invalid::Invalid;
-use crate::mind_changes::rules::Explanation;
+use crate::mind_changes::rules::MindChangeExplanation;
 use crate::posts::rules::{MAX_RELATIONS, PostBody, TargetKind, check_relation};
 use crate::scenario_sets::rules::ProposalReason;
 use crate::scenarios::rules::{ScenarioLabel, ScenarioStatement, StepStatement, check_labels, check_number};
@@ -65,7 +65,7 @@ fn reader(name: &str) -> Option<Reader> {
         };
     }
     readers!(
-        Attribution AuthorName BasisPoints Cases CasesWithOutcome ClassDescription DisplayName EventName Explanation
+        Attribution AuthorName BasisPoints Cases CasesWithOutcome ClassDescription DisplayName EventName MindChangeExplanation
         HistoricDate ImplicationStatement Key Language Locator PostBody ProposalReason QuestionText QuotationText Rating
         ScenarioLabel ScenarioStatement Slug SourceNote SourceTitle SourceType SourceUrl Statement StepStatement Summary Tag
         Timestamp ToleranceDays TopicTitle Username

@@ -372,33 +372,61 @@ pub fn message_received(name: Name) -> Text {
     }
 }
 
-/// The receipt of a notice of something illegal.
-pub fn notice_received(id: &str) -> Text {
+/// The receipt of a notice of something illegal, with the secret by which whoever gave it appeals without an account.
+pub fn notice_received(id: &str, secret: &str) -> Text {
     Text {
         subject: "Your notice was received",
         body: format!(
             "A notice of something illegal was given with this address. Its number is\n{id}.\n\n\
-             People look into it, and you are told here what they decide.\n\n\
+             People look into it, and you are told here what they decide. Should they do\nnothing, somebody else \
+             looks at it again if you ask for it, with this secret:\n\n{secret}\n\nKeep it: it is told nowhere \
+             again.\n\n\
              If it was not you who gave it, there is nothing to do.\n"
         ),
     }
 }
 
-/// What came of a notice of something illegal: in a sentence, whether anything was decided automatically, and, where they
-/// have an account, as which report they find it.
-pub fn notice_decided(id: &str, outcome: &str, is_automated: bool, report_id: Option<&str>) -> Text {
+/// What came of a notice of something illegal.
+#[derive(Debug, Clone, Copy)]
+pub struct NoticeOutcome<'a> {
+    /// Its number.
+    pub id: &'a str,
+    /// What came of it, in a sentence.
+    pub outcome: &'a str,
+    /// Whether anything was found or decided automatically.
+    pub is_automated: bool,
+    /// Whether it was decided once more, after an appeal.
+    pub after_appeal: bool,
+    /// Why, where it was an appeal of the reader's.
+    pub reasons: Option<&'a str>,
+    /// By which operation the reader appeals, where they may, and whether that takes the secret of the receipt.
+    pub appeal: Option<(&'a str, bool)>,
+    /// For how long, in months.
+    pub months: u32,
+}
+
+/// What came of a notice of something illegal, to whoever gave it.
+pub fn notice_decided(outcome: &NoticeOutcome<'_>) -> Text {
+    let NoticeOutcome { id, outcome, is_automated, after_appeal, reasons, appeal, months } = *outcome;
     let automated = if is_automated {
         "A rule met it before people looked into it: automated means were used."
     } else {
         "People decided it: no automated means were used."
     };
-    let appeal = report_id.map_or_else(String::new, |report| {
-        format!("Somebody else looks at it again if you ask within six months:\nPOST /api/v1/reports/{report}/appeal\n\n")
+    let again = if after_appeal { "Somebody else looked at it again, after an appeal.\n" } else { "" };
+    let reasons = reasons.map_or_else(String::new, |reasons| {
+        format!("Why, in the words of whoever decided that:\n\n{}\n", Quoted(reasons))
+    });
+    let appeal = appeal.map_or_else(String::new, |(operation, takes_secret)| {
+        let by = if takes_secret { ", with\nthe secret of the receipt" } else { "" };
+        format!(
+            "Somebody else looks at it again if you ask within {months} months{by}:\nPOST {operation}\n\n"
+        )
     });
     Text {
-        subject: "Your notice was decided",
+        subject: if after_appeal { "Your notice was decided again" } else { "Your notice was decided" },
         body: format!(
-            "This is about your notice\n{id}.\n\n{outcome}\n{automated}\n\n{appeal}\
+            "This is about your notice\n{id}.\n\n{again}{outcome}\n{automated}\n\n{reasons}{appeal}\
              If you hold that to be wrong, you can also turn to a body that settles\ndisputes out of court, or to \
              a court.\n\n\
              If it was not you who gave the notice, there is nothing to do.\n"
@@ -406,11 +434,43 @@ pub fn notice_decided(id: &str, outcome: &str, is_automated: bool, report_id: Op
     }
 }
 
+/// What somebody wrote, as mails show it: in lines behind `>`, and so that no program makes a link of anything in it.
+struct Quoted<'a>(&'a str);
+
+/// So many characters of what somebody wrote stand in a line.
+const QUOTED_LINE: usize = 70;
+
+impl std::fmt::Display for Quoted<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        for paragraph in self.0.lines() {
+            let harmless = paragraph.replace('.', "[.]").replace("://", "[:]//").replace('@', "[at]");
+            let mut line = String::new();
+            for word in harmless.split_whitespace() {
+                let letters: Vec<char> = word.chars().collect();
+                for part in letters.chunks(QUOTED_LINE) {
+                    if !line.is_empty() && line.chars().count() + 1 + part.len() > QUOTED_LINE {
+                        writeln!(f, "> {line}")?;
+                        line.clear();
+                    }
+                    if !line.is_empty() {
+                        line.push(' ');
+                    }
+                    line.extend(part);
+                }
+            }
+            if !line.is_empty() {
+                writeln!(f, "> {line}")?;
+            }
+        }
+        Ok(())
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn all(name: Name, link: Link) -> [Text; 25] {
+    fn all(name: Name, link: Link) -> [Text; 26] {
         let page = Page { base: link.base, page: "own-data", operation: "GET /api/v1/x", span_secs: 86_400 };
         [
             export_ready(name, page),
@@ -419,13 +479,27 @@ mod tests {
             decision_made(name),
             appeal_decided(name),
             message_received(name),
-            notice_received("00000000-0000-7000-8000-000000000001"),
-            notice_decided(
-                "00000000-0000-7000-8000-000000000001",
-                "It was found not to be against the law: nothing was done.",
-                true,
-                Some("00000000-0000-7000-8000-000000000002"),
-            ),
+            notice_received("00000000-0000-7000-8000-000000000001", "otw_ln_AAAAAAAAAAAAAAAAAAAAAA"),
+            notice_decided(&NoticeOutcome {
+                id: "00000000-0000-7000-8000-000000000001",
+                outcome: "It was found not to be against the law: nothing was done.",
+                is_automated: true,
+                after_appeal: false,
+                reasons: None,
+                appeal: Some(("/api/v1/legal-notices/00000000-0000-7000-8000-000000000001/appeal", true)),
+                months: 6,
+            }),
+            notice_decided(&NoticeOutcome {
+                id: "00000000-0000-7000-8000-000000000001",
+                outcome: "It was found not to be against the law: nothing was done.",
+                is_automated: false,
+                after_appeal: true,
+                reasons: Some(
+                    "It is quoted, see https://evil.example/a.b or mail me@evil.example.\n\nAnd it is short: aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa.",
+                ),
+                appeal: None,
+                months: 6,
+            }),
             email_verification(name, link),
             email_in_use(),
             password_reset(name, link),

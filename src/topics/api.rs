@@ -32,6 +32,7 @@ use crate::scenarios::StoredScenario;
 use crate::scenarios::rules::{OutcomeVsActual, SetChange, check_labels, check_number};
 use crate::sources::rules::{Key, SourceClass};
 use crate::sources::{CitationView, OwnedCitation};
+use crate::trust::{self, Contribution};
 
 /// A line of the list of topics.
 #[derive(Debug, Serialize, ToSchema)]
@@ -508,6 +509,9 @@ async fn create_topic(State(app): State<App>, actor: Actor, create: Create<Topic
     }
     let new = store::TopicToInsert::new(&content, permit.by(), app.now());
     let inserted = store::insert(&app, &tx, &permit, &new).await?;
+    if let Some(newcomer) = trust::newcomer(&app, &tx, permit.by()).await? {
+        trust::require_room(&app, &tx, newcomer, Contribution::Topic(inserted.id)).await?;
+    }
     let kind = "topic_created";
     events::record(
         &app,

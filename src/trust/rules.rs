@@ -3,6 +3,7 @@
 use chrono::TimeDelta;
 
 use crate::config;
+use crate::error::Field;
 
 /// The highest level.
 pub const HIGHEST: i16 = 3;
@@ -59,10 +60,38 @@ pub fn level(age: TimeDelta, contributions: Contributions, thresholds: &[Thresho
     thresholds.iter().take_while(earned).zip(1..).map(|(_, level)| level).last().unwrap_or_default()
 }
 
+/// What is too much in a post of a newcomer that has so many links and calls so many people.
+pub fn check_newcomer(links: usize, mentions: u32, settings: &config::Trust) -> Vec<Field> {
+    let links = u32::try_from(links).unwrap_or(u32::MAX);
+    let counted = [
+        (links, settings.newcomer_links, "too_many_links", "links"),
+        (mentions, settings.newcomer_mentions, "too_many_mentions", "people called by `@`"),
+    ];
+    let too_many = counted.into_iter().filter(|(count, most, ..)| count > most);
+    too_many
+        .map(|(count, most, code, what)| {
+            let detail = format!("A post of a newcomer has {most} {what} at most: these are {count}.");
+            Field::new("body", code, detail)
+        })
+        .collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::config::Config;
+
+    #[test]
+    fn v5_a_post_of_a_newcomer_has_few_links_and_calls_few_people() {
+        let settings = Config::with_overrides("").unwrap().trust;
+        let wrong = |links, mentions| {
+            let wrong = check_newcomer(links, mentions, &settings);
+            wrong.into_iter().map(|field| field.code).collect::<Vec<_>>()
+        };
+        assert!(wrong(2, 2).is_empty());
+        assert_eq!(wrong(3, 2), ["too_many_links"]);
+        assert_eq!(wrong(usize::MAX, 3), ["too_many_links", "too_many_mentions"]);
+    }
 
     #[test]
     fn v5_levels_take_time_and_good_posts() {

@@ -1,4 +1,4 @@
-//! Counting contributions, and raising levels.
+//! Counting contributions, raising levels, and what newcomers are held to.
 
 use chrono::TimeDelta;
 use sea_orm::FromQueryResult;
@@ -8,10 +8,10 @@ use super::rules::{Contributions, HIGHEST, level, thresholds};
 use crate::accounts;
 use crate::app::App;
 use crate::clock::Time;
-use crate::db::{all, sql};
-use crate::error::Result;
+use crate::db::{Tx, all, one, sql};
+use crate::error::{Code, LimitState, Result};
 use crate::events::{self, Event};
-use crate::ids::AccountId;
+use crate::ids::{AccountId, PostId, TopicId};
 
 /// Accounts looked at in one statement, and statements in one round.
 const BATCH: i64 = 200;
@@ -103,4 +103,96 @@ async fn raise_those(app: &App, candidates: &[Candidate]) -> Result<()> {
         }
     }
     tx.commit().await
+}
+
+/// Somebody of whom nothing is known yet: without a level of trust, and without a rank.
+#[derive(Debug, Clone, Copy)]
+pub struct Newcomer(AccountId);
+
+#[derive(FromQueryResult)]
+struct Standing {
+    is_newcomer: bool,
+}
+
+/// The newcomer that somebody is, if they are one.
+///
+/// # Errors
+/// The database is away.
+pub async fn newcomer(app: &App, tx: &Tx, id: AccountId) -> Result<Option<Newcomer>> {
+    let statement = "SELECT a.trust_level = 0 AND NOT EXISTS (
+                         SELECT FROM role_grant g WHERE g.account_id = a.id AND g.revoked_at IS NULL
+                         AND (g.expires_at IS NULL OR g.expires_at > $2)) AS is_newcomer
+                     FROM account a WHERE a.id = $1";
+    let found: Option<Standing> = one(tx.conn(), sql(statement, [id.into(), app.now().into()])).await?;
+    Ok(found.filter(|found| found.is_newcomer).map(|_| Newcomer(id)))
+}
+
+/// What somebody has just made.
+#[derive(Debug, Clone, Copy)]
+pub enum Contribution {
+    /// A post.
+    Post(PostId),
+    /// A topic.
+    Topic(TopicId),
+}
+
+#[derive(FromQueryResult)]
+struct Made {
+    created_at: Time,
+}
+
+/// Whether there was room for what a newcomer has just made, in this transaction, among what they made in the 24 hours before,
+/// tombstones included. Of several things that one person makes at once, each sees those before it. Waits for others of
+/// theirs, so it comes after all other locks.
+///
+/// # Errors
+/// 429 where there was none, with when there will be.
+pub async fn require_room(app: &App, tx: &Tx, newcomer: Newcomer, made: Contribution) -> Result<()> {
+    const DAY: u32 = 24 * 60 * 60;
+    let Newcomer(id) = newcomer;
+    let settings = &app.config.trust;
+    let (name, most, own, statement) = match made {
+        Contribution::Post(own) => (
+            "posts",
+            settings.newcomer_posts_per_day,
+            own.0,
+            "SELECT created_at FROM post WHERE author_id = $1 AND id <> $2 AND created_at > $3
+             ORDER BY created_at DESC OFFSET $4 LIMIT 1",
+        ),
+        Contribution::Topic(own) => (
+            "topics",
+            settings.newcomer_topics_per_day,
+            own.0,
+            "SELECT created_at FROM topic WHERE author_id = $1 AND id <> $2 AND created_at > $3
+             ORDER BY created_at DESC OFFSET $4 LIMIT 1",
+        ),
+    };
+    tx.queue(&format!("{name} of {id}")).await?;
+    let now = app.now();
+    let Some(before) = most.checked_sub(1) else {
+        let detail =
+            format!("Newcomers make no {name} here: a level of trust comes with time and good posts.");
+        return Err(Code::NewcomerLimit.error(detail));
+    };
+    // The one that has to be a day old before there is room again.
+    let values =
+        [id.into(), own.into(), (now - TimeDelta::seconds(DAY.into())).into(), i64::from(before).into()];
+    let Some(Made { created_at }) = one(tx.conn(), sql(statement, values)).await? else { return Ok(()) };
+    let free_at = created_at + TimeDelta::seconds(DAY.into());
+    let left = (free_at - now).num_milliseconds().div_euclid(1000) + 1;
+    let left = u32::try_from(left).unwrap_or(DAY);
+    let free_at = free_at.to_rfc3339_opts(chrono::SecondsFormat::Secs, true);
+    let detail = format!(
+        "Newcomers make {most} {name} in 24 hours, and none of these is left until {free_at}. A level of trust, which comes \
+         with time and good posts, ends that."
+    );
+    let mut refusal = Code::NewcomerLimit.error(detail).retry_after(left);
+    refusal.limit = Some(Box::new(LimitState {
+        name: format!("newcomer-{name}").into(),
+        quota: most,
+        window: DAY,
+        remaining: 0,
+        reset: left,
+    }));
+    Err(refusal)
 }

@@ -15,16 +15,19 @@ use super::store::{self, Listed, Nullified};
 use crate::accounts::{Author, authors};
 use crate::app::App;
 use crate::audit::{self, Object};
+use crate::auth;
 use crate::auth::rules::Scope;
 use crate::clock::Timestamp;
-use crate::db::{ConnectionTrait, keyset};
-use crate::entity::{vote, vote_nullification};
+use crate::db::{ConnectionTrait, Tx, keyset};
+use crate::decisions::rules::Explanation;
+use crate::entity::{mod_action, vote, vote_nullification};
 use crate::error::{Error, Result};
 use crate::http::page::{Limit, Page, PageQuery};
 use crate::http::{Answer, Cache, Claimed, Create, InspectionReason, Path, Query};
-use crate::ids::{AccountId, PostId, VoteNullificationId, VoteSignalId};
+use crate::ids::{AccountId, PostId, SessionId, VoteNullificationId, VoteSignalId};
 use crate::invalid::{Invalid, distinct};
-use crate::policy::{Actor, InspectVotes, NullifyVotes, ReadVoteSignals};
+use crate::policy::{Actor, ApproveNullification, InspectVotes, NullifyVotes, ReadVoteSignals};
+use crate::text::RuleCode;
 use crate::{posts, topics};
 
 /// Something that speaks for an attack by votes. It is no proof of one.
@@ -118,6 +121,11 @@ struct NewVoteNullification {
     post_ids: Option<PostIds>,
     /// Why, for other moderators.
     reason: NullificationReason,
+    /// Which rule those broke whose votes they are; `vote_manipulation` where nothing is said.
+    #[serde(default)]
+    rule: Option<RuleCode>,
+    /// Why, to each of them.
+    explanation: Explanation,
 }
 
 /// Votes that do not count.
@@ -133,8 +141,21 @@ struct VoteNullificationView {
     post_ids: Option<Vec<PostId>>,
     /// How many votes it has struck at the moment.
     votes: i64,
+    /// Of these accounts, those for whom it was taken back, by an appeal or otherwise: their votes count.
+    lifted: Vec<Author>,
     /// Empty once the account of whoever gave it was erased.
     reason: String,
+    /// The rule that those broke whose votes they are.
+    rule: Option<String>,
+    /// What they will be told, while it waits for a second person; what they were told is in `GET /mod/actions`, with the
+    /// nullification as `batch_id`.
+    explanation: Option<String>,
+    /// Why it takes a second person: `many_votes`, `staff`; empty where it takes none.
+    approval_reasons: Vec<String>,
+    /// Until when they may agree.
+    approval_expires_at: Option<Timestamp>,
+    approved_by: Option<Author>,
+    approved_at: Option<Timestamp>,
     /// Null once their account was erased.
     created_by: Option<Author>,
     created_at: Timestamp,
@@ -145,9 +166,11 @@ struct VoteNullificationView {
 impl VoteNullificationView {
     fn of(
         row: vote_nullification::Model,
-        votes: &HashMap<VoteNullificationId, i64>,
+        (votes, lifted): (&HashMap<VoteNullificationId, i64>, &[(VoteNullificationId, AccountId)]),
         people: &HashMap<AccountId, Author>,
     ) -> Self {
+        // Undone, it holds for nobody.
+        let lifted = lifted.iter().filter(|(id, _)| *id == row.id && row.undone_at.is_none());
         let person = |id: Option<AccountId>| id.and_then(|id| people.get(&id).cloned());
         Self {
             id: row.id,
@@ -156,7 +179,14 @@ impl VoteNullificationView {
             author: person(row.author_id),
             post_ids: row.post_ids.map(|ids| ids.into_iter().map(PostId).collect()),
             votes: votes.get(&row.id).copied().unwrap_or_default(),
+            lifted: lifted.filter_map(|(_, id)| people.get(id).cloned()).collect(),
             reason: row.reason,
+            rule: row.rule_code,
+            explanation: row.explanation,
+            approval_reasons: row.approval_reasons,
+            approval_expires_at: row.approval_expires_at.map(Into::into),
+            approved_by: person(row.approved_by),
+            approved_at: row.approved_at.map(Into::into),
             created_by: person(row.created_by),
             created_at: row.created_at.into(),
             undone_by: person(row.undone_by),
@@ -166,13 +196,16 @@ impl VoteNullificationView {
 
     /// Several, in their order.
     async fn all(db: &impl ConnectionTrait, rows: Vec<vote_nullification::Model>) -> Result<Vec<Self>> {
-        let votes = store::struck(db, rows.iter().map(|row| row.id.0).collect()).await?.into_iter().collect();
+        let ids: Vec<Uuid> = rows.iter().map(|row| row.id.0).collect();
+        let votes = store::struck(db, ids.clone()).await?.into_iter().collect();
+        let lifted = store::lifted(db, ids).await?;
         let named = rows.iter().flat_map(|row| {
             let accounts = row.account_ids.iter().copied().map(AccountId);
-            accounts.chain([row.author_id, row.created_by, row.undone_by].into_iter().flatten())
+            let others = [row.author_id, row.created_by, row.approved_by, row.undone_by];
+            accounts.chain(others.into_iter().flatten())
         });
         let people = authors(db, named.collect()).await?;
-        Ok(rows.into_iter().map(|row| Self::of(row, &votes, &people)).collect())
+        Ok(rows.into_iter().map(|row| Self::of(row, (&votes, &lifted), &people)).collect())
     }
 
     /// One.
@@ -270,7 +303,8 @@ async fn inspect_votes(
 /// Have votes not count
 ///
 /// All that these accounts have cast by now, or those on some posts; done in the background, and undone as exactly. Posts
-/// of whoever asks are left out. Whoever votes again on such a post moves nothing.
+/// of whoever asks are left out. Whoever votes again on such a post moves nothing. Each of these people is told why, and can
+/// appeal. Many votes, and those of the staff, take a second person.
 #[utoipa::path(post, path = "/mod/vote-nullifications", tag = "vote signals", request_body = NewVoteNullification, responses((status = 201, body = VoteNullificationView)), security(("bearer" = [])))]
 async fn create_vote_nullification(
     State(app): State<App>,
@@ -295,8 +329,10 @@ async fn create_vote_nullification(
         author_id: new.author_id,
         post_ids: new.post_ids.map(|ids| ids.0),
         reason: new.reason,
+        rule: new.rule,
+        explanation: new.explanation,
     };
-    let row = store::create(&app, &tx, &permit, nullified).await?;
+    let (row, done) = store::create(&app, &tx, &actor, &permit, nullified).await?;
     let id = row.id;
     let view = VoteNullificationView::one(tx.conn(), row).await?;
     let answer = Answer::created(format!("/api/v1/mod/vote-nullifications/{id}"), &view, Cache::No)?;
@@ -306,9 +342,23 @@ async fn create_vote_nullification(
         data: json!({ "accounts": account_ids, "author_id": new.author_id }),
         ..actor.entry("nullify_votes")
     };
+    audit_actions(&app, &tx, &actor, &done).await?;
     audit::record(&app, &tx, entry).await?;
     tx.commit().await?;
     Ok(answer)
+}
+
+/// Enters in the audit log what was decided about each person: at the end of the transaction, since all wait for that log.
+async fn audit_actions(app: &App, tx: &Tx, actor: &Actor, done: &[mod_action::Model]) -> Result<()> {
+    for action in done {
+        let entry = audit::Entry {
+            object: Some(Object::action(action.id)),
+            data: json!({ "kind": action.kind, "target_id": action.target_id }),
+            ..actor.entry("moderate")
+        };
+        audit::record(app, tx, entry).await?;
+    }
+    Ok(())
 }
 
 /// List votes that do not count
@@ -344,9 +394,49 @@ async fn read_vote_nullification(
     Answer::ok(&VoteNullificationView::one(&app.db, row).await?, Cache::No)
 }
 
+/// Agree that votes are not to count
+///
+/// As the second person, in a session with a recent proof of who one is. Agreeing twice is agreeing once.
+#[utoipa::path(post, path = "/mod/vote-nullifications/{id}/approve", tag = "vote signals", params(("id" = VoteNullificationId, Path)), responses((status = 200, body = VoteNullificationView)), security(("bearer" = [])))]
+async fn approve_vote_nullification(
+    State(app): State<App>,
+    actor: Actor,
+    Path(id): Path<VoteNullificationId>,
+) -> Result<Answer> {
+    actor.may(NullifyVotes::AT_ALL)?;
+    actor.require_fresh_session(app.fresh_since())?;
+    let reader = actor.require()?.id;
+    let waiting = store::find(&app.db, id, reader).await?;
+    // Whoever asked for it, as they stand now: it takes two who may.
+    let asked = match (waiting.created_by, waiting.credential_id) {
+        (Some(by), Some(credential)) => auth::on_behalf(&app, by, SessionId(credential)).await?,
+        _ => None,
+    };
+    let tx = app.begin_as(&actor).await?;
+    let row = store::find_for_update(&tx, id, reader).await?;
+    let of_staff = store::of_staff(&app, tx.conn(), &row.account_ids).await?;
+    let permit = actor.may(ApproveNullification { row: &row, of_staff })?;
+    let act = NullifyVotes { account_ids: &row.account_ids, author_id: row.author_id, of_staff };
+    let ordered = asked.unwrap_or(Actor::Anonymous).may(act);
+    let (approved, done) = store::approve(&app, &tx, &actor, &permit, ordered).await?;
+    let is_new = row.approved_at.is_none();
+    let answer = Answer::ok(&VoteNullificationView::one(tx.conn(), approved).await?, Cache::No)?;
+    if is_new {
+        let entry = audit::Entry {
+            object: Some(Object::vote_nullification(id)),
+            ..actor.entry("approve_vote_nullification")
+        };
+        audit_actions(&app, &tx, &actor, &done).await?;
+        audit::record(&app, &tx, entry).await?;
+    }
+    tx.commit().await?;
+    Ok(answer)
+}
+
 /// Have votes count again
 ///
-/// As if they had never been struck, those that were cast meanwhile included. Saying it twice is saying it once.
+/// As if they had never been struck, those that were cast meanwhile included. Saying it twice is saying it once; said of what
+/// waits for a second person, it calls that off.
 #[utoipa::path(post, path = "/mod/vote-nullifications/{id}/undo", tag = "vote signals", params(("id" = VoteNullificationId, Path)), responses((status = 200, body = VoteNullificationView)), security(("bearer" = [])))]
 async fn undo_vote_nullification(
     State(app): State<App>,
@@ -356,18 +446,20 @@ async fn undo_vote_nullification(
     actor.may(NullifyVotes::AT_ALL)?;
     let reader = actor.require()?.id;
     let tx = app.begin_as(&actor).await?;
+    store::hold_cases(&tx, id).await?;
     let row = store::find_for_update(&tx, id, reader).await?;
     let of_staff = store::of_staff(&app, tx.conn(), &row.account_ids).await?;
     let account_ids = row.account_ids.clone();
     let permit = actor.may(NullifyVotes { account_ids: &account_ids, author_id: row.author_id, of_staff })?;
     let is_new = row.undone_at.is_none();
-    let row = store::undo(&app, &tx, &permit, row).await?;
+    let (row, done) = store::undo(&app, &tx, &actor, &permit, row).await?;
     let answer = Answer::ok(&VoteNullificationView::one(tx.conn(), row).await?, Cache::No)?;
     if is_new {
         let entry = audit::Entry {
             object: Some(Object::vote_nullification(id)),
             ..actor.entry("undo_vote_nullification")
         };
+        audit_actions(&app, &tx, &actor, &done).await?;
         audit::record(&app, &tx, entry).await?;
     }
     tx.commit().await?;
@@ -381,5 +473,6 @@ pub fn router() -> OpenApiRouter<App> {
         .routes(routes!(inspect_votes))
         .routes(routes!(list_vote_nullifications, create_vote_nullification))
         .routes(routes!(read_vote_nullification))
+        .routes(routes!(approve_vote_nullification))
         .routes(routes!(undo_vote_nullification))
 }

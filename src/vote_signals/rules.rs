@@ -62,10 +62,14 @@ impl SignalKind {
 text_enum! {
     /// Where a nullification stands.
     pub enum NullificationState {
+        /// It waits for a second person, and strikes nothing.
+        AwaitingApproval = "awaiting_approval",
         /// The background work strikes its votes, a lot of posts at a time.
         Applying = "applying",
         /// Its votes do not count.
         InForce = "in_force",
+        /// The background work lets the votes of those count again for whom it was taken back, and of nobody else.
+        Lifting = "lifting",
         /// The background work lets its votes count again.
         Undoing = "undoing",
         /// Its votes count as if it had never been.
@@ -81,6 +85,16 @@ text_enum! {
         /// Its posts were voted on.
         Author = "author",
     }
+}
+
+/// The rule of the site that those broke whose votes are not to count, where nothing else is said.
+pub const USUAL_RULE: &str = "vote_manipulation";
+
+/// Why it takes a second person to have so many votes not count, where it does: for `more_than` votes and fewer one is enough,
+/// unless any is of somebody with a rank.
+pub fn approval_reasons(votes: i64, more_than: i64, of_staff: bool) -> Vec<&'static str> {
+    let reasons = [(votes > more_than, "many_votes"), (of_staff, "staff")];
+    reasons.into_iter().filter(|(holds, _)| *holds).map(|(_, reason)| reason).collect()
 }
 
 /// Whether a group that was found is one that was found before: more than half of all who are in either are in both
@@ -103,6 +117,14 @@ mod tests {
         for kind in SignalKind::iter() {
             assert_eq!(serde_json::to_value(kind).unwrap(), kind.name());
         }
+    }
+
+    #[test]
+    fn many_votes_and_those_of_the_staff_take_two_people() {
+        assert!(approval_reasons(500, 500, false).is_empty());
+        assert_eq!(approval_reasons(501, 500, false), ["many_votes"]);
+        assert_eq!(approval_reasons(0, 500, true), ["staff"]);
+        assert_eq!(approval_reasons(501, 500, true), ["many_votes", "staff"]);
     }
 
     #[test]

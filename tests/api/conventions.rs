@@ -459,7 +459,10 @@ pub async fn everything_readable() -> (TestApp, Client, Vec<String>) {
     let template =
         json!({ "name": "Shop", "kind": "message", "language": "en", "text": "Is this your shop?" });
     let template = carol.post("/mod/templates", template).await.is(201).text("/id");
-    let strike = json!({ "accounts": [zoes], "reason": "They are one person." });
+    let strike = json!({
+        "accounts": [zoes], "reason": "They are one person.",
+        "explanation": "Several accounts judged the same posts as one.",
+    });
     let nullification = carol.post("/mod/vote-nullifications", strike).await.is(201).text("/id");
     let job = json!({
         "subjects": { "kind": "post", "ids": [judged] }, "actions": [action("hide")], "note": "Let us see.",

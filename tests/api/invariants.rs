@@ -805,7 +805,10 @@ impl World {
             }
             _ if voters.is_empty() => {}
             _ => {
-                let strike = json!({ "accounts": voters, "reason": "They are one person." });
+                let strike = json!({
+                    "accounts": voters, "reason": "They are one person.",
+                    "explanation": "Several accounts judged the same posts as one.",
+                });
                 self.carol.post(path, strike).await.is(201);
             }
         }

@@ -7,10 +7,11 @@ use otherwise::worker::{own_data_next, tidy};
 use serde_json::{Value, json};
 
 use crate::moderation::{Watched, moves};
-use crate::support::{Client, PASSWORD};
+use crate::support::{Client, PASSWORD, Reply};
 
 const RECEIVED: &str = "Your notice was received";
 const DECIDED: &str = "Your notice was decided";
+const AGAIN: &str = "Your notice was decided again";
 const ANN: &str = "ann@example.org";
 
 /// A notice about a post.
@@ -26,7 +27,9 @@ async fn nobody_needs_an_account_to_give_notice_and_what_is_decided_is_mailed() 
     let watched = Watched::new().await;
     let Watched { app, alice, mallory, post, .. } = &watched;
     app.mails().await;
-    let given = app.guest().post("/legal-notices", notice(post)).await.is(201);
+    let mut given = app.guest().post("/legal-notices", notice(post)).await.is(201);
+    let secret = given.text("/secret");
+    given.body["secret"].take();
     expect![[r#"
         {
           "created_at": "2026-01-15T12:00:00Z",
@@ -49,7 +52,10 @@ async fn nobody_needs_an_account_to_give_notice_and_what_is_decided_is_mailed() 
 
         If it was not you who gave it, there is nothing to do.
     "#]]
-    .assert_eq(&receipt.body);
+    .assert_eq(&receipt.body.replace(&secret, "SECRET"));
+    // Only its hash is kept, and the receipt is told once.
+    let kept = "SELECT encode(secret_hash, 'escape') || octet_length(secret_hash) FROM legal_notice";
+    assert!(!app.rows(kept).await[0].contains(&secret[7..]));
     let case = watched.case().await;
     let report = &watched.read(&case).await["reports"][0];
     expect![[r#"
@@ -251,5 +257,189 @@ async fn who_gave_notice_goes_with_their_account() {
     while own_data_next(&app.app).await.unwrap() {}
     let left = "SELECT count(sealed_contact)::text FROM legal_notice";
     assert_eq!(app.rows(left).await, ["0"]);
+    assert_eq!(app.rows("SELECT count(secret_hash)::text FROM legal_notice").await, ["0"]);
     assert_eq!(app.rows("SELECT comment FROM report").await, [""]);
+}
+
+/// What was decided about the notice, by its case.
+async fn rejects(who: &Client, case: &str) {
+    moves(who, case, "resolve", Some(json!({ "resolution": "rejected", "note": "It may be quoted." })))
+        .await
+        .is(200);
+}
+
+async fn appeals(who: &Client, id: &str, secret: &str) -> Reply {
+    let appeal = json!({ "secret": secret, "text": "The whole book is there, not a quotation." });
+    who.post(&format!("/legal-notices/{id}/appeal"), appeal).await
+}
+
+async fn decides(who: &Client, appeal: &str, decision: Value) -> Reply {
+    who.with("if-match", "*").post(&format!("/mod/appeals/{appeal}/decide"), decision).await
+}
+
+#[tokio::test]
+async fn whoever_gave_notice_without_an_account_appeals_by_the_receipt() {
+    let watched = Watched::new().await;
+    let Watched { app, mallory, carol, post, .. } = &watched;
+    let guest = app.guest();
+    let given = guest.post("/legal-notices", notice(post)).await.is(201);
+    let (id, secret) = (given.text("/id"), given.text("/secret"));
+    assert!(app.mail(ANN, RECEIVED).await.body.contains(&secret));
+    let case = watched.case().await;
+    // Until something was decided, there is nothing to appeal against.
+    appeals(&guest, &id, &secret).await.is_problem(409, "invalid_state_transition");
+    app.app.clock.advance(TimeDelta::minutes(1));
+    rejects(mallory, &case).await;
+    let told = app.mail(ANN, DECIDED).await.body;
+    assert!(
+        told.contains(&format!("POST /api/v1/legal-notices/{id}/appeal")) && !told.contains(&secret),
+        "{told}"
+    );
+    let mut made = appeals(&guest, &id, &secret).await.is(201);
+    let appeal = made.text("/id");
+    for varies in ["id", "legal_notice_id"] {
+        made.body[varies].take();
+    }
+    expect![[""]].assert_eq(&format!("{:#}\n", made.body));
+    appeals(&guest, &id, &secret).await.is_problem(409, "appeal_exists");
+    // Whoever decided it does not decide it again, and nobody reads it who is not in charge.
+    let waiting = carol.get(&format!("/mod/appeals/{appeal}")).await.is(200).body;
+    assert_eq!((&waiting["appellant"], &waiting["legal_notice_id"]), (&Value::Null, &json!(id)));
+    let upheld =
+        json!({ "outcome": "upheld", "reasons": "It is a quotation. See https://evil.example/why." });
+    decides(mallory, &appeal, upheld.clone()).await.is_problem(403, "own_decision");
+    guest.get(&format!("/appeals/{appeal}")).await.is_problem(401, "unauthenticated");
+    app.app.clock.advance(TimeDelta::minutes(1));
+    decides(carol, &appeal, upheld).await.is(200);
+    let told = app.mail(ANN, AGAIN).await;
+    expect![[""]].assert_eq(&told.body.replace(&id, "NOTICE"));
+    appeals(&guest, &id, &secret).await.is_problem(409, "appeal_exists");
+}
+
+#[tokio::test]
+async fn what_is_not_known_and_what_is_not_theirs_is_answered_alike() {
+    let watched = Watched::new().await;
+    let Watched { app, mallory, post, topic, .. } = &watched;
+    let guest = app.guest();
+    let given = guest.post("/legal-notices", notice(post)).await.is(201);
+    let mut about_topic = notice(post);
+    about_topic["subject"] = Value::Null;
+    about_topic["url"] = json!(format!("{}/topics/{topic}", app.app.config.server.public_url));
+    let other = guest.post("/legal-notices", about_topic).await.is(201);
+    rejects(mallory, &watched.case().await).await;
+    let nobodys = format!("otw_ln_{}", "A".repeat(22));
+    let strange = appeals(&guest, "0198c5f0-0000-7000-8000-00000000dead", &nobodys).await;
+    let strange = strange.is_problem(404, "not_found");
+    let told = |reply: &Reply| {
+        let mut body = reply.body.clone();
+        for varies in ["request_id", "instance"] {
+            body.as_object_mut().unwrap().remove(varies);
+        }
+        body
+    };
+    for secret in [&nobodys, &other.text("/secret")] {
+        let wrong = appeals(&guest, &given.text("/id"), secret).await.is_problem(404, "not_found");
+        assert_eq!(told(&wrong), told(&strange));
+    }
+    appeals(&guest, &given.text("/id"), "otw_ln_x").await.refuses(&[("secret", "not_a_receipt")]);
+    assert_eq!(app.rows("SELECT count(*)::text FROM appeal").await, ["0"]);
+    // Whoever signed in needs what tokens take for appeals.
+    let alice = app.sign_in("alice").await;
+    let token = json!({ "name": "A script", "scopes": ["read"], "expires_at": "2026-02-01T00:00:00Z" });
+    let token = alice.post("/me/tokens", token).await.is(201).text("/token");
+    let refused = appeals(&app.bearer(&token), &given.text("/id"), &given.text("/secret")).await;
+    refused.is_problem(403, "scope_missing");
+    // What was lost on the way is answered again, and lands once.
+    let once = guest.with("idempotency-key", "one");
+    let first = appeals(&once, &given.text("/id"), &given.text("/secret")).await.is(201);
+    assert_eq!(appeals(&once, &given.text("/id"), &given.text("/secret")).await.is(201).body, first.body);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn of_appeals_at_once_there_is_one() {
+    let watched = Watched::new().await;
+    let Watched { app, mallory, post, .. } = &watched;
+    let guest = app.guest();
+    let given = guest.post("/legal-notices", notice(post)).await.is(201);
+    rejects(mallory, &watched.case().await).await;
+    let (id, secret) = (given.text("/id"), given.text("/secret"));
+    let (a, b, c) = tokio::join!(
+        appeals(&guest, &id, &secret),
+        appeals(&guest, &id, &secret),
+        appeals(&guest, &id, &secret)
+    );
+    let mut statuses = [a.status, b.status, c.status];
+    statuses.sort_unstable();
+    assert_eq!(statuses, [201, 409, 409]);
+    assert_eq!(app.rows("SELECT count(*)::text FROM appeal").await, ["1"]);
+}
+
+#[tokio::test]
+async fn a_receipt_is_good_until_the_last_minute_of_six_months() {
+    let watched = Watched::new().await;
+    let Watched { app, mallory, post, topic, .. } = &watched;
+    let guest = app.guest();
+    let given = guest.post("/legal-notices", notice(post)).await.is(201);
+    let mut second = notice(post);
+    second["subject"] = Value::Null;
+    second["url"] = json!(format!("{}/topics/{topic}", app.app.config.server.public_url));
+    let second = guest.post("/legal-notices", second).await.is(201);
+    for case in app.rows("SELECT id::text FROM moderation_case ORDER BY id").await {
+        rejects(mallory, &case).await;
+    }
+    app.app.clock.advance(TimeDelta::days(181) - TimeDelta::minutes(1));
+    appeals(&guest, &given.text("/id"), &given.text("/secret")).await.is(201);
+    app.app.clock.advance(TimeDelta::minutes(1));
+    let late = appeals(&guest, &second.text("/id"), &second.text("/secret")).await;
+    late.is_problem(409, "appeal_too_late");
+    // Who appealed is known until they are told, and others are forgotten when their time has come.
+    app.app.clock.advance(TimeDelta::days(10));
+    tidy(&app.app).await.unwrap();
+    assert_eq!(app.rows("SELECT count(sealed_contact)::text FROM legal_notice").await, ["1"]);
+}
+
+#[tokio::test]
+async fn what_an_appeal_changes_is_mailed_to_whoever_gave_notice() {
+    let watched = Watched::new().await;
+    let Watched { app, alice, mallory, carol, post, .. } = &watched;
+    let guest = app.guest();
+    let given = guest.post("/legal-notices", notice(post)).await.is(201);
+    let case = watched.case().await;
+    let remove = json!({
+        "kind": "remove", "rule": "illegal", "legal_ground": "Copyright Act, section 16",
+        "explanation": "The text is from a book that is in copyright.",
+    });
+    let decision = json!({ "resolution": "upheld", "note": "It is hers.", "actions": [remove] });
+    app.app.clock.advance(TimeDelta::minutes(1));
+    moves(mallory, &case, "resolve", Some(decision)).await.is(200);
+    let told = app.mail(ANN, DECIDED).await.body;
+    assert!(!told.contains("/appeal"), "nothing was refused: {told}");
+    // Whoever was restricted appeals, and is right.
+    let removed = alice.get("/me/decisions").await.is(200).text("/items/0/id");
+    let appeal = alice.appeals(&removed).await;
+    app.app.clock.advance(TimeDelta::minutes(1));
+    let overturned = json!({ "outcome": "overturned", "reasons": "It may be quoted, as she does." });
+    decides(carol, &appeal, overturned).await.is(200);
+    let told = app.mail(ANN, AGAIN).await.body;
+    assert!(told.contains("nothing was done") && !told.contains("as she does"), "{told}");
+    assert!(told.contains(&format!("POST /api/v1/legal-notices/{}/appeal", given.text("/id"))), "{told}");
+    // That refused the notice, so whoever gave it appeals in turn; carol refused it, and does not decide that.
+    app.app.clock.advance(TimeDelta::minutes(1));
+    let appeal = appeals(&guest, &given.text("/id"), &given.text("/secret")).await.is(201).text("/id");
+    let mut after_all =
+        json!({ "outcome": "overturned", "reasons": "All of it is there: that is no quotation." });
+    after_all["actions"] = json!([{
+        "kind": "remove", "rule": "illegal", "legal_ground": "Copyright Act, section 16",
+        "explanation": "The text is from a book that is in copyright.",
+    }]);
+    decides(carol, &appeal, after_all.clone()).await.is_problem(403, "own_decision");
+    let mallory = app.sign_in("mallory").await;
+    decides(&mallory, &appeal, after_all).await.is(200);
+    let told: Vec<_> = app.mails().await.into_iter().filter(|mail| mail.to == ANN).collect();
+    assert_eq!(told.len(), 1, "once");
+    assert!(
+        told[0].body.contains("against the law or the rules")
+            && told[0].body.contains("> All of it is there")
+    );
+    assert_eq!(app.rows("SELECT outcome FROM report").await, ["upheld"]);
 }

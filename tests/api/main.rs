@@ -80,6 +80,7 @@ mod tokens;
 mod topics;
 mod track_record;
 mod trust;
+mod vote_decisions;
 mod vote_signals;
 mod votes;
 mod worked_example;

@@ -137,6 +137,7 @@ fn tried_on(operation: &str) -> &'static [On] {
         | "read_decision"
         | "appeal_decision"
         | "appeal_report"
+        | "appeal_legal_notice"
         | "read_own_appeal"
         | "withdraw_appeal"
         | "read_appeal"
@@ -163,6 +164,7 @@ fn tried_on(operation: &str) -> &'static [On] {
         | "cancel_job"
         | "undo_job"
         | "read_vote_nullification"
+        | "approve_vote_nullification"
         | "undo_vote_nullification" => &[On::Alices],
         "read_case" | "claim_case" | "release_case" | "escalate_case" | "resolve_case" | "reopen_case"
         | "mute_case" | "unmute_case" | "merge_case" | "create_case_note" | "write_message"
@@ -315,9 +317,16 @@ fn body(operation: &str, number: usize, who: &Role) -> Option<Value> {
         }),
         "revert_action" | "undo_job" => json!({ "explanation": "The shop is a museum." }),
         "appeal_decision" | "appeal_report" => json!({ "text": "I sell nothing: the shop is a museum." }),
+        // Whoever has no receipt learns of no notice.
+        "appeal_legal_notice" => {
+            json!({ "secret": "otw_ln_AAAAAAAAAAAAAAAAAAAAAA", "text": "The whole book is there." })
+        }
         "decide_appeal" => json!({ "outcome": "upheld", "reasons": "It was looked at again." }),
         "create_vote_nullification" => {
-            json!({ "accounts": [NO_SCENARIO], "reason": "They are one person." })
+            json!({
+                "accounts": [NO_SCENARIO], "reason": "They are one person.",
+                "explanation": "Several accounts judged the same posts as one.",
+            })
         }
         // Whoever may gets as far as a plan that does nothing.
         "plan_job" => json!({
@@ -516,6 +525,16 @@ impl World {
                         .unwrap();
                     report
                 }
+                "appeal_legal_notice" => {
+                    let carol = self.app.sign_in("carol").await.get("/me").await.text("/id");
+                    let notice = json!({
+                        "subject": { "kind": "account", "id": carol }, "explanation": "It copies a book, line by line.",
+                        "legal_ground": "Copyright Act, section 16", "name": "Ann Author",
+                        "email": format!("{number}@example.net"), "good_faith": true,
+                    });
+                    let guest = self.app.guest().with("x-forwarded-for", &format!("198.51.{}.1", number % 250));
+                    guest.post("/legal-notices", notice).await.is(201).text("/id")
+                }
                 "revert_action" | "read_decision" | "appeal_decision" | "read_own_appeal"
                 | "withdraw_appeal" | "read_appeal" | "decide_appeal" => {
                     let alice = self.app.sign_in("alice").await;
@@ -549,6 +568,18 @@ impl World {
                     .rows(
                         "INSERT INTO vote_nullification (id, state, account_ids, reason, created_by, created_at)
                          SELECT gen_random_uuid(), 'in_force', ARRAY[a.id], 'Asked for.', c.id, now()
+                           FROM account a, account c WHERE a.username = 'alice' AND c.username = 'carol'
+                         RETURNING id::text",
+                    )
+                    .await
+                    .remove(0),
+                "approve_vote_nullification" => self
+                    .app
+                    .rows(
+                        "INSERT INTO vote_nullification (id, state, account_ids, reason, created_by, created_at, rule_code,
+                                                         explanation, credential_id, approval_reasons, approval_expires_at)
+                         SELECT gen_random_uuid(), 'awaiting_approval', ARRAY[a.id], 'Asked for.', c.id, c.created_at,
+                                'vote_manipulation', 'Asked for, and explained.', c.id, '{staff}', '2030-01-01'
                            FROM account a, account c WHERE a.username = 'alice' AND c.username = 'carol'
                          RETURNING id::text",
                     )
@@ -887,6 +918,9 @@ async fn a1_every_operation_by_everybody_on_everything() {
         give_legal_notice
           403 scope_missing: owner_token_read
           422 invalid: anonymous owner_token_all member unverified silenced suspended owner tag_moderator moderator administrator
+        appeal_legal_notice on Alices
+          403 scope_missing: owner_token_read
+          404 not_found: anonymous owner_token_all member unverified silenced suspended owner tag_moderator moderator administrator
         read_own_account
           200: owner_token_read owner_token_all member unverified silenced suspended owner tag_moderator moderator administrator
           401 unauthenticated: anonymous
@@ -1520,6 +1554,13 @@ async fn a1_every_operation_by_everybody_on_everything() {
           200: moderator administrator
           401 unauthenticated: anonymous
           403 not_allowed: owner_token_all member unverified silenced owner tag_moderator
+          403 sanctioned: suspended
+          403 scope_missing: owner_token_read
+        approve_vote_nullification on Alices
+          200: moderator
+          401 unauthenticated: anonymous
+          403 not_allowed: owner_token_all member unverified silenced owner tag_moderator
+          403 own_decision: administrator
           403 sanctioned: suspended
           403 scope_missing: owner_token_read
         undo_vote_nullification on Alices

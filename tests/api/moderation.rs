@@ -302,7 +302,16 @@ async fn rules_are_there_for_everybody() {
     let codes: Vec<_> = rules["items"].as_array().unwrap().iter().map(|rule| rule["code"].clone()).collect();
     assert_eq!(
         json!(codes),
-        json!(["off_topic", "false_citation", "spam", "harassment", "personal_data", "hatred", "illegal"])
+        json!([
+            "off_topic",
+            "false_citation",
+            "spam",
+            "vote_manipulation",
+            "harassment",
+            "personal_data",
+            "hatred",
+            "illegal"
+        ])
     );
     app.refuses_sql("policy_rule_is_fixed", "UPDATE policy_rule SET title = 'Whatever'").await;
     // The next version takes its place, and what was reported by the first one stays so.

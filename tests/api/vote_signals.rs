@@ -12,24 +12,27 @@ use serde_json::{Value, json};
 use crate::support::{Client, PASSWORD, TestApp};
 
 /// A topic with posts of alice's, people who vote, and moderators.
-struct Watched {
-    app: TestApp,
-    alice: Client,
-    bob: Client,
+pub struct Watched {
+    pub app: TestApp,
+    pub alice: Client,
+    pub bob: Client,
     /// An administrator.
-    carol: Client,
+    pub carol: Client,
     /// A moderator of the whole site.
-    mallory: Client,
-    topic: String,
-    posts: Vec<String>,
+    pub mallory: Client,
+    pub topic: String,
+    pub posts: Vec<String>,
 }
 
+/// What those are told whose votes are not to count.
+pub const BECAUSE: &str = "Several accounts judged the same posts as one.";
+
 impl Watched {
-    async fn new() -> Self {
+    pub async fn new() -> Self {
         Self::with("").await
     }
 
-    async fn with(settings: &str) -> Self {
+    pub async fn with(settings: &str) -> Self {
         let app = TestApp::with(settings).await;
         let (alice, bob) = (app.member("alice").await, app.member("bob").await);
         let mallory = app.member("mallory").await;
@@ -44,7 +47,7 @@ impl Watched {
     }
 
     /// Everything that is counted from votes: tallies, and the places in force.
-    async fn counted(&self) -> Vec<String> {
+    pub async fn counted(&self) -> Vec<String> {
         self.app
             .rows(
                 "SELECT concat_ws(' ', t.post_id, quality_up, quality_down, agree, disagree, best, top, hot, controversial)
@@ -54,7 +57,7 @@ impl Watched {
     }
 
     /// The tallies of a post: up, down, agree, disagree.
-    async fn tallies(&self, post: &str) -> [i64; 4] {
+    pub async fn tallies(&self, post: &str) -> [i64; 4] {
         let read = self.app.guest().get(&format!("/posts/{post}")).await.is(200).body;
         let count = |at: &str| read["tallies"].pointer(at).unwrap().as_i64().unwrap();
         [
@@ -65,7 +68,7 @@ impl Watched {
         ]
     }
 
-    async fn nullifies(&self, body: Value) -> String {
+    pub async fn nullifies(&self, body: Value) -> String {
         let made = self.mallory.post("/mod/vote-nullifications", body).await.is(201);
         assert_eq!(made.body["state"], "applying");
         let path = format!("/mod/vote-nullifications/{}", made.text("/id"));
@@ -74,13 +77,13 @@ impl Watched {
     }
 
     /// Does all that the background work has to do with votes.
-    async fn work(&self) {
+    pub async fn work(&self) {
         while nullify_votes_next(&self.app.app).await.unwrap() {
             assert_eq!(miscounted(&self.app).await, Vec::<String>::new());
         }
     }
 
-    async fn undoes(&self, path: &str) {
+    pub async fn undoes(&self, path: &str) {
         let undone = self.mallory.send(Method::POST, &format!("{path}/undo"), None).await.is(200);
         assert_eq!(undone.body["state"], "undoing");
         self.work().await;
@@ -91,7 +94,7 @@ impl Watched {
 
 /// Posts whose tallies are not the sum of the votes that no nullification has struck, and votes that are not struck as
 /// often as they are in nullifications; none, unless something is wrong.
-async fn miscounted(app: &TestApp) -> Vec<String> {
+pub async fn miscounted(app: &TestApp) -> Vec<String> {
     app.rows(
         "SELECT t.post_id::text FROM post_tally t CROSS JOIN LATERAL (
              SELECT count(*) FILTER (WHERE quality = 1) AS up, count(*) FILTER (WHERE quality = -1) AS down,
@@ -105,16 +108,16 @@ async fn miscounted(app: &TestApp) -> Vec<String> {
     .await
 }
 
-async fn grants(carol: &Client, name: &str, scope: Value) {
+pub async fn grants(carol: &Client, name: &str, scope: Value) {
     let grant = json!({ "role": "moderator", "scope": scope, "reason": "Asked for." });
     carol.post(&format!("/accounts/{name}/role-grants"), grant).await.is(201);
 }
 
-async fn id(who: &Client) -> String {
+pub async fn id(who: &Client) -> String {
     who.get("/me").await.is(200).text("/id")
 }
 
-async fn votes(who: &Client, post: &str, quality: i8, agreement: i8) {
+pub async fn votes(who: &Client, post: &str, quality: i8, agreement: i8) {
     let vote = json!({ "quality": quality, "agreement": agreement });
     who.put(&format!("/posts/{post}/vote"), vote).await.is(200);
 }
@@ -125,7 +128,7 @@ async fn looks(who: &Client, post: &str) -> crate::support::Reply {
 }
 
 /// Accounts that vote alike, without signing in each: their names begin so.
-async fn crowd(app: &TestApp, name: &str, size: usize) {
+pub async fn crowd(app: &TestApp, name: &str, size: usize) {
     app.sql(&format!(
         "INSERT INTO account (id, username, username_skeleton, kind, role, trust_level, state, version, created_at, updated_at)
          SELECT gen_random_uuid(), '{name}' || n, '{name}' || n, 'person', 'member', 0, 'active', 1,
@@ -137,7 +140,7 @@ async fn crowd(app: &TestApp, name: &str, size: usize) {
 }
 
 /// Votes of everybody whose name begins so, on all posts of alice's, a second apart; tallies follow.
-async fn crowd_votes(app: &TestApp, name: &str, quality: i8) {
+pub async fn crowd_votes(app: &TestApp, name: &str, quality: i8) {
     app.sql(&format!(
         "INSERT INTO vote (post_id, account_id, quality, agreement, updated_at, quality_at)
          SELECT p.id, a.id, {quality}, 0, at, at FROM post p
@@ -270,7 +273,9 @@ async fn v3_what_is_undone_is_exactly_what_it_was() {
     votes(carol, &posts[1], 1, 1).await;
     let before = watched.counted().await;
     let socks = [id(bob).await, id(&dave).await];
-    let path = watched.nullifies(json!({ "accounts": socks, "reason": "They are one person." })).await;
+    let path = watched
+        .nullifies(json!({ "explanation": BECAUSE, "accounts": socks, "reason": "They are one person." }))
+        .await;
     assert_eq!(watched.counted().await, before, "it is done in the background");
     watched.work().await;
     assert_eq!(watched.tallies(&posts[0]).await, [0, 0, 0, 0]);
@@ -346,7 +351,11 @@ async fn v3_votes_cast_meanwhile_count_as_if_nothing_had_been_struck() {
         votes(carol, &posts[0], -1, 1).await;
         let mut path = String::new();
         if strikes {
-            path = world.nullifies(json!({ "accounts": [id(bob).await], "reason": "It is a sock." })).await;
+            path = world
+                .nullifies(
+                    json!({ "explanation": BECAUSE, "accounts": [id(bob).await], "reason": "It is a sock." }),
+                )
+                .await;
             world.work().await;
         }
         // One changes their mind while it is struck, others vote beside it.
@@ -374,12 +383,14 @@ async fn v3_a_vote_in_two_nullifications_counts_once_both_are_undone() {
     let socks = [id(bob).await];
     let author = id(alice).await;
     let first = watched
-        .nullifies(json!({ "accounts": socks, "post_ids": [posts[0]], "author_id": author, "reason": "One of them." }))
+        .nullifies(json!({ "explanation": BECAUSE, "accounts": socks, "post_ids": [posts[0]], "author_id": author, "reason": "One of them." }))
         .await;
     watched.work().await;
     assert_eq!(watched.tallies(&posts[0]).await, [1, 0, 0, 0]);
     assert_eq!(watched.tallies(&posts[1]).await, [2, 0, 0, 0]);
-    let second = watched.nullifies(json!({ "accounts": socks, "reason": "All of them." })).await;
+    let second = watched
+        .nullifies(json!({ "explanation": BECAUSE, "accounts": socks, "reason": "All of them." }))
+        .await;
     watched.work().await;
     assert_eq!(watched.tallies(&posts[1]).await, [1, 0, 0, 0]);
     watched.undoes(&first).await;
@@ -387,14 +398,15 @@ async fn v3_a_vote_in_two_nullifications_counts_once_both_are_undone() {
     watched.undoes(&second).await;
     assert_eq!(watched.counted().await, before);
     // Undone before it was begun, it strikes nothing.
-    let third = watched.nullifies(json!({ "accounts": socks, "reason": "Again." })).await;
+    let third =
+        watched.nullifies(json!({ "explanation": BECAUSE, "accounts": socks, "reason": "Again." })).await;
     watched.undoes(&third).await;
     assert_eq!(watched.counted().await, before);
 }
 
 #[tokio::test]
 async fn v3_the_work_goes_on_where_it_was_cut_off() {
-    let watched = Watched::new().await;
+    let watched = Watched::with("[jobs]\nsecond_person_above = 1000").await;
     let Watched { app, alice, carol, mallory, topic, .. } = &watched;
     for n in 0..200 {
         alice.posts_in(topic, &format!("Another argument, number {n}.")).await;
@@ -404,7 +416,9 @@ async fn v3_the_work_goes_on_where_it_was_cut_off() {
     let of_a_sock = "SELECT id::text FROM account WHERE username LIKE 'sock%' ORDER BY username";
     let socks = app.rows(of_a_sock).await;
     let struck = "SELECT format('%s votes, %s posts', count(*), count(DISTINCT post_id)) FROM vote WHERE nullified = 1";
-    let path = watched.nullifies(json!({ "accounts": socks, "reason": "They are one person." })).await;
+    let path = watched
+        .nullifies(json!({ "explanation": BECAUSE, "accounts": socks, "reason": "They are one person." }))
+        .await;
     // Places are counted from the rows when they are struck, so what they were is what an undoing gives.
     assert!(nullify_votes_next(&app.app).await.unwrap());
     assert_eq!(app.rows(struck).await, ["600 votes, 200 posts"], "a lot at a time");
@@ -437,7 +451,9 @@ async fn the_background_work_is_called_and_ends_with_the_server() {
     votes(bob, &posts[0], 1, 0).await;
     let (stop, stopped) = tokio::sync::watch::channel(());
     let work = tokio::spawn(otherwise::worker::run(app.app.clone(), stopped));
-    let path = watched.nullifies(json!({ "accounts": [id(bob).await], "reason": "It is a sock." })).await;
+    let path = watched
+        .nullifies(json!({ "explanation": BECAUSE, "accounts": [id(bob).await], "reason": "It is a sock." }))
+        .await;
     // Much shorter than it rests uncalled: the second time it rests when it is called.
     let soon = std::time::Duration::from_secs(30);
     let stands = async |state: &str| {
@@ -479,7 +495,7 @@ async fn v3_votes_and_replies_go_on_while_votes_are_struck() {
         }));
     }
     for _ in 0..8 {
-        let strike = json!({ "accounts": socks, "reason": "They are one person." });
+        let strike = json!({ "explanation": BECAUSE, "accounts": socks, "reason": "They are one person." });
         let made = mallory.post("/mod/vote-nullifications", strike).await.is(201);
         for act in [None, Some(format!("/mod/vote-nullifications/{}/undo", made.text("/id")))] {
             if let Some(undo) = act {
@@ -509,7 +525,7 @@ async fn v3_nobody_decides_about_their_own_votes_nor_who_judges_them() {
     votes(bob, &posts[0], -1, 0).await;
     let (bobs, mallorys, carols) = (id(bob).await, id(mallory).await, id(carol).await);
     let nullify = async |who: &Client, body: Value| who.post("/mod/vote-nullifications", body).await;
-    let of = |accounts: &[&String]| json!({ "accounts": accounts, "reason": "They are one person." });
+    let of = |accounts: &[&String]| json!({ "explanation": BECAUSE, "accounts": accounts, "reason": "They are one person." });
     nullify(bob, of(&[&carols])).await.is_problem(403, "not_allowed");
     nullify(mallory, of(&[&bobs, &mallorys])).await.is_problem(403, "not_allowed");
     nullify(mallory, of(&[&carols])).await.is_problem(403, "outranked");
@@ -551,20 +567,38 @@ async fn what_cannot_be_struck_is_refused() {
         mallory.post("/mod/vote-nullifications", body).await.refuses(fields);
     };
     let reason = "They are one person.";
-    refused(json!({ "accounts": [], "reason": reason }), &[("accounts", "too_few")]).await;
-    refused(json!({ "accounts": [bobs, bobs], "reason": reason }), &[("accounts", "duplicate")]).await;
-    let many: Vec<_> = (0..101).map(|n| format!("0198c5f0-0000-7000-8000-{n:012}")).collect();
-    refused(json!({ "accounts": many, "reason": reason }), &[("accounts", "too_many")]).await;
-    refused(json!({ "accounts": [bobs], "reason": "No" }), &[("reason", "too_short")]).await;
-    refused(json!({ "accounts": [bobs] }), &[("reason", "missing")]).await;
+    refused(json!({ "explanation": BECAUSE, "accounts": [], "reason": reason }), &[("accounts", "too_few")])
+        .await;
     refused(
-        json!({ "accounts": [bobs, nothing], "author_id": nothing, "post_ids": [posts[0], nothing], "reason": reason }),
+        json!({ "explanation": BECAUSE, "accounts": [bobs, bobs], "reason": reason }),
+        &[("accounts", "duplicate")],
+    )
+    .await;
+    let many: Vec<_> = (0..101).map(|n| format!("0198c5f0-0000-7000-8000-{n:012}")).collect();
+    refused(
+        json!({ "explanation": BECAUSE, "accounts": many, "reason": reason }),
+        &[("accounts", "too_many")],
+    )
+    .await;
+    refused(
+        json!({ "explanation": BECAUSE, "accounts": [bobs], "reason": "No" }),
+        &[("reason", "too_short")],
+    )
+    .await;
+    refused(json!({ "explanation": BECAUSE, "accounts": [bobs] }), &[("reason", "missing")]).await;
+    refused(json!({ "accounts": [bobs], "reason": reason }), &[("explanation", "missing")]).await;
+    for (rule, code) in [("no_such_rule", "unknown_rule"), ("illegal", "does_not_fit")] {
+        let by = json!({ "explanation": BECAUSE, "accounts": [bobs], "reason": reason, "rule": rule });
+        refused(by, &[("rule", code)]).await;
+    }
+    refused(
+        json!({ "explanation": BECAUSE, "accounts": [bobs, nothing], "author_id": nothing, "post_ids": [posts[0], nothing], "reason": reason }),
         &[("accounts[1]", "unknown_id"), ("post_ids[1]", "unknown_id"), ("author_id", "unknown_id")],
     )
     .await;
     assert_eq!(app.rows("SELECT count(*)::text FROM vote_nullification").await, ["0"]);
     // A retry lands once.
-    let body = json!({ "accounts": [bobs], "reason": reason });
+    let body = json!({ "explanation": BECAUSE, "accounts": [bobs], "reason": reason });
     let once = mallory.with("idempotency-key", "one");
     let first = once.post("/mod/vote-nullifications", body.clone()).await.is(201);
     assert_eq!(once.post("/mod/vote-nullifications", body).await.is(201).body, first.body);
@@ -715,8 +749,11 @@ async fn d2_whoever_looked_and_whoever_was_found_is_forgotten_with_their_account
     crowd_votes(app, "sock", 1).await;
     otherwise::vote_signals::watch(&app.app).await.unwrap();
     looks(mallory, &posts[0]).await.is(200);
-    let path =
-        watched.nullifies(json!({ "accounts": [id(bob).await], "reason": "They are one person." })).await;
+    let path = watched
+        .nullifies(
+            json!({ "explanation": BECAUSE, "accounts": [id(bob).await], "reason": "They are one person." }),
+        )
+        .await;
     mallory.send(Method::POST, &format!("{path}/undo"), None).await.is(200);
     watched.work().await;
     // What mallory did is hers to have; what she wrote there is about others.
@@ -757,7 +794,9 @@ async fn what_does_not_count_is_not_taken_to_another_server() {
     let Watched { app, bob, carol, posts, topic, .. } = &watched;
     votes(bob, &posts[0], 1, 0).await;
     votes(carol, &posts[0], 1, 0).await;
-    watched.nullifies(json!({ "accounts": [id(bob).await], "reason": "It is a sock." })).await;
+    watched
+        .nullifies(json!({ "explanation": BECAUSE, "accounts": [id(bob).await], "reason": "It is a sock." }))
+        .await;
     watched.work().await;
     let extent = otherwise::exchange::Extent { votes: true, credences: false };
     let file = otherwise::exchange::export(&app.app, topic, extent).await.unwrap();

@@ -55,7 +55,10 @@ fn body(method: &Method, path: &str) -> Option<Value> {
             "test_kind": "hoop",
         }),
         ("POST", "/mod/vote-nullifications") => {
-            json!({ "accounts": [AN_ID], "reason": "They are one person." })
+            json!({
+                "accounts": [AN_ID], "reason": "They are one person.",
+                "explanation": "Several accounts judged the same posts as one.",
+            })
         }
         ("PATCH", "/implications/{id}") => json!({ "test_kind": "hoop" }),
         ("PUT", "/implications/{id}/resolution") => json!({ "resolution": "unresolved" }),
@@ -133,6 +136,9 @@ fn body_of_moderation(method: &str, path: &str) -> Option<Value> {
         }
         ("POST", "/me/decisions/{id}/appeal" | "/reports/{id}/appeal") => {
             json!({ "text": "I sell nothing: the shop is a museum." })
+        }
+        ("POST", "/legal-notices/{id}/appeal") => {
+            json!({ "secret": "otw_ln_AAAAAAAAAAAAAAAAAAAAAA", "text": "The whole book is there." })
         }
         ("POST", "/mod/appeals/{id}/decide") => {
             json!({ "outcome": "upheld", "reasons": "It was looked at again." })

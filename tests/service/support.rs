@@ -91,10 +91,12 @@ impl Drop for Folder {
 }
 
 /// Cheap hashes, no limits, any free port.
-pub const TEST_SETTINGS: [(&str, &str); 5] = [
+pub const TEST_SETTINGS: [(&str, &str); 6] = [
     ("OTHERWISE__SERVER__ADDRESS", "127.0.0.1:0"),
     ("OTHERWISE__METRICS__ADDRESS", ""),
     ("OTHERWISE__RATE_LIMITS__ENABLED", "false"),
+    // Everybody in a test is a newcomer.
+    ("OTHERWISE__TRUST__NEWCOMER_POSTS_PER_DAY", "1000000"),
     ("OTHERWISE__PASSWORD__MEMORY_KIB", "64"),
     ("OTHERWISE__PASSWORD__ITERATIONS", "1"),
 ];

@@ -8,7 +8,7 @@ use crate::basis_points::BasisPoints;
 use crate::clock::Timestamp;
 use crate::criteria::rules::{Rating, Ratings};
 use crate::historic_date::HistoricDate;
-use crate::mind_changes::rules::Explanation;
+use crate::mind_changes::rules::MindChangeExplanation;
 use crate::sources::rules::Key;
 
 /// How likely one scenario is.
@@ -120,7 +120,7 @@ pub(in crate::exchange) struct MindChangeRecord {
     #[schema(minimum = 2)]
     pub after_number: i32,
     /// Why, in their words.
-    pub explanation: Explanation,
+    pub explanation: MindChangeExplanation,
     /// Whether their account was there before the post.
     pub counts: bool,
     /// When they said so.

@@ -19,11 +19,12 @@ use crate::error::{Error, Result};
 use crate::events::{self, Event};
 use crate::http::page::{Page, PageQuery};
 use crate::http::{Answer, Body, Cache, Claimed, Create, IfMatch, Path, Query};
-use crate::ids::{ActionId, AppealId, CaseId, ReportId, TopicId};
+use crate::ids::{ActionId, AppealId, CaseId, LegalNoticeId, ReportId, TopicId};
 use crate::moderation::rules::appeal::{AppealOutcome, AppealReasons, AppealState, AppealText, appeal_until};
-use crate::moderation::store::{self, Against, Charge, Verdict};
+use crate::moderation::store::{self, Against, Appellant, Charge, Verdict};
 use crate::policy::{Actor, Appeal, DecideAppeal, ReadCases};
 use crate::roles::rules::Permission;
+use crate::vote_signals;
 
 /// An appeal, as whoever made it sees it.
 #[derive(Debug, Serialize, ToSchema)]
@@ -249,7 +250,8 @@ async fn appeal(app: &App, actor: &Actor, create: Create<NewAppeal>, against: Ag
         Claimed::Before(answer) => return Ok(answer),
         Claimed::Now(once) => once,
     };
-    let (row, unentered) = store::file_appeal(app, &tx, &permit, &against, new.text).await?;
+    let (row, unentered) =
+        store::file_appeal(app, &tx, Appellant::Account(&permit), &against, new.text).await?;
     let id = row.id;
     let event = Event { kind: "appeal_filed", subject_id: Some(id.0), ..actor.event() };
     events::record(app, &tx, event).await?;
@@ -340,7 +342,10 @@ struct WaitingAppeal {
     #[serde(flatten)]
     appeal: AppealView,
     case_id: CaseId,
+    /// Null where somebody without an account appeals, by the receipt of a notice, or their account was erased.
     appellant: Option<Author>,
+    /// The notice that it is about, where the report was one.
+    legal_notice_id: Option<LegalNoticeId>,
     /// Who decided what it is against.
     decider: Option<Author>,
     /// Who decided it.
@@ -351,9 +356,11 @@ impl WaitingAppeal {
     async fn of(db: &impl ConnectionTrait, rows: Vec<appeal::Model>) -> Result<Vec<Self>> {
         let named = rows.iter().flat_map(|row| [row.appellant_id, row.decider_id, row.reviewer_id]).flatten();
         let people = authors(db, named.collect()).await?;
+        let notices = store::notice_ids(db, rows.iter().filter_map(|row| row.report_id).collect()).await?;
         let person = |id: Option<crate::ids::AccountId>| id.and_then(|id| people.get(&id).cloned());
         let view = |row: appeal::Model| Self {
             case_id: row.case_id,
+            legal_notice_id: row.report_id.and_then(|id| notices.get(&id).copied()),
             appellant: person(row.appellant_id),
             decider: person(row.decider_id),
             reviewer: person(row.reviewer_id),
@@ -436,9 +443,18 @@ async fn decide_appeal(
     };
     let scope = against.as_ref().and_then(|action| action.scope_topic_id);
     let scope = scope.map(|topic| (topic, scope_tags.as_slice()));
-    let against = against.map(|action| action.kind);
-    let permit =
-        actor.may(DecideAppeal { case: circumstances.decide(&case), appeal: &row, against, scope })?;
+    let agreed_by = match &against {
+        Some(action) if action.kind == ActionKind::NullifyVotes => {
+            vote_signals::agreed_by(tx.conn(), action).await?
+        }
+        _ => None,
+    };
+    let kind = against.as_ref().map(|action| action.kind);
+    let decide = circumstances.decide(&case);
+    let permit = actor.may(DecideAppeal { case: decide, appeal: &row, against: kind, scope, agreed_by })?;
+    if let Some(action) = against.filter(|action| action.kind == ActionKind::NullifyVotes) {
+        vote_signals::require_unconcerned(tx.conn(), &action, by).await?;
+    }
     let is_done = row.state == AppealState::Decided && row.outcome == Some(decision.outcome);
     if is_done && row.reviewer_id == Some(by) {
         // A decision that is sent again lands once.

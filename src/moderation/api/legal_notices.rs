@@ -17,11 +17,15 @@ use crate::entity::legal_notice;
 use crate::error::{Code, Error, Field, Result};
 use crate::events::{self, Event};
 use crate::http::limits::{self, Durable, Key, MailRoute};
-use crate::http::{Answer, Claimed, ClientAddress, Create};
-use crate::ids::LegalNoticeId;
-use crate::moderation::rules::notice::{Located, NoticeExplanation, NoticeUrl, NotifierName, locate};
-use crate::moderation::store::{self, Contact, Notice, Purpose};
-use crate::policy::Actor;
+use crate::http::{Answer, Claimed, ClientAddress, Create, Path};
+use crate::ids::{AppealId, LegalNoticeId};
+use crate::keys::sha256;
+use crate::moderation::rules::appeal::{AppealState, AppealText};
+use crate::moderation::rules::notice::{
+    Located, NoticeExplanation, NoticeUrl, NotifierName, ReceiptSecret, locate,
+};
+use crate::moderation::store::{self, Against, Appellant, Contact, Notice, Purpose};
+use crate::policy::{Actor, Permit};
 use crate::topics;
 
 /// That something is against the law.
@@ -57,6 +61,9 @@ struct LegalNoticeReceipt {
     id: LegalNoticeId,
     subject: Subject,
     legal_ground: String,
+    /// By this whoever gave the notice appeals, with or without an account (`POST /legal-notices/{id}/appeal`). It is told here
+    /// and in the mail, and nowhere again.
+    secret: String,
     /// Whether what comes of it is told by mail.
     is_told_by_mail: bool,
     created_at: Timestamp,
@@ -158,26 +165,90 @@ async fn give_legal_notice(
         is_child_abuse: new.is_child_abuse,
         contact: contact.map(|(name, email)| Contact { name: name.into(), email: email.to_string() }),
     };
-    let row = store::file_notice(&app, &tx, &giver, &reported, notice).await?;
+    let (row, secret) = store::file_notice(&app, &tx, &giver, &reported, notice).await?;
     let event = Event { kind: "legal_notice_given", subject_id: Some(row.id.0), ..actor.event() };
     events::record(&app, &tx, event).await?;
-    let answer = once.record(&app, &tx, receipt(row, subject)?).await?;
+    let answer = once.record(&app, &tx, receipt(row, subject, &secret)?).await?;
     tx.commit().await?;
     Ok(answer)
 }
 
-fn receipt(row: legal_notice::Model, subject: Subject) -> Result<Answer> {
+fn receipt(row: legal_notice::Model, subject: Subject, secret: &ReceiptSecret) -> Result<Answer> {
     let view = LegalNoticeReceipt {
         id: row.id,
         subject,
         legal_ground: row.legal_ground,
+        secret: secret.expose(),
         is_told_by_mail: row.sealed_contact.is_some(),
         created_at: row.created_at.into(),
     };
     Answer::created_unseen(&view)
 }
 
+/// Why whoever gave a notice holds it to be wrong that nothing was done.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+struct NewNoticeAppeal {
+    /// As the receipt has it.
+    secret: ReceiptSecret,
+    /// What is wrong with the decision.
+    text: AppealText,
+}
+
+/// The receipt of an appeal.
+#[derive(Debug, Serialize, ToSchema)]
+struct NoticeAppealReceipt {
+    id: AppealId,
+    legal_notice_id: LegalNoticeId,
+    text: String,
+    state: AppealState,
+    /// Whether what comes of it is told by mail.
+    is_told_by_mail: bool,
+    created_at: Timestamp,
+}
+
+/// Appeal about a notice
+///
+/// By its receipt, without an account: where it was rejected or ignored, within six months (`moderation.appeal_months`), once.
+/// Somebody else looks at it again than whoever decided, and what comes of it is told by mail.
+#[utoipa::path(post, path = "/legal-notices/{id}/appeal", tag = "moderation", params(("id" = LegalNoticeId, Path)), request_body = NewNoticeAppeal, responses((status = 201, body = NoticeAppealReceipt)), security((), ("bearer" = [])))]
+async fn appeal_legal_notice(
+    State(app): State<App>,
+    actor: Actor,
+    Path(id): Path<LegalNoticeId>,
+    create: Create<NewNoticeAppeal>,
+) -> Result<Answer> {
+    if actor.signed_in().is_some() {
+        actor.require_scope(Scope::Profile)?;
+    }
+    let tx = app.begin_as(&actor).await?;
+    let (new, claimed) = create.claim(&app, &tx, &actor).await?;
+    let once = match claimed {
+        Claimed::Before(answer) => return Ok(answer),
+        Claimed::Now(once) => once,
+    };
+    let (notice, report) = store::find_notice(&tx, id).await?;
+    let permit = Permit::by_receipt(&notice, &sha256(&new.secret.0))?;
+    let appellant = Appellant::Notifier(&permit);
+    let (row, unentered) =
+        store::file_appeal(&app, &tx, appellant, &Against::Report(report), new.text).await?;
+    let event = Event { kind: "appeal_filed", subject_id: Some(row.id.0), ..actor.event() };
+    events::record(&app, &tx, event).await?;
+    let view = NoticeAppealReceipt {
+        id: row.id,
+        legal_notice_id: permit.act().notice_id,
+        text: row.text,
+        state: row.state,
+        is_told_by_mail: notice.sealed_contact.is_some(),
+        created_at: row.created_at.into(),
+    };
+    let answer = once.record(&app, &tx, Answer::created_unseen(&view)?).await?;
+    unentered.record(&app, &tx).await?;
+    tx.commit().await?;
+    Ok(answer)
+}
+
 /// The paths about notices.
 pub(super) fn router() -> OpenApiRouter<App> {
-    OpenApiRouter::new().routes(routes!(give_legal_notice))
+    OpenApiRouter::new().routes(routes!(give_legal_notice)).routes(routes!(appeal_legal_notice))
 }

@@ -1,7 +1,14 @@
 //! Notices that something is against the law: where they point.
 
+use std::fmt;
+
+use base64::Engine;
+use base64::prelude::BASE64_URL_SAFE_NO_PAD;
+use serde::Deserialize;
+use utoipa::ToSchema;
 use uuid::Uuid;
 
+use crate::invalid::Invalid;
 use crate::text::text;
 
 text! {
@@ -11,6 +18,40 @@ text! {
     pub struct NotifierName, 2..=200, line;
     /// An address on the web.
     pub struct NoticeUrl, 8..=2000, line
+}
+
+/// By this whoever gave a notice is known without an account: 128 random bits, in base64url behind a prefix that secret
+/// scanners can look for. `Debug` does not show them.
+#[derive(Clone, PartialEq, Eq, Deserialize, ToSchema)]
+#[serde(try_from = "String")]
+#[schema(value_type = String, format = "password", example = "otw_ln_AAAAAAAAAAAAAAAAAAAAAA")]
+pub struct ReceiptSecret(pub [u8; 16]);
+
+const PREFIX: &str = "otw_ln_";
+
+impl ReceiptSecret {
+    /// The secret as the reader of the receipt gets it.
+    pub fn expose(&self) -> String {
+        format!("{PREFIX}{}", BASE64_URL_SAFE_NO_PAD.encode(self.0))
+    }
+}
+
+impl TryFrom<String> for ReceiptSecret {
+    type Error = Invalid;
+
+    fn try_from(text: String) -> Result<Self, Invalid> {
+        let bytes = text.strip_prefix(PREFIX).and_then(|rest| BASE64_URL_SAFE_NO_PAD.decode(rest).ok());
+        bytes
+            .and_then(|bytes| bytes.try_into().ok())
+            .map(Self)
+            .ok_or_else(|| Invalid::new("not_a_receipt", "Send the `secret` as the receipt has it."))
+    }
+}
+
+impl fmt::Debug for ReceiptSecret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("ReceiptSecret(…)")
+    }
 }
 
 /// What an address of the site points to.
@@ -48,6 +89,22 @@ pub fn locate(url: &str, bases: &[&str]) -> Option<Located> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_receipt_has_one_secret_in_one_form() {
+        let secret = ReceiptSecret([7; 16]);
+        let text = secret.expose();
+        assert_eq!(text, "otw_ln_BwcHBwcHBwcHBwcHBwcHBw");
+        assert_eq!(ReceiptSecret::try_from(text.clone()).unwrap(), secret);
+        assert_eq!(format!("{secret:?}"), "ReceiptSecret(…)");
+        for wrong in ["", "otw_ln_", "otw_et_BwcHBwcHBwcHBwcHBwcHBw", &text[..28], &format!("{text}=")] {
+            assert_eq!(
+                ReceiptSecret::try_from(wrong.to_owned()).unwrap_err().code,
+                "not_a_receipt",
+                "{wrong}"
+            );
+        }
+    }
 
     #[test]
     fn addresses_of_the_site_are_found_and_no_others() {

@@ -7,7 +7,7 @@ use sea_orm::{
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use super::cases::{Charge, Circumstances, Happened, case_or_open, count, lapse, standing, take, tell};
+use super::cases::{Charge, Circumstances, Happened, case_of, case_or_open, count, go, lapse, standing, take, tell};
 use super::hits::{self, Unentered};
 use super::legal_notices::was_noticed;
 use super::subjects::{Reported, made_at, subject_of, tags_of};
@@ -18,7 +18,7 @@ use crate::clock::Time;
 use crate::db::{OnConstraint, Tx, one, sql};
 use crate::decisions::rules::{
     ActionKind, Aim, Annotation, Bounds, ClosingSummary, Detail, Explanation, ExternalId, Image, LegalGround,
-    NoticeSource, Passage, Restriction, SubjectKind, check_action,
+    NoticeSource, Passage, Restriction, Subject, SubjectKind, check_action,
 };
 use crate::decisions::{self, Act};
 use crate::entity::{mod_action, moderation_case, policy_rule, report};
@@ -28,13 +28,13 @@ use crate::http::page::Limit;
 use crate::ids::{AccountId, ActionId, CaseId, PostId, RelationId, TopicId};
 use crate::mail;
 use crate::mail::rules::MailKind;
-use crate::moderation::rules::case::Move;
-use crate::moderation::rules::{CaseEventKind, CaseOutcome, RuleCode};
+use crate::moderation::rules::case::{Move, Standing};
+use crate::moderation::rules::{CaseEventKind, CaseOutcome, CaseState, RuleCode};
 use crate::policy::{Actor, Authority, Moderate, Permit};
 use crate::posts::Restructuring;
 use crate::posts::rules::{PostStatus, RelationType, Target};
 use crate::topics::rules::TopicStatus;
-use crate::{accounts, auth, posts, topics};
+use crate::{accounts, auth, posts, topics, vote_signals};
 
 /// Something that is to be done, as it was asked for.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -485,8 +485,40 @@ pub(in crate::moderation) async fn case_of_action(
     match (action.case_id, action.rule_hit_id) {
         (Some(id), _) => Ok((id, Unentered::default())),
         (None, Some(hit)) => hits::see_to_now(app, tx, hit).await,
+        (None, None) if action.kind == ActionKind::NullifyVotes => {
+            Ok((case_of_struck_votes(app, tx, action).await?, Unentered::default()))
+        }
         (None, None) => Err(Error::internal(anyhow::anyhow!("a person acted in no case"))),
     }
+}
+
+/// The case of somebody whose votes were struck, which is opened, and stands decided by that, where they had none.
+async fn case_of_struck_votes(app: &App, tx: &Tx, action: &mod_action::Model) -> Result<CaseId> {
+    tx.queue(&format!("report {}", action.target_id)).await?;
+    // Others may have been at it while this waited.
+    if let Some(found) = decisions::find(tx.conn(), action.id).await?.case_id {
+        return Ok(found);
+    }
+    let happened =
+        |kind| action.actor_id.map_or_else(|| Happened::by_itself(kind), |by| Happened::by(kind, by));
+    let subject = Subject { kind: SubjectKind::Account, id: action.target_id.0 };
+    let (mut case, is_new) = match case_of(tx, subject).await? {
+        Some(case) => (case, false),
+        None => {
+            let revision = accounts::require(tx.conn(), action.target_id).await?.version;
+            let owner_id = action.target_id;
+            let reported = Reported { subject, topic_id: None, owner_id, revision };
+            (open(app, tx, &reported, happened(CaseEventKind::Opened)).await?, true)
+        }
+    };
+    decisions::note_case(tx, action.id, case.id).await?;
+    tell(app, tx, &case, Happened::acted(action.actor_id, action.id), Some(case.state)).await?;
+    if is_new {
+        let upheld =
+            Standing { state: CaseState::Resolved, resolution: Some(CaseOutcome::Upheld), ..Standing::OPEN };
+        go(app, tx, &mut case, upheld, happened(CaseEventKind::Resolved)).await?;
+    }
+    Ok(count(app, tx, case).await?.id)
 }
 
 /// Takes back what rules hid in a case, which is locked, where nobody had found them right.
@@ -580,6 +612,11 @@ pub(in crate::moderation) async fn take_back(
 ) -> Result<Done> {
     let by = actor.require()?.id;
     lapse(app, tx, case).await?;
+    let action = decisions::find(tx.conn(), id).await?;
+    if action.kind == ActionKind::NullifyVotes {
+        vote_signals::hold(tx, &action).await?;
+        vote_signals::require_unconcerned(tx.conn(), &action, by).await?;
+    }
     let action = decisions::find_for_update(tx, id).await?;
     let scope_tags = tags_of(tx.conn(), action.scope_topic_id).await?;
     let scope = action.scope_topic_id.map(|topic| (topic, scope_tags.as_slice()));
@@ -592,7 +629,8 @@ pub(in crate::moderation) async fn take_back(
     }
     require_own_or_free(case, by)?;
     let after = put_back(app, tx, actor, &permit, case, &action).await?;
-    let reverted = decisions::revert(app, tx, &permit, (&action, after), explanation, batch_id).await?;
+    let authority = Authority::Person(&permit);
+    let reverted = decisions::revert(app, tx, authority, (&action, after), explanation, batch_id).await?;
     tell_all(app, tx, actor, case, &reverted).await?;
     *case = count(app, tx, case.clone()).await?;
     Ok(Done { action: reverted, is_new: true })
@@ -608,6 +646,9 @@ async fn put_back(
     action: &mod_action::Model,
 ) -> Result<Image> {
     let (before, after) = (&action.before_image, &action.after_image);
+    if action.kind == ActionKind::NullifyVotes {
+        vote_signals::lift(tx, permit, action).await?;
+    }
     match after {
         Image::Nothing => return Ok(Image::Nothing),
         // What was purged is not there to be put back: it is only said that it was wrong.

@@ -10,6 +10,7 @@ use uuid::Uuid;
 use super::actions::{Order, act, audit_actions, case_of_action, take_back};
 use super::cases::{Charge, Circumstances, Happened, count, go, standing, tell};
 use super::hits::Unentered;
+use super::legal_notices::{Occasion, tell_appellant, tell_notifiers};
 use crate::accounts;
 use crate::app::App;
 use crate::audit::{self, Object};
@@ -25,7 +26,7 @@ use crate::mail;
 use crate::mail::rules::MailKind;
 use crate::moderation::rules::appeal::{AppealOutcome, AppealReasons, AppealState, AppealText, appeal_until};
 use crate::moderation::rules::{CaseEventKind, CaseOutcome, ReportOutcome};
-use crate::policy::{Actor, Appeal, DecideAppeal, Permit};
+use crate::policy::{Actor, Appeal, AppealByReceipt, DecideAppeal, Permit};
 
 /// What somebody appeals against.
 #[derive(Debug)]
@@ -58,6 +59,34 @@ impl Against {
     }
 }
 
+/// Who appeals.
+#[derive(Debug, Clone, Copy)]
+pub(in crate::moderation) enum Appellant<'a> {
+    /// Somebody with an account.
+    Account(&'a Permit<Appeal>),
+    /// Somebody with the receipt of a notice, who need not have one.
+    Notifier(&'a Permit<AppealByReceipt, ()>),
+}
+
+impl Appellant<'_> {
+    /// Their account; of whoever has a receipt, that of whoever gave the notice, if they had one.
+    fn account(self, against: &Against) -> Option<AccountId> {
+        match self {
+            Self::Account(permit) => Some(permit.by()),
+            Self::Notifier(_) => against.concerned(),
+        }
+    }
+
+    /// Whether this is what they may appeal against.
+    fn may(self, against: &Against) -> bool {
+        match (self, against) {
+            (Self::Account(permit), _) => against.concerned() == Some(permit.by()),
+            (Self::Notifier(permit), Against::Report(report)) => report.id == permit.act().report_id,
+            (Self::Notifier(_), Against::Action(_)) => false,
+        }
+    }
+}
+
 /// Makes an appeal, and gives what is still to be entered in the audit log in the end: a rule's decision may be appealed against
 /// before its case was opened, which is opened then.
 ///
@@ -66,10 +95,13 @@ impl Against {
 pub(in crate::moderation) async fn file_appeal(
     app: &App,
     tx: &Tx,
-    permit: &Permit<Appeal>,
+    appellant: Appellant<'_>,
     against: &Against,
     text: AppealText,
 ) -> Result<(appeal::Model, Unentered)> {
+    if !appellant.may(against) {
+        return Err(Error::not_found());
+    }
     let now = app.now();
     let decided_at = against.decided_at()?;
     if now >= appeal_until(decided_at, app.config.moderation.appeal_months) {
@@ -94,14 +126,14 @@ pub(in crate::moderation) async fn file_appeal(
     }
     let decider_id = match against {
         Against::Action(action) => action.actor_id,
-        Against::Report(_) => last_resolver(tx, case_id).await?,
+        Against::Report(report) => decider_of(tx, report).await?,
     };
     let row = appeal::Model {
         id: app.ids.next(),
         case_id,
         action_id,
         report_id,
-        appellant_id: Some(permit.by()),
+        appellant_id: appellant.account(against),
         text: text.into(),
         state: AppealState::Open,
         decider_id,
@@ -119,13 +151,31 @@ pub(in crate::moderation) async fn file_appeal(
         .await
         .on_constraint("appeal_action_key", exists)
         .on_constraint("appeal_report_key", exists)?;
-    let happened = Happened::appeal(CaseEventKind::Appealed, permit.by(), row.id);
+    let happened = Happened::appeal(CaseEventKind::Appealed, row.appellant_id, row.id);
     match standing(&case).appealed() {
         Some(appealed) => go(app, tx, &mut case, appealed, happened).await?,
         None => tell(app, tx, &case, happened, Some(case.state)).await?,
     }
     count(app, tx, case).await?;
     Ok((row, unentered))
+}
+
+#[derive(FromQueryResult)]
+struct Reviewer {
+    reviewer_id: Option<AccountId>,
+}
+
+/// Who decided what came of a report: whoever decided the appeal that changed it, or else its case.
+async fn decider_of(tx: &Tx, report: &report::Model) -> Result<Option<AccountId>> {
+    let statement = "SELECT reviewer_id FROM appeal
+                     WHERE case_id = $1 AND state = 'decided' AND outcome <> 'upheld' AND closed_at = $2
+                     ORDER BY id DESC LIMIT 1";
+    let values = [report.case_id.into(), report.closed_at.into()];
+    let changed: Option<Reviewer> = one(tx.conn(), sql(statement, values)).await?;
+    match changed {
+        Some(changed) => Ok(changed.reviewer_id),
+        None => last_resolver(tx, report.case_id).await,
+    }
 }
 
 /// Who decided a case last.
@@ -188,8 +238,14 @@ pub(in crate::moderation) async fn withdraw_appeal(
     };
     update(tx, row.clone()).await?;
     let resolution = case.resolution.unwrap_or(CaseOutcome::Upheld);
-    settle(app, tx, case, Happened::appeal(CaseEventKind::AppealWithdrawn, permit.by(), id), resolution)
-        .await?;
+    settle(
+        app,
+        tx,
+        case,
+        Happened::appeal(CaseEventKind::AppealWithdrawn, Some(permit.by()), id),
+        resolution,
+    )
+    .await?;
     Ok(row)
 }
 
@@ -241,7 +297,7 @@ pub(in crate::moderation) async fn decide_appeal(
     (mut case, circumstances): (moderation_case::Model, &Circumstances),
     verdict: Verdict,
 ) -> Result<appeal::Model> {
-    let row = permit.act().appeal.clone();
+    let (row, now) = (permit.act().appeal.clone(), app.now());
     let Verdict { outcome, reasons, orders } = verdict;
     if row.state != AppealState::Open {
         return Err(Code::InvalidStateTransition.error("It was decided or taken back."));
@@ -262,7 +318,7 @@ pub(in crate::moderation) async fn decide_appeal(
         (AppealOutcome::Overturned, Some(_)) => CaseOutcome::Rejected,
     };
     if outcome != AppealOutcome::Upheld {
-        revise_reports(app, tx, case.id, resolution).await?;
+        revise_reports(tx, case.id, resolution, now).await?;
     }
     let row = appeal::Model {
         state: AppealState::Decided,
@@ -270,11 +326,13 @@ pub(in crate::moderation) async fn decide_appeal(
         reviewer_id: Some(permit.by()),
         reasons: reasons.into(),
         version: row.version + 1,
-        closed_at: Some(app.now()),
+        closed_at: Some(now),
         ..row
     };
     update(tx, row.clone()).await?;
-    let happened = Happened::appeal(CaseEventKind::AppealDecided, permit.by(), row.id);
+    tell_appellant(app, tx, &row).await?;
+    tell_notifiers(app, tx, case.id, Occasion::Appeal).await?;
+    let happened = Happened::appeal(CaseEventKind::AppealDecided, Some(permit.by()), row.id);
     settle(app, tx, case, happened, resolution).await?;
     if let Some(appellant) = row.appellant_id {
         let appellant = accounts::require(tx.conn(), appellant).await?;
@@ -300,7 +358,7 @@ async fn anything_stands(tx: &Tx, id: CaseId) -> Result<bool> {
 }
 
 /// Has the reports of a case that were decided say what came of them by now.
-async fn revise_reports(app: &App, tx: &Tx, id: CaseId, resolution: CaseOutcome) -> Result<()> {
+async fn revise_reports(tx: &Tx, id: CaseId, resolution: CaseOutcome, now: Time) -> Result<()> {
     let (from, to) = match resolution {
         CaseOutcome::Rejected => (vec!["upheld"], "rejected"),
         CaseOutcome::Upheld => (vec!["rejected", "ignored"], "upheld"),
@@ -309,7 +367,7 @@ async fn revise_reports(app: &App, tx: &Tx, id: CaseId, resolution: CaseOutcome)
     let from: Vec<String> = from.into_iter().map(str::to_owned).collect();
     let statement =
         "UPDATE report SET outcome = $2, closed_at = $4 WHERE case_id = $1 AND outcome = ANY ($3)";
-    let values = [id.into(), to.into(), from.into(), app.now().into()];
+    let values = [id.into(), to.into(), from.into(), now.into()];
     tx.conn().execute_raw(sql(statement, values)).await?;
     Ok(())
 }

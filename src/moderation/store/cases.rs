@@ -7,7 +7,7 @@ use sea_orm::{
 };
 use uuid::Uuid;
 
-use super::legal_notices::tell_notifiers;
+use super::legal_notices::{Occasion, tell_notifiers};
 use super::subjects::{Reported, tags_of};
 use crate::accounts::rules::Role;
 use crate::app::App;
@@ -164,8 +164,8 @@ impl Happened {
     }
 
     /// An appeal was made, taken back or decided.
-    pub(super) fn appeal(kind: CaseEventKind, by: AccountId, appeal_id: AppealId) -> Self {
-        Self { appeal_id: Some(appeal_id), ..Self::by(kind, by) }
+    pub(super) fn appeal(kind: CaseEventKind, by: Option<AccountId>, appeal_id: AppealId) -> Self {
+        Self { by, appeal_id: Some(appeal_id), ..Self::by_itself(kind) }
     }
 }
 
@@ -213,7 +213,7 @@ pub(super) async fn go(
     tell(app, tx, case, happened, Some(from)).await?;
     if let Some(outcome) = to.resolution.filter(|_| to.state == CaseState::Resolved) {
         close_reports(tx, case.id, outcome.into(), app.now()).await?;
-        tell_notifiers(app, tx, case.id).await?;
+        tell_notifiers(app, tx, case.id, Occasion::Decision).await?;
     }
     Ok(())
 }

@@ -14,12 +14,14 @@ use crate::clock::Time;
 use crate::db::{Tx, all, insert, one, sql};
 use crate::decisions;
 use crate::decisions::rules::LegalGround;
-use crate::entity::{legal_notice, report};
+use crate::entity::{appeal, legal_notice, report};
 use crate::error::{Error, Result};
 use crate::ids::{AccountId, CaseId, LegalNoticeId, ReportId};
+use crate::keys::{random, sha256};
 use crate::mail;
 use crate::mail::rules::MailKind;
-use crate::moderation::rules::notice::NoticeExplanation;
+use crate::mail::{NoticeOutcome, Text};
+use crate::moderation::rules::notice::{NoticeExplanation, ReceiptSecret};
 use crate::moderation::rules::weight::{Accuracy, weight};
 use crate::moderation::rules::{CaseEventKind, ReportOutcome};
 use crate::policy::NoticeGiver;
@@ -51,7 +53,7 @@ fn context(id: LegalNoticeId) -> String {
 }
 
 /// Keeps a notice as a report of the case of its subject, which it makes where there is none, and opens again where it says
-/// something new; and mails the receipt.
+/// something new; and mails the receipt. Its secret is told there and to whoever asks, and nowhere again.
 ///
 /// # Errors
 /// The database is away.
@@ -61,7 +63,7 @@ pub(in crate::moderation) async fn file_notice(
     giver: &NoticeGiver,
     reported: &Reported,
     notice: Notice,
-) -> Result<legal_notice::Model> {
+) -> Result<(legal_notice::Model, ReceiptSecret)> {
     let rule = decisions::rule(tx.conn(), "legal_ground", "illegal").await?;
     let happened = |kind| giver.by().map_or_else(|| Happened::by_itself(kind), |by| Happened::by(kind, by));
     let (mut case, is_new) = case_or_open(app, tx, reported, happened(CaseEventKind::Opened)).await?;
@@ -99,12 +101,14 @@ pub(in crate::moderation) async fn file_notice(
         }
         None => None,
     };
+    let secret = ReceiptSecret(random()?);
     let kept = legal_notice::Model {
         id,
         report_id: row.id,
         legal_ground: notice.legal_ground.to_string(),
         is_child_abuse: notice.is_child_abuse,
         sealed_contact,
+        secret_hash: Some(sha256(&secret.0).to_vec()),
         created_at: now,
         decided_at: None,
     };
@@ -114,11 +118,11 @@ pub(in crate::moderation) async fn file_notice(
     }
     let case = count(app, tx, case).await?;
     if let Some(contact) = &notice.contact {
-        let text = mail::notice_received(&id.to_string());
+        let text = mail::notice_received(&id.to_string(), &secret.expose());
         mail::order_written(app, tx, MailKind::NoticeReceived, (&contact.email, text)).await?;
     }
-    tell_notifiers(app, tx, case.id).await?;
-    Ok(kept)
+    tell_notifiers(app, tx, case.id, Occasion::Decision).await?;
+    Ok((kept, secret))
 }
 
 /// Whether somebody has an open report of a case by a rule.
@@ -136,35 +140,118 @@ struct Decided {
     id: LegalNoticeId,
     report_id: ReportId,
     sealed_contact: Option<Vec<u8>>,
+    has_secret: bool,
     outcome: ReportOutcome,
     is_ours: bool,
+}
+
+/// After what somebody is told what came of their notice.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Occasion {
+    /// It was decided.
+    Decision,
+    /// It was decided otherwise, after an appeal.
+    Appeal,
 }
 
 /// Tells those by mail who gave notice of the subject of a case, which is locked, what came of it, as far as they do not know.
 ///
 /// # Errors
 /// The database is away.
-pub(super) async fn tell_notifiers(app: &App, tx: &Tx, case_id: CaseId) -> Result<()> {
+pub(super) async fn tell_notifiers(app: &App, tx: &Tx, case_id: CaseId, occasion: Occasion) -> Result<()> {
     let statement = "UPDATE legal_notice n SET decided_at = $2 FROM report r
          WHERE r.id = n.report_id AND r.case_id = $1 AND r.outcome IS NOT NULL
            AND (n.decided_at IS NULL OR n.decided_at < r.closed_at)
-         RETURNING n.id, n.report_id, n.sealed_contact, r.outcome, r.reporter_id IS NOT NULL AS is_ours";
+         RETURNING n.id, n.report_id, n.sealed_contact, n.secret_hash IS NOT NULL AS has_secret, r.outcome,
+                   r.reporter_id IS NOT NULL AS is_ours";
     let decided: Vec<Decided> = all(tx.conn(), sql(statement, [case_id.into(), app.now().into()])).await?;
     if decided.is_empty() {
         return Ok(());
     }
+    let is_automated = was_automated(tx, case_id).await?;
+    for row in decided {
+        tell_outcome(app, tx, row, (is_automated, occasion), None).await?;
+    }
+    Ok(())
+}
+
+/// Whether anything that was done in a case was found, or done, automatically.
+async fn was_automated(tx: &Tx, case_id: CaseId) -> Result<bool> {
     let statement =
         "SELECT EXISTS (SELECT FROM mod_action WHERE case_id = $1 AND automation <> 'none') AS any";
     let automated: Option<Any> = one(tx.conn(), sql(statement, [case_id.into()])).await?;
-    let is_automated = automated.is_some_and(|row| row.any);
-    for row in decided {
-        let Some(contact) = contact(app, row.id, row.sealed_contact.as_deref())? else { continue };
-        let (id, report_id) = (row.id.to_string(), row.report_id.to_string());
-        let report_id = row.is_ours.then_some(report_id.as_str());
-        let text = mail::notice_decided(&id, said(row.outcome), is_automated, report_id);
-        mail::order_written(app, tx, MailKind::NoticeDecided, (&contact.email, text)).await?;
-    }
-    Ok(())
+    Ok(automated.is_some_and(|row| row.any))
+}
+
+/// Mails what came of a notice, with the reasons for what was decided about an appeal of whoever gave it; and how they appeal,
+/// where they may.
+async fn tell_outcome(
+    app: &App,
+    tx: &Tx,
+    row: Decided,
+    (is_automated, occasion): (bool, Occasion),
+    reasons: Option<&str>,
+) -> Result<()> {
+    let Some(contact) = contact(app, row.id, row.sealed_contact.as_deref())? else { return Ok(()) };
+    let is_refused = matches!(row.outcome, ReportOutcome::Rejected | ReportOutcome::Ignored);
+    let operation = match (row.is_ours, row.has_secret) {
+        _ if !is_refused || reasons.is_some() => None,
+        (true, _) => Some(format!("/api/v1/reports/{}/appeal", row.report_id)),
+        (false, true) => Some(format!("/api/v1/legal-notices/{}/appeal", row.id)),
+        (false, false) => None,
+    };
+    let text: Text = mail::notice_decided(&NoticeOutcome {
+        id: &row.id.to_string(),
+        outcome: said(row.outcome),
+        is_automated,
+        after_appeal: occasion == Occasion::Appeal,
+        reasons,
+        appeal: operation.as_deref().map(|operation| (operation, !row.is_ours)),
+        months: app.config.moderation.appeal_months,
+    });
+    mail::order_written(app, tx, MailKind::NoticeDecided, (&contact.email, text)).await
+}
+
+/// Tells whoever appealed by the receipt of their notice, and has no account to read it with, what was decided about that.
+///
+/// # Errors
+/// The database is away.
+pub(super) async fn tell_appellant(app: &App, tx: &Tx, appeal: &appeal::Model) -> Result<()> {
+    let (None, Some(report_id)) = (appeal.appellant_id, appeal.report_id) else { return Ok(()) };
+    let statement = "UPDATE legal_notice n SET decided_at = $2 FROM report r
+         WHERE r.id = n.report_id AND r.id = $1 AND r.outcome IS NOT NULL
+         RETURNING n.id, n.report_id, n.sealed_contact, n.secret_hash IS NOT NULL AS has_secret, r.outcome,
+                   r.reporter_id IS NOT NULL AS is_ours";
+    let decided: Option<Decided> =
+        one(tx.conn(), sql(statement, [report_id.into(), appeal.closed_at.into()])).await?;
+    let Some(row) = decided else { return Ok(()) };
+    let is_automated = was_automated(tx, appeal.case_id).await?;
+    tell_outcome(app, tx, row, (is_automated, Occasion::Appeal), Some(&appeal.reasons)).await
+}
+
+/// Finds a notice, with the report that it is.
+///
+/// # Errors
+/// 404 where there is none.
+pub(in crate::moderation) async fn find_notice(
+    tx: &Tx,
+    id: LegalNoticeId,
+) -> Result<(legal_notice::Model, report::Model)> {
+    let found = legal_notice::Entity::find_by_id(id).one(tx.conn()).await?.ok_or_else(Error::not_found)?;
+    let report = report::Entity::find_by_id(found.report_id).one(tx.conn()).await?;
+    Ok((found, report.ok_or_else(Error::not_found)?))
+}
+
+/// Which notices these reports are, as far as they are any.
+///
+/// # Errors
+/// The database is away.
+pub(in crate::moderation) async fn notice_ids(
+    db: &impl ConnectionTrait,
+    reports: Vec<ReportId>,
+) -> Result<HashMap<ReportId, LegalNoticeId>> {
+    let found = legal_notice::Entity::find().filter(legal_notice::Column::ReportId.is_in(reports));
+    Ok(found.all(db).await?.into_iter().map(|row| (row.report_id, row.id)).collect())
 }
 
 /// What came of a notice, in a sentence.
@@ -221,13 +308,15 @@ pub(super) async fn was_noticed(tx: &Tx, case_id: CaseId) -> Result<bool> {
     Ok(row.is_some_and(|row| row.any))
 }
 
-/// Forgets who gave notices that were decided long ago; says of how many.
+/// Forgets who gave notices that were decided long ago, unless they appealed and are to be told; says of how many.
 ///
 /// # Errors
 /// The database is away.
 pub async fn forget_old(app: &App, tx: &Tx) -> Result<u64> {
     let before: Time = app.now() - TimeDelta::days(app.config.moderation.notice_contact_days.into());
     let statement = "UPDATE legal_notice SET sealed_contact = NULL WHERE id IN (
-             SELECT id FROM legal_notice WHERE sealed_contact IS NOT NULL AND decided_at < $1 LIMIT 1000)";
+             SELECT id FROM legal_notice n WHERE sealed_contact IS NOT NULL AND decided_at < $1
+                AND NOT EXISTS (SELECT FROM appeal a WHERE a.report_id = n.report_id AND a.state = 'open')
+             LIMIT 1000)";
     Ok(tx.conn().execute_raw(sql(statement, [before.into()])).await?.rows_affected())
 }

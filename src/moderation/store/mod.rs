@@ -22,8 +22,8 @@ pub(super) use actions::{
 };
 pub use actions::{Order, hold_back};
 pub(super) use appeals::{
-    Against, Verdict, decide_appeal, file_appeal, find_appeal, find_appeal_for_update, list_appeals,
-    list_own_appeals, of_actions, of_reports, withdraw_appeal,
+    Against, Appellant, Verdict, decide_appeal, file_appeal, find_appeal, find_appeal_for_update,
+    list_appeals, list_own_appeals, of_actions, of_reports, withdraw_appeal,
 };
 pub use batch::{Planned, act_on_item, plan, take_back_item};
 pub(super) use cases::{
@@ -35,7 +35,7 @@ pub(super) use desk::{
 };
 pub use hits::queue_next;
 pub use legal_notices::forget_old;
-pub(super) use legal_notices::{Contact, Notice, file_notice, notices_of};
+pub(super) use legal_notices::{Contact, Notice, file_notice, find_notice, notice_ids, notices_of};
 pub(super) use messages::{Messages, answer_message, list_messages, was_written_to, write_message};
 pub(super) use notes::{
     cases_of, delete_note, find_note_for_update, note_on_account, note_on_case, notes_for, notes_on_account,
@@ -85,7 +85,7 @@ pub async fn erase(app: &App, tx: &Tx, account_id: AccountId) -> Result<()> {
         count(app, tx, case).await?;
     }
     for statement in [
-        "UPDATE legal_notice n SET sealed_contact = NULL FROM report r
+        "UPDATE legal_notice n SET sealed_contact = NULL, secret_hash = NULL FROM report r
              WHERE r.id = n.report_id AND r.reporter_id = $1",
         "UPDATE report SET reporter_id = NULL, comment = '' WHERE reporter_id = $1",
         "DELETE FROM mod_note n WHERE n.author_id = $1 OR n.account_id = $1

@@ -717,12 +717,14 @@ async fn write_vote_moderation(
     file.list("vote_nullifications");
     let theirs = Condition::any()
         .add(vote_nullification::Column::CreatedBy.eq(id))
+        .add(vote_nullification::Column::ApprovedBy.eq(id))
         .add(vote_nullification::Column::UndoneBy.eq(id));
     let nullifications = vote_nullification::Entity::find().filter(theirs);
     for row in nullifications.order_by_asc(vote_nullification::Column::Id).all(db).await? {
         let by_them = |by: Option<AccountId>, at: Option<Time>| perhaps(at.filter(|_| by == Some(id)));
         fits!(file.item(&json!({
             "id": row.id, "created_at": by_them(row.created_by, Some(row.created_at)),
+            "approved_at": by_them(row.approved_by, row.approved_at),
             "undone_at": by_them(row.undone_by, row.undone_at),
         })));
     }

@@ -18,6 +18,7 @@ use uuid::Uuid;
 use crate::app::App;
 use crate::auth::rules::Scope;
 use crate::automation::rules::RuleTrigger;
+use crate::automation::rules::list::mentions;
 use crate::automation::{self, Enforced, Judged};
 use crate::changes::About;
 use crate::clock::Time;
@@ -32,6 +33,7 @@ use crate::http::page::{Limit, Page, PageQuery};
 use crate::http::{Answer, Body, Cache, Claimed, Create, IfMatch, Path, Query, patch, shared};
 use crate::ids::{PostId, ScenarioId, TopicId};
 use crate::invalid::Invalid;
+use crate::markdown;
 use crate::policy::{Actor, CreatePost, DeletePost, EditPost};
 use crate::posts::rules::{
     CitationStatus, Criterion, NewRelation, PostBody, StanceEffect, Target, check_relations,
@@ -43,6 +45,7 @@ use crate::ranking::rules::Order;
 use crate::sources::cite_in_post;
 use crate::sources::rules::{NewCitation, check_citations};
 use crate::topics;
+use crate::trust::{self, Contribution};
 
 /// How many ancestors come with a post.
 const MAX_ANCESTORS: i32 = 200;
@@ -331,6 +334,10 @@ async fn create_post(
     let act = CreatePost { topic: &topic, parent: parent.as_ref(), above: &above, last_posted_at, now };
     let permit = actor.may(act)?;
     store::refuse_too_deep(parent.as_ref())?;
+    let newcomer = trust::newcomer(&app, &tx, permit.by()).await?;
+    if newcomer.is_some() {
+        check_newcomer(&app, new.body.as_str())?;
+    }
     let targets: Vec<_> = new.relations.iter().map(|relation| relation.target).enumerate().collect();
     let found = store::resolve(&tx, topic_id, &targets).await?;
     let scenarios: Vec<_> =
@@ -352,6 +359,9 @@ async fn create_post(
         duplicate_of: None,
     };
     store::insert(&app, &tx, &permit, &post).await?;
+    if let Some(newcomer) = newcomer {
+        trust::require_room(&app, &tx, newcomer, Contribution::Post(post.id)).await?;
+    }
     cite_in_post(&tx, &app.ids, topic_id, post.id, &new.citations).await?;
     let said = (post.id, new.body.as_str());
     let judged = automation::judge_post(&app, &tx, &permit, said, RuleTrigger::PostCreated).await?;
@@ -369,6 +379,13 @@ async fn create_post(
     let answer = once.record(&app, &tx, answer).await?;
     tx.commit().await?;
     Ok(answer)
+}
+
+/// Refuses what is too much in a post of a newcomer.
+fn check_newcomer(app: &App, body: &str) -> Result<()> {
+    let links = markdown::links(&markdown::render(body));
+    let wrong = trust::rules::check_newcomer(links, mentions(body), &app.config.trust);
+    if wrong.is_empty() { Ok(()) } else { Err(Error::fields(wrong)) }
 }
 
 /// Goes on with a post where rules let it, with what they want done about it, or gives its transaction up.
@@ -476,6 +493,11 @@ async fn revise_post(
     let permit = actor.may(EditPost(&post))?;
     if_match.check(post.revision)?;
     let body: Option<String> = edit.body.map(String::from);
+    if let Some(body) = &body
+        && trust::newcomer(&app, &tx, permit.by()).await?.is_some()
+    {
+        check_newcomer(&app, body)?;
+    }
     let said = body.clone().unwrap_or_else(|| post.body.clone());
     let changed = store::revise(&app, &tx, &permit, body, edit.relations.as_deref()).await?;
     let tx = if changed {

@@ -1,23 +1,27 @@
 //! Votes that do not count.
 
-use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, FromQueryResult, QueryFilter, QuerySelect};
+use chrono::TimeDelta;
+use sea_orm::{
+    ColumnTrait, ConnectionTrait, EntityTrait, FromQueryResult, QueryFilter, QueryOrder, QuerySelect,
+};
 use uuid::Uuid;
 
+use super::striking::CHANNEL;
+use crate::accounts::rules::{AccountKind, AccountState};
 use crate::app::App;
 use crate::db::{Tx, all, insert, one, sql, update};
-use crate::entity::{account, post, vote_nullification};
-use crate::error::{Error, Field, Result};
+use crate::decisions::rules::{ActionKind, Explanation, Image, NoticeSource, Subject, SubjectKind};
+use crate::decisions::{self, Act};
+use crate::entity::{account, mod_action, post, vote_nullification};
+use crate::error::{Code, Error, Field, Result};
+use crate::events::{self, Event};
 use crate::http::page::Limit;
 use crate::ids::{AccountId, PostId, VoteNullificationId};
-use crate::policy::{NullifyVotes, Permit};
-use crate::vote_signals::rules::{NullificationReason, NullificationState};
-use crate::{posts, votes};
-
-/// Where whoever strikes votes listens.
-pub const CHANNEL: &str = "otherwise_vote_nullification";
-
-/// So many posts are changed in one transaction.
-const LOT: i64 = 200;
+use crate::mail;
+use crate::mail::rules::MailKind;
+use crate::policy::{Actor, ApproveNullification, Authority, Moderate, NullifyVotes, Permit};
+use crate::text::RuleCode;
+use crate::vote_signals::rules::{NullificationReason, NullificationState, USUAL_RULE, approval_reasons};
 
 /// Which votes are not to count.
 #[derive(Debug)]
@@ -26,6 +30,10 @@ pub(in crate::vote_signals) struct Nullified {
     pub(in crate::vote_signals) author_id: Option<AccountId>,
     pub(in crate::vote_signals) post_ids: Option<Vec<Uuid>>,
     pub(in crate::vote_signals) reason: NullificationReason,
+    /// Which rule those broke whose votes they are, where it is not the usual one.
+    pub(in crate::vote_signals) rule: Option<RuleCode>,
+    /// Why, to them.
+    pub(in crate::vote_signals) explanation: Explanation,
 }
 
 #[derive(FromQueryResult)]
@@ -79,19 +87,51 @@ async fn require_known(tx: &Tx, new: &Nullified) -> Result<()> {
     if wrong.is_empty() { Ok(()) } else { Err(Error::fields(wrong)) }
 }
 
-/// Has votes not count; the background work sees to it.
+#[derive(FromQueryResult)]
+struct Votes {
+    votes: i64,
+}
+
+/// How many votes a nullification would strike by now, counted no further than to `most`.
+async fn votes_in(tx: &Tx, row: &vote_nullification::Model, most: i64) -> Result<i64> {
+    let statement = "SELECT count(*) AS votes FROM (
+                         SELECT FROM vote v JOIN post p ON p.id = v.post_id
+                         WHERE v.account_id = ANY ($1) AND ($2::uuid IS NULL OR p.author_id = $2)
+                           AND ($3::uuid[] IS NULL OR v.post_id = ANY ($3)) AND p.author_id IS DISTINCT FROM $4
+                         LIMIT $5) found";
+    let values = [
+        row.account_ids.clone().into(),
+        row.author_id.into(),
+        row.post_ids.clone().into(),
+        row.created_by.into(),
+        most.into(),
+    ];
+    let found: Option<Votes> = one(tx.conn(), sql(statement, values)).await?;
+    Ok(found.map_or(0, |found| found.votes))
+}
+
+/// Has votes not count, and tells those why whose they are; the background work sees to the votes. Where it takes a second
+/// person, nothing of that happens before they agree.
 ///
 /// # Errors
-/// 422 where there is no such account or post.
+/// 422 where there is no such account, post or rule.
 pub(in crate::vote_signals) async fn create(
     app: &App,
     tx: &Tx,
+    actor: &Actor,
     permit: &Permit<NullifyVotes<'_>>,
     new: Nullified,
-) -> Result<vote_nullification::Model> {
+) -> Result<(vote_nullification::Model, Vec<mod_action::Model>)> {
     require_known(tx, &new).await?;
-    let Nullified { account_ids, author_id, post_ids, reason } = new;
-    let row = vote_nullification::Model {
+    let Nullified { account_ids, author_id, post_ids, reason, rule, explanation } = new;
+    let rule_code = rule.map_or_else(|| USUAL_RULE.to_owned(), |rule| rule.to_string());
+    let rule = decisions::rule(tx.conn(), "rule", &rule_code).await?;
+    if rule.code == "illegal" {
+        let detail = "What the law forbids is decided about by POST /mod/actions, which names the law.";
+        return Err(Error::field("rule", "does_not_fit", detail));
+    }
+    let now = app.now();
+    let mut row = vote_nullification::Model {
         id: app.ids.next(),
         state: NullificationState::Applying,
         account_ids,
@@ -99,14 +139,97 @@ pub(in crate::vote_signals) async fn create(
         post_ids,
         reason: reason.into(),
         created_by: Some(permit.by()),
-        created_at: app.now(),
+        created_at: now,
         undone_by: None,
         undone_at: None,
         done_up_to: None,
+        rule_code: Some(rule.code.clone()),
+        explanation: None,
+        credential_id: Some(actor.require()?.credential_id().0),
+        approval_reasons: Vec::new(),
+        approval_expires_at: None,
+        approved_by: None,
+        approved_at: None,
     };
+    let enough = i64::from(app.config.jobs.second_person_above);
+    let votes = votes_in(tx, &row, enough + 1).await?;
+    let reasons = approval_reasons(votes, enough, permit.act().of_staff);
+    if !reasons.is_empty() {
+        row.state = NullificationState::AwaitingApproval;
+        row.explanation = Some(explanation.into());
+        row.approval_reasons = reasons.into_iter().map(str::to_owned).collect();
+        row.approval_expires_at = Some(now + TimeDelta::hours(app.config.jobs.approval_hours.into()));
+        insert(tx, row.clone()).await?;
+        return Ok((row, Vec::new()));
+    }
     insert(tx, row.clone()).await?;
+    let done = tell(app, tx, actor, permit, (&row, &rule), explanation.into()).await?;
     ring(tx).await?;
-    Ok(row)
+    Ok((row, done))
+}
+
+#[derive(FromQueryResult)]
+struct Named {
+    account_id: AccountId,
+}
+
+/// Keeps, for each of those whose votes are not to count, that it was decided and why, and has them told. Nobody is left to be
+/// told of what an erased account voted, nor of an imported one's.
+async fn tell(
+    app: &App,
+    tx: &Tx,
+    actor: &Actor,
+    permit: &Permit<NullifyVotes<'_>>,
+    (row, rule): (&vote_nullification::Model, &crate::entity::policy_rule::Model),
+    explanation: String,
+) -> Result<Vec<mod_action::Model>> {
+    let people = account::Entity::find()
+        .filter(account::Column::Id.is_in(row.account_ids.iter().copied()))
+        .filter(account::Column::Kind.eq(AccountKind::Person))
+        .filter(account::Column::State.ne(AccountState::Deleted))
+        .order_by_asc(account::Column::Id);
+    let found = "SELECT DISTINCT account_id FROM vote_signal_account
+                 WHERE part = 'voter' AND account_id = ANY ($1)";
+    let found: Vec<Named> = all(tx.conn(), sql(found, [row.account_ids.clone().into()])).await?;
+    let mut done = Vec::new();
+    for person in people.all(tx.conn()).await? {
+        let act = Act {
+            subject: Subject { kind: SubjectKind::Account, id: person.id.0 },
+            topic_id: None,
+            target_id: person.id,
+            content_date: person.created_at,
+            case_id: None,
+            rule,
+            legal_ground: None,
+            explanation: explanation.clone(),
+            scope: None,
+            strikes: 0,
+            ends_at: None,
+            before: Image::Nothing,
+            after: Image::Nothing,
+            external_id: None,
+            batch_id: Some(row.id.0),
+            source: NoticeSource::Voluntary,
+            met_by_rule: found.iter().any(|named| named.account_id == person.id),
+        };
+        let action = decisions::record(app, tx, Authority::Nullification(permit), act).await?;
+        notify(app, tx, actor, &person, &action).await?;
+        done.push(action);
+    }
+    Ok(done)
+}
+
+/// Tells somebody that something was decided about them, or taken back.
+async fn notify(
+    app: &App,
+    tx: &Tx,
+    actor: &Actor,
+    person: &account::Model,
+    action: &mod_action::Model,
+) -> Result<()> {
+    events::record(app, tx, Event { kind: "moderated", subject_id: Some(action.id.0), ..actor.event() })
+        .await?;
+    mail::notify(app, tx, person, MailKind::DecisionMade).await
 }
 
 async fn ring(tx: &Tx) -> Result<()> {
@@ -114,26 +237,178 @@ async fn ring(tx: &Tx) -> Result<()> {
     Ok(())
 }
 
-/// Has the votes of a nullification, which is locked, count again. Where that was said before, nothing happens.
+/// Has what waited for a second person happen, who agrees; `ordered` is the permit of whoever asked for it, as they stand now.
+/// Where somebody agreed before, nothing happens.
+///
+/// # Errors
+/// 409 where it was called off, took nobody, or whoever it names or asked for it is gone; where it has expired.
+pub(in crate::vote_signals) async fn approve(
+    app: &App,
+    tx: &Tx,
+    actor: &Actor,
+    permit: &Permit<ApproveNullification<'_>>,
+    ordered: Result<Permit<NullifyVotes<'_>>>,
+) -> Result<(vote_nullification::Model, Vec<mod_action::Model>)> {
+    let mut row = permit.act().row.clone();
+    let refused = |detail: &'static str| Code::InvalidStateTransition.error(detail);
+    match row.state {
+        NullificationState::AwaitingApproval => {}
+        _ if row.approved_at.is_some() => return Ok((row, Vec::new())),
+        _ => return Err(refused("It takes no second person, or was called off.")),
+    }
+    let now = app.now();
+    if row.approval_expires_at.is_none_or(|end| end <= now) {
+        return Err(Code::PlanExpired.error("Nobody agreed in time: ask for it anew."));
+    }
+    let ordered = ordered.map_err(|_| refused("Whoever asked for it may not any more: ask for it anew."))?;
+    let (Some(explanation), Some(rule)) = (row.explanation.take(), &row.rule_code) else {
+        return Err(refused("Somebody whom it concerns has left: ask for it anew."));
+    };
+    let rule = decisions::rule_as_it_held(tx.conn(), rule).await?;
+    row.state = NullificationState::Applying;
+    (row.approved_by, row.approved_at) = (Some(permit.by()), Some(now));
+    update(tx, row.clone()).await?;
+    let done = tell(app, tx, actor, &ordered, (&row, &rule), explanation).await?;
+    ring(tx).await?;
+    Ok((row, done))
+}
+
+/// Keeps others from changing the cases of those whose votes a nullification strikes, as far as they have any for that: before
+/// the nullification itself, as whoever decides an appeal locks them.
+///
+/// # Errors
+/// The database is away.
+pub(in crate::vote_signals) async fn hold_cases(tx: &Tx, id: VoteNullificationId) -> Result<()> {
+    let statement = "SELECT c.id FROM moderation_case c
+                     WHERE c.id IN (SELECT a.case_id FROM mod_action a WHERE a.batch_id = $1)
+                     ORDER BY c.id FOR UPDATE OF c";
+    tx.conn().execute_raw(sql(statement, [id.into()])).await?;
+    Ok(())
+}
+
+/// What those are told whose votes count again.
+const COUNT_AGAIN: &str = "These votes count again.";
+
+/// Has the votes of a nullification, which is locked, count again, and tells those whose they are. Where that was said before,
+/// nothing happens; what waits for a second person is called off.
 ///
 /// # Errors
 /// The database is away.
 pub(in crate::vote_signals) async fn undo(
     app: &App,
     tx: &Tx,
+    actor: &Actor,
     permit: &Permit<NullifyVotes<'_>>,
     mut row: vote_nullification::Model,
-) -> Result<vote_nullification::Model> {
+) -> Result<(vote_nullification::Model, Vec<mod_action::Model>)> {
     if row.undone_at.is_some() {
-        return Ok(row);
+        return Ok((row, Vec::new()));
     }
-    row.state = NullificationState::Undoing;
+    let is_begun = row.state != NullificationState::AwaitingApproval;
+    row.state = if is_begun { NullificationState::Undoing } else { NullificationState::Undone };
     row.undone_by = Some(permit.by());
     row.undone_at = Some(app.now());
     row.done_up_to = None;
+    row.explanation = None;
     update(tx, row.clone()).await?;
-    ring(tx).await?;
-    Ok(row)
+    let mut done = Vec::new();
+    for action in decisions::standing_of_batch(tx, row.id.0).await? {
+        let authority = Authority::Nullification(permit);
+        let what = (&action, Image::Nothing);
+        let back = decisions::revert(app, tx, authority, what, COUNT_AGAIN.to_owned(), None).await?;
+        let person = crate::accounts::require(tx.conn(), action.target_id).await?;
+        notify(app, tx, actor, &person, &back).await?;
+        done.push(back);
+    }
+    if is_begun {
+        ring(tx).await?;
+    }
+    Ok((row, done))
+}
+
+/// The nullification that an action belongs to.
+fn nullification_of(action: &mod_action::Model) -> Result<VoteNullificationId> {
+    let without = || Error::internal(anyhow::anyhow!("votes were struck by no nullification"));
+    match (action.kind, action.batch_id) {
+        (ActionKind::NullifyVotes, Some(id)) => Ok(VoteNullificationId(id)),
+        _ => Err(without()),
+    }
+}
+
+async fn locked(tx: &Tx, action: &mod_action::Model) -> Result<vote_nullification::Model> {
+    let found = vote_nullification::Entity::find_by_id(nullification_of(action)?).lock_exclusive();
+    found.one(tx.conn()).await?.ok_or_else(Error::not_found)
+}
+
+/// Keeps others from changing the nullification that an action belongs to, before the action itself is locked.
+///
+/// # Errors
+/// The database is away.
+pub async fn hold(tx: &Tx, action: &mod_action::Model) -> Result<()> {
+    locked(tx, action).await.map(drop)
+}
+
+/// Has the votes of one person count again whose action is being taken back, and of nobody else; the background work sees to it.
+///
+/// # Errors
+/// The database is away.
+pub async fn lift(tx: &Tx, _: &Permit<Moderate<'_>>, action: &mod_action::Model) -> Result<()> {
+    let mut row = locked(tx, action).await?;
+    // What is still being struck leaves these out from now on, and gives back what it had struck of them in the end.
+    if matches!(row.state, NullificationState::InForce | NullificationState::Lifting) {
+        row.state = NullificationState::Lifting;
+        row.done_up_to = None;
+        update(tx, row).await?;
+        ring(tx).await?;
+    }
+    Ok(())
+}
+
+/// Refuses whoever would decide who judges their own posts, or about their own votes.
+///
+/// # Errors
+/// 403 where the nullification that an action belongs to concerns them.
+pub async fn require_unconcerned(
+    db: &impl ConnectionTrait,
+    action: &mod_action::Model,
+    by: AccountId,
+) -> Result<()> {
+    match find(db, nullification_of(action)?, by).await {
+        Err(error) if error.code == Code::NotFound => {
+            Err(Code::OwnPost.error("It is about who judges your posts: others decide."))
+        }
+        found => found.map(drop),
+    }
+}
+
+/// Who agreed to the nullification that an action belongs to, where it took a second person.
+///
+/// # Errors
+/// The database is away.
+pub async fn agreed_by(db: &impl ConnectionTrait, action: &mod_action::Model) -> Result<Option<AccountId>> {
+    let found = vote_nullification::Entity::find_by_id(nullification_of(action)?).one(db).await?;
+    Ok(found.and_then(|row| row.approved_by))
+}
+
+#[derive(FromQueryResult)]
+struct Lifted {
+    id: VoteNullificationId,
+    account_id: AccountId,
+}
+
+/// For whom each of these nullifications was taken back.
+///
+/// # Errors
+/// The database is away.
+pub(in crate::vote_signals) async fn lifted(
+    db: &impl ConnectionTrait,
+    ids: Vec<Uuid>,
+) -> Result<Vec<(VoteNullificationId, AccountId)>> {
+    let statement = "SELECT a.batch_id AS id, a.target_id AS account_id
+                     FROM mod_action a JOIN mod_action back ON back.reverts_id = a.id
+                     WHERE a.batch_id = ANY ($1) AND a.kind = 'nullify_votes' ORDER BY a.id";
+    let rows: Vec<Lifted> = all(db, sql(statement, [ids.into()])).await?;
+    Ok(rows.into_iter().map(|row| (row.id, row.account_id)).collect())
 }
 
 /// What a reader may be told of: not what says who votes on their own posts, nor of themselves, unless they said so.
@@ -211,95 +486,4 @@ pub(in crate::vote_signals) async fn struck(
                      WHERE nullification_id = ANY ($1) AND in_force GROUP BY nullification_id";
     let rows: Vec<Struck> = all(db, sql(statement, [ids.into()])).await?;
     Ok(rows.into_iter().map(|row| (row.id, row.votes)).collect())
-}
-
-#[derive(FromQueryResult)]
-struct PostRow {
-    post_id: PostId,
-}
-
-#[derive(FromQueryResult)]
-struct VoteRow {
-    post_id: PostId,
-    account_id: AccountId,
-}
-
-/// Takes the nullification that waits longest one lot of posts further, and says whether there was one. No other worker
-/// has it meanwhile; should this one not come back, another goes on where it was, for how far it came is written with what
-/// was done.
-///
-/// # Errors
-/// The database is away.
-pub async fn nullify_next(app: &App) -> Result<bool> {
-    let tx = app.begin().await?;
-    let next = "SELECT * FROM vote_nullification WHERE state IN ('applying', 'undoing')
-                ORDER BY id LIMIT 1 FOR UPDATE SKIP LOCKED";
-    let Some(mut row) = vote_nullification::Entity::find().from_raw_sql(sql(next, [])).one(tx.conn()).await?
-    else {
-        return Ok(false);
-    };
-    let act = NullifyVotes { account_ids: &row.account_ids, author_id: row.author_id, of_staff: false };
-    // Whoever asked for it may be gone by now; what they asked for stays.
-    let permit = Permit::deferred(act, row.created_by.unwrap_or(AccountId(Uuid::nil())));
-    let is_undone = row.state == NullificationState::Undoing;
-    let posts = if is_undone { struck_posts(&tx, &row).await? } else { voted_posts(&tx, &row).await? };
-    if let Some(last) = posts.last() {
-        let last = PostId(*last);
-        posts::lock_tallies(&tx, posts.clone()).await?;
-        let changed = if is_undone {
-            "UPDATE vote_nullification_item SET in_force = false
-             WHERE nullification_id = $1 AND post_id = ANY ($2) AND account_id = ANY ($3) AND in_force
-             RETURNING post_id, account_id"
-        } else {
-            "INSERT INTO vote_nullification_item (nullification_id, post_id, account_id, in_force)
-             SELECT $1, post_id, account_id, true FROM vote WHERE post_id = ANY ($2) AND account_id = ANY ($3)
-             ON CONFLICT ON CONSTRAINT vote_nullification_item_pkey DO NOTHING
-             RETURNING post_id, account_id"
-        };
-        let values = [row.id.into(), posts.into(), row.account_ids.clone().into()];
-        let changed: Vec<VoteRow> = all(tx.conn(), sql(changed, values)).await?;
-        let changed: Vec<_> = changed.into_iter().map(|row| (row.post_id, row.account_id)).collect();
-        if is_undone {
-            votes::restore(&tx, &permit, &changed, app.now()).await?;
-        } else {
-            votes::strike(&tx, &permit, &changed, app.now()).await?;
-        }
-        row.done_up_to = Some(last);
-    } else {
-        row.state = if is_undone { NullificationState::Undone } else { NullificationState::InForce };
-        row.done_up_to = None;
-        tracing::info!(nullification = %row.id, undone = is_undone, "went through the votes of a nullification");
-    }
-    update(&tx, row).await?;
-    tx.commit().await?;
-    Ok(true)
-}
-
-/// The next posts that somebody voted on whose votes are not to count, in order: as far as the nullification goes, and
-/// none by whoever asked for it, for nobody decides who judges them.
-async fn voted_posts(tx: &Tx, row: &vote_nullification::Model) -> Result<Vec<Uuid>> {
-    let statement = "SELECT DISTINCT v.post_id FROM vote v JOIN post p ON p.id = v.post_id
-                     WHERE v.account_id = ANY ($1) AND v.post_id > $2 AND ($3::uuid IS NULL OR p.author_id = $3)
-                       AND ($4::uuid[] IS NULL OR v.post_id = ANY ($4))
-                       AND ($5::uuid IS NULL OR p.author_id IS DISTINCT FROM $5)
-                     ORDER BY v.post_id LIMIT $6";
-    let values = [
-        row.account_ids.clone().into(),
-        row.done_up_to.map_or(Uuid::nil(), |id| id.0).into(),
-        row.author_id.into(),
-        row.post_ids.clone().into(),
-        row.created_by.into(),
-        LOT.into(),
-    ];
-    let rows: Vec<PostRow> = all(tx.conn(), sql(statement, values)).await?;
-    Ok(rows.into_iter().map(|row| row.post_id.0).collect())
-}
-
-/// The next posts with votes that are struck, in order.
-async fn struck_posts(tx: &Tx, row: &vote_nullification::Model) -> Result<Vec<Uuid>> {
-    let statement = "SELECT DISTINCT post_id FROM vote_nullification_item
-                     WHERE nullification_id = $1 AND post_id > $2 AND in_force ORDER BY post_id LIMIT $3";
-    let from = row.done_up_to.map_or(Uuid::nil(), |id| id.0);
-    let rows: Vec<PostRow> = all(tx.conn(), sql(statement, [row.id.into(), from.into(), LOT.into()])).await?;
-    Ok(rows.into_iter().map(|row| row.post_id.0).collect())
 }
