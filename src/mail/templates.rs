@@ -197,6 +197,19 @@ pub fn refresh_token_reused(name: Name) -> Text {
     }
 }
 
+/// Moderators ended all sessions and revoked all tokens.
+pub fn sessions_revoked(name: Name) -> Text {
+    Text {
+        subject: "Your sessions were ended",
+        body: format!(
+            "Moderators ended all sessions of the account {name} and revoked its\npersonal access tokens, to keep \
+             it safe: somebody else may have got in.\n\n\
+             Sign in again and set a new password. Then look through the address, the\npasskeys, the authenticator \
+             app and the identities of your account, and remove\nwhat you did not add yourself.\n"
+        ),
+    }
+}
+
 /// Signing in takes a code of an app.
 pub fn factor_added(name: Name) -> Text {
     Text {
@@ -410,7 +423,7 @@ pub fn notice_decided(id: &str, outcome: &str, is_automated: bool, report_id: Op
 mod tests {
     use super::*;
 
-    fn all(name: Name, link: Link) -> [Text; 25] {
+    fn all(name: Name, link: Link) -> [Text; 26] {
         let page = Page { base: link.base, page: "own-data", operation: "GET /api/v1/x", span_secs: 86_400 };
         [
             export_ready(name, page),
@@ -435,6 +448,7 @@ mod tests {
             email_changed(name, link),
             email_reverted(name),
             refresh_token_reused(name),
+            sessions_revoked(name),
             factor_added(name),
             factor_removed(name),
             passkey_added(name),
