@@ -107,6 +107,8 @@ id! {
     TemplateId
     /// That reports of somebody weigh nothing for a while.
     ReportMuteId
+    /// That a moderator ended somebody's sessions, or looked at what their account shares with others.
+    AccountAccessId
     /// What moderators have to decide of a subject.
     CaseId
     /// Something that is done to many things at a time.

@@ -1379,11 +1379,92 @@ impl Action for MuteReports {
             "Whoever has user.suspend for the whole site decides whose reports weigh nothing.",
         )?;
         allow_if(!who.is(Some(self.account_id)), Code::OwnSubject, "Others decide about you.")?;
-        let rank = who.require()?.powers.rank();
+        require_rank(who, self.rank)
+    }
+}
+
+/// Whether somebody decides about those of a rank.
+fn require_rank(who: &Actor, rank: Role) -> Result<()> {
+    let own = who.require()?.powers.rank();
+    allow_if(
+        own > rank || own == Role::Administrator,
+        Code::Outranked,
+        "Nobody decides about somebody of their own rank or above; administrators do.",
+    )
+}
+
+/// End every session of somebody and revoke their tokens.
+#[derive(Debug)]
+pub struct RevokeSessions {
+    /// Whose.
+    pub account_id: AccountId,
+    /// Their rank.
+    pub rank: Role,
+}
+
+impl RevokeSessions {
+    /// Of nobody yet: whoever may not even that does not learn whom there is.
+    pub const AT_ALL: Self = Self { account_id: AccountId(Uuid::nil()), rank: Role::Member };
+}
+
+impl Action for RevokeSessions {
+    const SCOPE: Scope = Scope::Moderate;
+    const TAKES_PART: bool = false;
+
+    fn decide(&self, who: &Actor) -> Result<()> {
         allow_if(
-            rank > self.rank || rank == Role::Administrator,
-            Code::Outranked,
-            "Nobody decides about somebody of their own rank or above; administrators do.",
+            who.has(Permission::UserSuspend, Place::Site),
+            Code::NotAllowed,
+            "Whoever has user.suspend for the whole site ends the sessions of others.",
+        )?;
+        allow_if(
+            !who.is(Some(self.account_id)),
+            Code::OwnSubject,
+            "DELETE /sessions ends one's own, DELETE /me/tokens/{id} revokes a token.",
+        )?;
+        require_rank(who, self.rank)
+    }
+}
+
+/// See which accounts share something with somebody's.
+#[derive(Debug)]
+pub struct ReadRelated {
+    /// With whose.
+    pub account_id: AccountId,
+}
+
+impl ReadRelated {
+    /// With nobody's yet: whoever may not even that does not learn whom there is.
+    pub const AT_ALL: Self = Self { account_id: AccountId(Uuid::nil()) };
+}
+
+impl Action for ReadRelated {
+    const SCOPE: Scope = Scope::Moderate;
+    const TAKES_PART: bool = false;
+
+    fn decide(&self, who: &Actor) -> Result<()> {
+        allow_if(
+            who.has(Permission::PiiRead, Place::Site),
+            Code::NotAllowed,
+            "Whoever has pii.read for the whole site sees which accounts belong together.",
+        )?;
+        allow_if(!who.is(Some(self.account_id)), Code::OwnSubject, "Others look into it.")
+    }
+}
+
+/// Read the audit log, and have it checked.
+#[derive(Debug)]
+pub struct ReadAuditLog;
+
+impl Action for ReadAuditLog {
+    const SCOPE: Scope = Scope::Moderate;
+    const TAKES_PART: bool = false;
+
+    fn decide(&self, who: &Actor) -> Result<()> {
+        allow_if(
+            who.has(Permission::PiiRead, Place::Site),
+            Code::NotAllowed,
+            "Whoever has pii.read for the whole site reads the audit log.",
         )
     }
 }
@@ -1409,12 +1490,7 @@ impl Action for DecideCase<'_> {
         let place = place_of(self.case, self.tags);
         require_charge(who, self.case, self.tags)?;
         allow_if(!self.is_reporter, Code::OwnCase, "You reported it: somebody else decides it.")?;
-        let rank = who.require()?.powers.rank();
-        allow_if(
-            rank > self.owner_rank || rank == Role::Administrator,
-            Code::Outranked,
-            "Nobody decides about somebody of their own rank or above; administrators do.",
-        )?;
+        require_rank(who, self.owner_rank)?;
         allow_if(
             !self.case.is_escalated || who.has(Permission::EscalationDecide, place),
             Code::NotAllowed,

@@ -21,5 +21,5 @@ mod store;
 mod verify;
 
 pub use checkpoint::{checkpoint, checkpoint_file};
-pub use store::{Entry, Object, record, record_alone};
-pub use verify::{Verified, verify};
+pub use store::{Entry, Filter, Object, list, record, record_alone};
+pub use verify::{Stretch, Verified, verify, verify_stretch};

@@ -3,12 +3,28 @@
 use std::fmt;
 
 use sea_orm::{DeriveActiveEnum, EnumIter};
+use serde::Serialize;
+use utoipa::ToSchema;
 
 use crate::clock::Time;
 use crate::ids::ActionId;
+use crate::invalid::Invalid;
+use crate::text::string_value;
+
+string_value! {
+    /// A verb of entries, or a kind of things that they are about.
+    pub struct Word,
+    |text| {
+        let fits = (1..=40).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_');
+        if fits { Ok(text.to_owned()) } else { Err(Invalid::new("not_a_word", "Up to 40 small letters and underscores, such as sign_in.")) }
+    },
+    |schema| schema.pattern(Some("^[a-z_]{1,40}$")).examples(["sign_in"])
+}
 
 /// Whether what an entry names was done.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, EnumIter, DeriveActiveEnum)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, ToSchema, EnumIter, DeriveActiveEnum)]
+#[serde(rename_all = "snake_case")]
+#[schema(as = AuditOutcome)]
 #[sea_orm(rs_type = "String", db_type = "Text")]
 pub enum Outcome {
     /// It was.
@@ -86,6 +102,38 @@ pub enum Flaw {
         /// The line, from 1.
         line: usize,
     },
+}
+
+impl Flaw {
+    /// A word for its kind.
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Self::Missing { .. } => "missing",
+            Self::Disconnected { .. } => "disconnected",
+            Self::Changed { .. } => "changed",
+            Self::Rewritten { .. } => "rewritten",
+            Self::CutOff { .. } => "cut_off",
+            Self::ActionChanged { .. } => "action_changed",
+            Self::ActionMissing { .. } => "action_missing",
+            Self::ActionUnrecorded { .. } => "action_unrecorded",
+            Self::Checkpoint { .. } => "checkpoint",
+        }
+    }
+
+    /// The entry that is not right, where it is one.
+    pub fn seq(&self) -> Option<i64> {
+        match self {
+            Self::Missing { seq, .. }
+            | Self::Disconnected { seq }
+            | Self::Changed { seq }
+            | Self::Rewritten { seq, .. }
+            | Self::CutOff { seq, .. } => Some(*seq),
+            Self::ActionChanged { .. }
+            | Self::ActionMissing { .. }
+            | Self::ActionUnrecorded { .. }
+            | Self::Checkpoint { .. } => None,
+        }
+    }
 }
 
 impl fmt::Display for Flaw {

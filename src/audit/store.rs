@@ -4,15 +4,19 @@ use std::collections::HashMap;
 use std::net::IpAddr;
 
 use chrono::SecondsFormat;
-use sea_orm::{ActiveEnum, ColumnTrait, EntityTrait, FromQueryResult, QueryFilter, QueryOrder, QuerySelect};
+use sea_orm::{
+    ActiveEnum, ColumnTrait, Condition, EntityTrait, FromQueryResult, QueryFilter, QueryOrder, QuerySelect,
+};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use super::rules::Outcome;
+use super::rules::{Outcome, Word};
 use crate::app::App;
+use crate::clock::Time;
 use crate::db::{ConnectionTrait, Tx, insert, one, sql};
 use crate::entity::{audit_log, mod_action};
 use crate::error::Result;
+use crate::http::page::Limit;
 use crate::ids::{
     AccountId, ActionId, AppealId, AutomationRuleId, CaseId, JobId, ListSetId, PostId, SessionId, TokenId,
     TopicId, VoteNullificationId,
@@ -181,6 +185,56 @@ pub(super) async fn after(db: &impl ConnectionTrait, seq: i64, limit: u64) -> Re
         .order_by_asc(audit_log::Column::Seq)
         .limit(limit);
     Ok(rows.all(db).await?)
+}
+
+/// Which entries are listed.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Filter {
+    /// Those of this account's doing.
+    pub actor_id: Option<AccountId>,
+    /// Those with this verb.
+    pub verb: Option<Word>,
+    /// Those about a thing of this kind.
+    pub object_kind: Option<Word>,
+    /// Those about this thing, of that kind.
+    pub object_id: Option<Uuid>,
+    /// Those from this moment on.
+    pub from: Option<Time>,
+    /// Those before this moment.
+    pub until: Option<Time>,
+}
+
+/// The entries that a filter lets through, the last first: those before one, and one more than fits on the page.
+///
+/// # Errors
+/// The database is away.
+pub async fn list(
+    db: &impl ConnectionTrait,
+    filter: &Filter,
+    before: Option<i64>,
+    limit: Limit,
+) -> Result<Vec<audit_log::Model>> {
+    let wanted = Condition::all()
+        .add(audit_log::Column::Seq.lt(before.unwrap_or(i64::MAX)))
+        .add_option(filter.actor_id.map(|id| audit_log::Column::ActorId.eq(id.0)))
+        .add_option(filter.verb.as_ref().map(|verb| audit_log::Column::Verb.eq(verb.as_str())))
+        .add_option(filter.object_kind.as_ref().map(|kind| audit_log::Column::ObjectKind.eq(kind.as_str())))
+        .add_option(filter.object_id.map(|id| audit_log::Column::ObjectId.eq(id)))
+        .add_option(filter.from.map(|from| audit_log::Column::At.gte(from)))
+        .add_option(filter.until.map(|until| audit_log::Column::At.lt(until)));
+    let rows = audit_log::Entity::find()
+        .filter(wanted)
+        .order_by_desc(audit_log::Column::Seq)
+        .limit(u64::try_from(limit.and_one()).unwrap_or_default());
+    Ok(rows.all(db).await?)
+}
+
+/// An entry by its place.
+///
+/// # Errors
+/// The database is away.
+pub(super) async fn find(db: &impl ConnectionTrait, seq: i64) -> Result<Option<audit_log::Model>> {
+    Ok(audit_log::Entity::find_by_id(seq).one(db).await?)
 }
 
 /// Adds an entry, in the transaction that makes it true. It waits for whoever adds another one and makes

@@ -341,15 +341,14 @@ pub async fn note_authentication(tx: &Tx, id: SessionId, second_factor: bool, no
     Ok(())
 }
 
-/// Revokes every personal access token of an account, as is right where its password was lost.
+/// Revokes every personal access token of an account, as is right where its password was lost. Tells how many.
 ///
 /// # Errors
 /// The database is away.
-pub async fn revoke_all_tokens(tx: &Tx, account_id: AccountId, now: Time) -> Result<()> {
+pub async fn revoke_all_tokens(tx: &Tx, account_id: AccountId, now: Time) -> Result<u64> {
     let statement =
         "UPDATE personal_access_token SET revoked_at = $2 WHERE account_id = $1 AND revoked_at IS NULL";
-    tx.conn().execute_raw(sql(statement, [account_id.into(), now.into()])).await?;
-    Ok(())
+    Ok(tx.conn().execute_raw(sql(statement, [account_id.into(), now.into()])).await?.rows_affected())
 }
 
 /// Removes every session and personal access token of an account, with what they say of its owner.

@@ -2,6 +2,7 @@
 //! reach a client unless a wire type names it.
 
 pub mod account;
+pub mod account_access;
 pub mod antecedent_variant;
 pub mod appeal;
 pub mod audit_log;

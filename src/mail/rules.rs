@@ -32,6 +32,9 @@ pub enum MailKind {
     /// To an account's address: a refresh token was used twice.
     #[sea_orm(string_value = "refresh_token_reused")]
     RefreshTokenReused,
+    /// To an account's address: moderators ended its sessions and revoked its tokens.
+    #[sea_orm(string_value = "sessions_revoked")]
+    SessionsRevoked,
     /// To an account's address: signing in takes a second factor from now on.
     #[sea_orm(string_value = "factor_added")]
     FactorAdded,

@@ -197,6 +197,19 @@ pub fn refresh_token_reused(name: Name) -> Text {
     }
 }
 
+/// Moderators ended all sessions and revoked all tokens.
+pub fn sessions_revoked(name: Name) -> Text {
+    Text {
+        subject: "Your sessions were ended",
+        body: format!(
+            "Moderators ended all sessions of the account {name} and revoked its\npersonal access tokens, to keep \
+             it safe: somebody else may have got in.\n\n\
+             Sign in again and set a new password. Then look through the address, the\npasskeys, the authenticator \
+             app and the identities of your account, and remove\nwhat you did not add yourself.\n"
+        ),
+    }
+}
+
 /// Signing in takes a code of an app.
 pub fn factor_added(name: Name) -> Text {
     Text {
@@ -509,6 +522,7 @@ mod tests {
             email_changed(name, link),
             email_reverted(name),
             refresh_token_reused(name),
+            sessions_revoked(name),
             factor_added(name),
             factor_removed(name),
             passkey_added(name),

@@ -1,5 +1,6 @@
 //! Reports and cases without a database: what they consist of, how they weigh, and where a case goes from where.
 
+pub mod agreement;
 pub mod appeal;
 pub mod case;
 pub mod notice;
@@ -123,6 +124,62 @@ text_enum! {
         Reporter = "reporter",
         /// Whoever the subject of the case belongs to, or the account that it is about.
         Author = "author",
+    }
+}
+
+text_enum! {
+    /// What moderators do with an account that is no decision about its owner.
+    pub enum AccountAccess {
+        /// They ended its sessions and revoked its tokens.
+        SessionsRevoked = "sessions_revoked",
+        /// They looked at what it shares with others.
+        RelatedRead = "related_read",
+    }
+}
+
+text_enum! {
+    /// What happens with an account.
+    pub enum TimelineKind {
+        /// It was made.
+        Joined = "joined",
+        /// It was given another name; `detail` is the one it had.
+        Renamed = "renamed",
+        /// A post of theirs; `detail` is its status by now.
+        Post = "post",
+        /// A post of theirs became a tombstone.
+        PostDeleted = "post_deleted",
+        /// They reported something; `detail` is the rule, `outcome` what came of it.
+        Report = "report",
+        /// A case about something of theirs was opened.
+        CaseOpened = "case_opened",
+        /// It was opened again.
+        CaseReopened = "case_reopened",
+        /// It was decided; `outcome` says how.
+        CaseResolved = "case_resolved",
+        /// Something was done about them or something of theirs, or taken back; `detail` is its kind.
+        Action = "action",
+        /// A sanction began; `detail` is its kind.
+        SanctionStarted = "sanction_started",
+        /// It was taken back before its end.
+        SanctionLifted = "sanction_lifted",
+        /// Something was noted of them; `detail` says for whom.
+        Note = "note",
+        /// They earned a higher level of trust; `detail` is the level.
+        TrustLevelRaised = "trust_level_raised",
+        /// Moderators ended their sessions; `text` says why.
+        SessionsRevoked = "sessions_revoked",
+    }
+}
+
+text_enum! {
+    /// What accounts share.
+    pub enum SharedSignal {
+        /// People signed in to both from one address: an IPv4 address, or a network of 64 bits.
+        Address = "address",
+        /// They did with a client that said the same of itself.
+        Client = "client",
+        /// Both were registered within the same minute, from one address.
+        SignUp = "sign_up",
     }
 }
 

@@ -15,7 +15,7 @@ use crate::ids::AccountId;
 use crate::text::{text, text_enum};
 
 text! {
-    /// Why somebody looks at who voted, for whoever asks later.
+    /// Why somebody looks at what is not for everybody, such as who voted, for whoever asks later.
     pub struct InspectionReason, 3..=500, line;
     /// Why votes are not to count, for other moderators.
     pub struct NullificationReason, 3..=500, prose;

@@ -443,7 +443,7 @@ pub async fn everything_readable() -> (TestApp, Client, Vec<String>) {
     let decision = carol.acts("account", &alices, action("warn")).await;
     let appeal = alice.appeals(&decision).await;
     let others_appeal = zoe.appeals(&carol.acts("account", &zoes, action("warn")).await).await;
-    let role = json!({ "permissions": ["report.read", "rule.edit", "vote.inspect", "job.bulk"], "scope": { "kind": "site" }, "reason": "Asked for." });
+    let role = json!({ "permissions": ["report.read", "rule.edit", "vote.inspect", "job.bulk", "pii.read"], "scope": { "kind": "site" }, "reason": "Asked for." });
     let granted = carol.post("/accounts/alice/role-grants", role).await;
     let grant = granted.is(201).text("/id");
     let rule = json!({

@@ -66,6 +66,7 @@ mod openapi;
 mod oversight;
 mod own_data;
 mod passkeys;
+mod people;
 mod policy;
 mod posts;
 mod roles;

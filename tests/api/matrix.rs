@@ -103,6 +103,9 @@ fn tried_on(operation: &str) -> &'static [On] {
         | "read_backlog"
         | "read_daily"
         | "read_stances"
+        | "read_agreement"
+        | "list_audit_entries"
+        | "verify_audit_log"
         | "list_automation_rules"
         | "create_automation_rule"
         | "list_sets"
@@ -126,6 +129,9 @@ fn tried_on(operation: &str) -> &'static [On] {
         | "unlink_identity"
         | "read_own_report"
         | "read_account_record"
+        | "revoke_sessions"
+        | "list_timeline"
+        | "list_related_accounts"
         | "mute_reports"
         | "unmute_reports"
         | "create_account_note"
@@ -348,6 +354,7 @@ fn body(operation: &str, number: usize, who: &Role) -> Option<Value> {
         "reopen_case" => json!({ "note": "I was too quick." }),
         "mute_case" => json!({ "ends_at": "2026-02-01T00:00:00Z" }),
         "merge_case" => json!({ "into": null, "note": "They are about different things." }),
+        "revoke_sessions" => json!({ "reason": "Somebody else has got in." }),
         "mute_reports" => json!({ "ends_at": "2026-02-01T00:00:00Z", "reason": "They are all the same." }),
         "escalate_case" => json!({ "note": "It is not for me." }),
         "resolve_case" => json!({ "resolution": "rejected", "note": "It is nothing." }),
@@ -1085,6 +1092,24 @@ async fn a1_every_operation_by_everybody_on_everything() {
           403 not_allowed: owner_token_all member unverified silenced owner tag_moderator
           403 sanctioned: suspended
           403 scope_missing: owner_token_read
+        list_related_accounts on Alices
+          200: administrator
+          401 unauthenticated: anonymous
+          403 not_allowed: owner_token_all member unverified silenced owner tag_moderator moderator
+          403 sanctioned: suspended
+          403 scope_missing: owner_token_read
+        revoke_sessions on Alices
+          200: moderator administrator
+          401 unauthenticated: anonymous
+          403 not_allowed: owner_token_all member unverified silenced owner tag_moderator
+          403 sanctioned: suspended
+          403 scope_missing: owner_token_read
+        list_timeline on Alices
+          200: moderator administrator
+          401 unauthenticated: anonymous
+          403 not_allowed: owner_token_all member unverified silenced owner tag_moderator
+          403 sanctioned: suspended
+          403 scope_missing: owner_token_read
         unmute_reports on Alices
           204: moderator administrator
           401 unauthenticated: anonymous
@@ -1137,6 +1162,18 @@ async fn a1_every_operation_by_everybody_on_everything() {
           403 sanctioned: suspended
           403 scope_missing: owner_token_read
           404 not_found: tag_moderator
+        list_audit_entries
+          200: administrator
+          401 unauthenticated: anonymous
+          403 not_allowed: owner_token_all member unverified silenced owner tag_moderator moderator
+          403 sanctioned: suspended
+          403 scope_missing: owner_token_read
+        verify_audit_log
+          200: administrator
+          401 unauthenticated: anonymous
+          403 not_allowed: owner_token_all member unverified silenced owner tag_moderator moderator
+          403 sanctioned: suspended
+          403 scope_missing: owner_token_read
         list_automation_rules
           200: administrator
           401 unauthenticated: anonymous
@@ -1485,6 +1522,12 @@ async fn a1_every_operation_by_everybody_on_everything() {
           200: administrator
           401 unauthenticated: anonymous
           403 not_allowed: owner_token_all member unverified silenced owner tag_moderator moderator
+          403 sanctioned: suspended
+          403 scope_missing: owner_token_read
+        read_agreement
+          200: moderator administrator
+          401 unauthenticated: anonymous
+          403 not_allowed: owner_token_all member unverified silenced owner tag_moderator
           403 sanctioned: suspended
           403 scope_missing: owner_token_read
         read_daily

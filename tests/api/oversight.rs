@@ -2,11 +2,14 @@
 
 use chrono::TimeDelta;
 use expect_test::expect;
+use otherwise::audit::rules::Flaw;
+use otherwise::audit::{Stretch, verify_stretch};
 use serde_json::{Value, json};
 use tokio::task::JoinSet;
 
-use crate::moderation::{Watched, grants, moves};
+use crate::moderation::{Watched, case_of, grants, moves};
 use crate::support::builders::{action, judged_topic};
+use crate::support::{Client, TestApp};
 
 fn rule(code: &str, version: i32) -> Value {
     json!({
@@ -249,7 +252,9 @@ async fn the_transparency_report_counts_what_was_done_and_what_came_of_it() {
     mallory.get("/mod/stats/daily?days=0").await.refuses(&[("days", "out_of_range")]);
     let dora = app.member("dora").await;
     grants(&carol, "dora", json!({ "kind": "tag", "tag": "elsewhere" })).await;
-    for path in ["/mod/stats/live", "/mod/stats/daily", "/mod/transparency/statements"] {
+    for path in
+        ["/mod/stats/live", "/mod/stats/daily", "/mod/stats/agreement", "/mod/transparency/statements"]
+    {
         bob.get(path).await.is_problem(403, "not_allowed");
         dora.get(path).await.is_problem(403, "not_allowed");
     }
@@ -262,7 +267,7 @@ async fn how_each_side_fares_is_there_to_be_seen() {
     let made = alice.post("/topics", judged_topic("Had it rained at Waterloo")).await.is(201);
     let (slug, id) = (made.text("/slug"), made.text("/id"));
     let scenario = |i: usize| made.body["scenarios"][i]["id"].clone();
-    let argues = async |who: &crate::support::Client, i: usize| {
+    let argues = async |who: &Client, i: usize| {
         let effect = json!([{ "scenario_id": scenario(i), "direction": "raises" }]);
         let post = json!({ "body": "The guns would have stuck.", "stance_effects": effect });
         who.post(&format!("/topics/{slug}/posts"), post).await.is(201).text("/id")
@@ -345,4 +350,236 @@ async fn g1_what_moderators_did_is_compared_with_the_audit_log() {
         verify().await.unwrap_err(),
         format!("the action {hidden} is gone, though the audit log says that it was done")
     );
+}
+
+#[tokio::test]
+async fn how_far_moderators_agree_is_read_off_the_cases_that_two_decided() {
+    let watched = Watched::new().await;
+    let Watched { app, alice, bob, mallory, carol, topic, .. } = &watched;
+    mallory.get("/mod/stats/agreement").await.is(200).matches(expect![[r#"
+        {
+          "alpha": null,
+          "cases": 0,
+          "pairs": 0,
+          "percent": null
+        }
+    "#]]);
+    let decides = async |who: &Client, case: &str, resolution: &str, actions: Value| {
+        let decision = json!({ "resolution": resolution, "note": "As the rule says.", "actions": actions });
+        moves(who, case, "resolve", Some(decision)).await.is(200).text("/actions/0/id")
+    };
+    let rejects = async |who: &Client, case: &str| {
+        let decision = json!({ "resolution": "rejected", "note": "It is nothing." });
+        moves(who, case, "resolve", Some(decision)).await.is(200);
+    };
+    let mut cases = Vec::new();
+    for n in 0..6 {
+        let post = alice.posts_in(topic, &format!("Map {n}, cheap!")).await;
+        bob.reports("post", &post, "spam").await;
+        cases.push((case_of(app, &post).await, post));
+    }
+    // One decides, and somebody else finds the same on appeal, and the opposite.
+    for (n, outcome) in ["upheld", "overturned"].into_iter().enumerate() {
+        let hidden = decides(mallory, &cases[n].0, "upheld", json!([action("hide")])).await;
+        let appeal = alice.appeals(&hidden).await;
+        let decision = json!({ "outcome": outcome, "reasons": "It was looked at again." });
+        carol.with("if-match", "*").post(&format!("/mod/appeals/{appeal}/decide"), decision).await.is(200);
+    }
+    // Somebody else has it decided anew, and finds the opposite; and the same.
+    for (case, _) in &cases[2..4] {
+        rejects(mallory, case).await;
+        moves(carol, case, "reopen", Some(json!({ "note": "Look again." }))).await.is(200);
+    }
+    decides(carol, &cases[2].0, "upheld", json!([action("warn")])).await;
+    rejects(carol, &cases[3].0).await;
+    // Nobody else decides; or it is another version of it.
+    rejects(mallory, &cases[4].0).await;
+    rejects(mallory, &cases[5].0).await;
+    alice.patch(&format!("/posts/{}", cases[5].1), json!({ "body": "Maps, cheaper!" })).await.is(200);
+    bob.reports("post", &cases[5].1, "spam").await;
+    decides(carol, &cases[5].0, "upheld", json!([action("warn")])).await;
+    // Two of four pairs found the same, of as many of the one as of the other.
+    mallory.get("/mod/stats/agreement").await.is(200).matches(expect![[r#"
+        {
+          "alpha": 0.125,
+          "cases": 4,
+          "pairs": 4,
+          "percent": 50.0
+        }
+    "#]]);
+    app.app.clock.advance(TimeDelta::days(3));
+    let mallory = app.sign_in("mallory").await;
+    for (days, cases) in [(2, 0), (4, 4)] {
+        let found = mallory.get(&format!("/mod/stats/agreement?days={days}")).await.is(200);
+        assert_eq!(found.body["cases"], cases, "{days} days");
+    }
+    mallory.get("/mod/stats/agreement?days=0").await.refuses(&[("days", "out_of_range")]);
+}
+
+/// The places of the entries on a page of the audit log.
+fn places(page: &crate::support::Reply) -> Vec<i64> {
+    page.body["items"].as_array().unwrap().iter().map(|entry| entry["seq"].as_i64().unwrap()).collect()
+}
+
+#[tokio::test]
+async fn g2_the_audit_log_is_read_a_page_at_a_time_and_each_reading_is_in_it() {
+    let app = TestApp::new().await;
+    let (alice, carol) = (app.member("alice").await, app.administrator("carol").await);
+    let alices = alice.get("/me").await.text("/id");
+    alice.patch("/me", json!({ "bio": "Draws maps." })).await.is(200);
+    app.app.clock.advance(TimeDelta::minutes(1));
+    carol.delete_as_read("/posts/0198c5f0-0000-7000-8000-00000000dead").await.is(404);
+    alice.get("/mod/audit").await.is_problem(403, "not_allowed");
+    alice.delete("/sessions/current").await.is(204);
+    let first = carol.get("/mod/audit?limit=3").await.is(200);
+    assert_eq!(first.header("cache-control"), Some("no-store"));
+    let actor = json!({ "id": alices, "role": "member", "username": "alice" });
+    let refusal = json!({ "code": "not_allowed", "method": "GET", "route": "/api/v1/mod/audit", "ids": [] });
+    let expected = json!([
+        { "seq": 7, "at": "2026-01-15T12:01:00Z", "actor": actor, "verb": "sign_out", "outcome": "done",
+          "object": { "kind": "session", "id": null }, "data": {} },
+        { "seq": 6, "at": "2026-01-15T12:01:00Z", "actor": actor, "verb": "request", "outcome": "refused",
+          "object": null, "data": refusal },
+        { "seq": 5, "at": "2026-01-15T12:00:00Z", "actor": actor, "verb": "edit_account", "outcome": "done",
+          "object": { "kind": "account", "id": alices }, "data": { "fields": ["bio"] } },
+    ]);
+    assert_eq!(first.body["items"], expected);
+    // The first page begins with the last entry; the one about reading it comes afterwards.
+    let (mut walked, mut after) = (Vec::new(), String::new());
+    loop {
+        let page = carol.get(&format!("/mod/audit?limit=2{after}")).await.is(200);
+        walked.extend(places(&page));
+        let Some(next) = page.body["next"].as_str() else { break };
+        after = format!("&after={next}");
+    }
+    assert_eq!(walked, (1..=8).rev().collect::<Vec<_>>());
+    let readings = "SELECT count(*)::text FROM audit_log WHERE verb = 'read_audit_log'";
+    assert_eq!(app.rows(readings).await, ["5"], "each page is a reading");
+    for (query, found) in [
+        (format!("actor={alices}"), vec![7, 6, 5, 2, 1]),
+        ("verb=sign_in".to_owned(), vec![4, 2]),
+        ("object_kind=session".to_owned(), vec![7, 4, 2]),
+        (format!("object_kind=account&object_id={alices}"), vec![5, 1]),
+        (format!("actor={alices}&verb=edit_account"), vec![5]),
+        ("verb=canary_verb".to_owned(), vec![]),
+        ("until=2026-01-15T12:01:00Z".to_owned(), vec![5, 4, 3, 2, 1]),
+        (format!("from=2026-01-15T12:01:00Z&actor={alices}"), vec![7, 6]),
+    ] {
+        assert_eq!(places(&carol.get(&format!("/mod/audit?{query}")).await.is(200)), found, "{query}");
+    }
+    let last = "SELECT data::text FROM audit_log WHERE verb = 'read_audit_log' ORDER BY seq DESC LIMIT 1";
+    let kept: Value = serde_json::from_str(&app.rows(last).await[0]).unwrap();
+    assert_eq!((&kept["from"], &kept["until"]), (&json!("2026-01-15T12:01:00Z"), &Value::Null));
+    let log = app.rows("SELECT to_jsonb(l)::text FROM audit_log l").await.join("\n");
+    assert!(!log.contains("canary_verb"), "nobody writes a word of their own into the log");
+    // Neither from where, nor in which session.
+    let whole = carol.get("/mod/audit?limit=100").await.is(200).body.to_string();
+    let sessions = app.rows("SELECT id::text FROM session").await;
+    let hashes =
+        app.rows("SELECT encode(client_hash, 'hex') FROM audit_log WHERE client_hash IS NOT NULL").await;
+    for secret in
+        sessions.iter().chain(&hashes).map(String::as_str).chain(["203.0.113", "example.org", "hash"])
+    {
+        assert!(!whole.contains(secret), "{secret} in {whole}");
+    }
+}
+
+#[tokio::test]
+async fn a7_the_audit_log_is_for_those_who_may_read_personal_data() {
+    let watched = Watched::new().await;
+    let Watched { app, bob, mallory, carol, .. } = &watched;
+    let permission =
+        |scope: Value| json!({ "permissions": ["pii.read"], "scope": scope, "reason": "Asked for." });
+    carol
+        .post("/accounts/bob/role-grants", permission(json!({ "kind": "tag", "tag": "armada" })))
+        .await
+        .is(201);
+    let token = json!({ "name": "A script", "scopes": ["read"], "expires_at": "2026-02-01T00:00:00Z" });
+    let token = app.sign_in("carol").await.post("/me/tokens", token).await.is(201).text("/token");
+    for path in ["/mod/audit", "/mod/audit/verify"] {
+        for who in [bob, mallory] {
+            who.get(path).await.is_problem(403, "not_allowed");
+        }
+        app.guest().get(path).await.is_problem(401, "unauthenticated");
+        app.bearer(&token).get(path).await.is_problem(403, "scope_missing");
+    }
+    for (query, field, code) in [
+        ("verb=Sign-in", "verb", "not_a_word"),
+        ("object_kind=%00", "object_kind", "not_a_word"),
+        ("object_id=0198c5f0-0000-7000-8000-00000000dead", "object_kind", "missing"),
+        ("from=2026-01-02T00:00:00Z&until=2026-01-02T00:00:00Z", "until", "out_of_order"),
+        ("from=yesterday", "from", "malformed_time"),
+        ("session_id=0198c5f0-0000-7000-8000-00000000dead", "session_id", "unknown_field"),
+    ] {
+        carol.get(&format!("/mod/audit?{query}")).await.refuses(&[(field, code)]);
+    }
+    let next = carol.get("/mod/audit?limit=1").await.is(200).text("/next");
+    carol.get(&format!("/mod/audit?verb=sign_in&after={next}")).await.is_problem(400, "invalid_cursor");
+    // What stood in the path of what was denied is told, unless it was a session.
+    let (case, session) =
+        (watched.reported().await, app.rows("SELECT id::text FROM session LIMIT 1").await.remove(0));
+    let script = app.bearer(&token);
+    script.post(&format!("/mod/cases/{case}/claim"), json!({})).await;
+    script.delete(&format!("/sessions/{session}")).await.is_problem(403, "session_required");
+    let denied = carol.get("/mod/audit?verb=request&limit=1").await.is(200);
+    assert_eq!(denied.body["items"][0]["data"]["route"], "/api/v1/sessions/{id}");
+    assert_eq!(denied.body["items"][0]["data"]["ids"], Value::Null);
+    carol.post("/accounts/bob/role-grants", permission(json!({ "kind": "site" }))).await.is(201);
+    bob.get("/mod/audit").await.is(200);
+}
+
+#[tokio::test]
+async fn g1_the_audit_log_is_checked_a_stretch_at_a_time() {
+    let watched = Watched::new().await;
+    let Watched { app, mallory, carol, post, .. } = &watched;
+    let hidden = mallory.acts("post", post, action("hide")).await;
+    let last: i64 = app.rows("SELECT max(seq)::text FROM audit_log").await[0].parse().unwrap();
+    let checked = carol.get("/mod/audit/verify").await.is(200);
+    let whole = json!({ "verified": true, "from": 1, "to": last, "next": null, "flaw": null });
+    assert_eq!(checked.body, whole);
+    let logged = "SELECT l.data::text FROM audit_log l WHERE verb = 'verify_audit_log'";
+    assert_eq!(app.rows(logged).await, [format!("{{\"to\": {last}, \"from\": 1, \"verified\": true}}")]);
+    // From anywhere on, and no further than it is let.
+    let rest = carol.get("/mod/audit/verify?after=3").await.is(200);
+    assert_eq!((&rest.body["from"], &rest.body["next"]), (&json!(4), &Value::Null));
+    let stretch = async |behind: i64| verify_stretch(&app.app, behind, 2).await.unwrap();
+    assert_eq!(stretch(0).await, Stretch { from: 1, to: 2, goes_on: true, flaw: None });
+    assert_eq!(stretch(2).await, Stretch { from: 3, to: 4, goes_on: true, flaw: None });
+    let end: i64 = app.rows("SELECT max(seq)::text FROM audit_log").await[0].parse().unwrap();
+    assert_eq!(stretch(end - 2).await, Stretch { from: end - 1, to: end, goes_on: false, flaw: None });
+    assert_eq!(stretch(end).await, Stretch { from: end + 1, to: end, goes_on: false, flaw: None });
+    for beyond in ["1000000", "9223372036854775807"] {
+        let path = format!("/mod/audit/verify?after={beyond}");
+        carol.get(&path).await.refuses(&[("after", "unknown_id")]);
+    }
+    for (after, code) in [("9223372036854775808", "out_of_range"), ("x", "wrong_type")] {
+        carol.get(&format!("/mod/audit/verify?after={after}")).await.refuses(&[("after", code)]);
+    }
+    // What was done is not what the log says was done.
+    let act = |kind: &str| {
+        format!(
+            "ALTER TABLE mod_action DISABLE TRIGGER mod_action_is_fixed;
+             UPDATE mod_action SET kind = '{kind}' WHERE id = '{hidden}';
+             ALTER TABLE mod_action ENABLE TRIGGER mod_action_is_fixed"
+        )
+    };
+    app.sql(&act("remove")).await.unwrap();
+    let found = carol.get("/mod/audit/verify").await.is(200);
+    assert_eq!(
+        (&found.body["verified"], &found.body["flaw"]["kind"]),
+        (&json!(false), &json!("action_changed"))
+    );
+    assert_eq!(found.body["flaw"]["seq"], Value::Null);
+    app.sql(&act("hide")).await.unwrap();
+    app.sql("ALTER TABLE audit_log DISABLE TRIGGER USER; UPDATE audit_log SET verb = 'other' WHERE seq = 3")
+        .await
+        .unwrap();
+    let flaw = json!({ "kind": "changed", "seq": 3, "detail": "entry 3 was changed after it was written" });
+    let found = carol.get("/mod/audit/verify").await.is(200);
+    assert_eq!(found.body, json!({ "verified": false, "from": 1, "to": 2, "next": null, "flaw": flaw }));
+    app.sql("DELETE FROM audit_log WHERE seq = 3").await.unwrap();
+    assert_eq!(stretch(2).await.flaw, Some(Flaw::Missing { seq: 3, found: 4 }));
+    let behind = carol.get("/mod/audit/verify?after=3").await.is(200);
+    assert_eq!((&behind.body["flaw"]["kind"], &behind.body["flaw"]["seq"]), (&json!("missing"), &json!(3)));
+    assert_eq!(behind.body["next"], Value::Null);
 }

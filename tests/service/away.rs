@@ -168,6 +168,9 @@ fn body_of_moderation(method: &str, path: &str) -> Option<Value> {
         ("POST", "/mod/cases/{id}/merge") => {
             json!({ "into": null, "note": "They are about different things." })
         }
+        ("POST", "/mod/accounts/{username}/revoke-sessions") => {
+            json!({ "reason": "Somebody else has got in." })
+        }
         ("POST", "/mod/accounts/{username}/mute-reports") => {
             json!({ "ends_at": "2027-01-01T00:00:00Z", "reason": "They are all the same." })
         }

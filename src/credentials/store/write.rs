@@ -78,6 +78,7 @@ fn saying(kind: MailKind, config: &Config) -> Option<Saying> {
         MailKind::EmailChangeRequested => Saying::Notice(mails::email_change_requested),
         MailKind::EmailReverted => Saying::Notice(mails::email_reverted),
         MailKind::RefreshTokenReused => Saying::Notice(mails::refresh_token_reused),
+        MailKind::SessionsRevoked => Saying::Notice(mails::sessions_revoked),
         MailKind::FactorAdded => Saying::Notice(mails::factor_added),
         MailKind::FactorRemoved => Saying::Notice(mails::factor_removed),
         MailKind::PasskeyAdded => Saying::Notice(mails::passkey_added),

@@ -9,10 +9,8 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 use uuid::Uuid;
 
-use super::notes::NoteView;
-use super::report_mutes::ReportMuteView;
 use crate::accounts::rules::Username;
-use crate::accounts::{self, Author, authors};
+use crate::accounts::{Author, authors};
 use crate::app::App;
 use crate::auth::rules::Scope;
 use crate::automation;
@@ -25,13 +23,13 @@ use crate::decisions::rules::{
     LegalGround, Passage, SanctionKind, Subject,
 };
 use crate::entity::{mod_action, sanction};
-use crate::error::{Code, Error, Result};
+use crate::error::{Error, Result};
 use crate::http::page::{Limit, Page};
 use crate::http::{Answer, Body, Cache, Claimed, Create, Path, Query};
 use crate::ids::{AccountId, ActionId, CaseId, PostId, RelationId, RuleHitId, TopicId};
 use crate::moderation::rules::{CaseOutcome, RuleCode};
 use crate::moderation::store::{self, ActionFilter, Charge, Order, Particulars, Purpose};
-use crate::policy::{ActOn, Actor, ReadAccountRecord, ReadCases};
+use crate::policy::{ActOn, Actor, ReadCases};
 use crate::posts::rules::{RelationType, Target};
 use crate::roles::rules::Permission;
 
@@ -493,69 +491,10 @@ impl SanctionView {
     }
 }
 
-/// How often somebody's reports were right.
-#[derive(Debug, Serialize, ToSchema)]
-struct ReporterRecord {
-    upheld: i64,
-    rejected: i64,
-}
-
-/// What moderators know of somebody.
-#[derive(Debug, Serialize, ToSchema)]
-struct AccountRecord {
-    account: Option<Author>,
-    trust_level: i16,
-    created_at: Timestamp,
-    /// Strikes that count at the moment.
-    strikes: i64,
-    /// The hundred last, the last first.
-    sanctions: Vec<SanctionView>,
-    /// What came of what they reported.
-    reports: ReporterRecord,
-    /// Until when what they report weighs nothing, and why; null where it weighs what it does.
-    report_mute: Option<ReportMuteView>,
-    /// What was noted of them, the last first: the hundred last. The rest is in `GET /mod/accounts/{username}/notes`.
-    notes: Vec<NoteView>,
-}
-
-/// Read somebody's record
-///
-/// For those who decide about people everywhere (`user.suspend` or `report.read`, for the whole site). What was done to
-/// them is in `GET /mod/actions?target=`.
-#[utoipa::path(get, path = "/mod/accounts/{username}", tag = "moderation", params(("username" = String, Path)), responses((status = 200, body = AccountRecord)), security(("bearer" = [])))]
-async fn read_account_record(
-    State(app): State<App>,
-    actor: Actor,
-    Path(username): Path<String>,
-) -> Result<Answer> {
-    actor.may(ReadAccountRecord)?;
-    let account = accounts::find_by_username(&app.db, &username).await?.ok_or_else(Error::not_found)?;
-    if actor.is(Some(account.id)) {
-        return Err(Code::NotAllowed.error("GET /me/sanctions says what concerns you."));
-    }
-    let now = app.now();
-    let accuracy = store::accuracy(&app.db, account.id).await?;
-    let sanctions = decisions::sanctions_of(&app.db, account.id).await?;
-    let mut notes = store::notes_on_account(&app.db, account.id, None, Limit::MOST).await?;
-    notes.truncate(Limit::MOST.size());
-    let view = AccountRecord {
-        account: authors(&app.db, vec![account.id]).await?.remove(&account.id),
-        trust_level: account.trust_level,
-        created_at: account.created_at.into(),
-        strikes: decisions::strikes_of(&app.db, account.id, now).await?,
-        sanctions: sanctions.iter().map(|row| SanctionView::of(row, now)).collect(),
-        reports: ReporterRecord { upheld: accuracy.upheld, rejected: accuracy.rejected },
-        notes: NoteView::of(&app.db, notes).await?,
-        report_mute: store::report_mute_of(&app.db, account.id, now).await?.map(Into::into),
-    };
-    Answer::ok(&view, Cache::No)
-}
-
 /// The paths about what is done.
 pub(super) fn router() -> OpenApiRouter<App> {
     OpenApiRouter::new()
         .routes(routes!(list_actions, take_actions))
         .routes(routes!(revert_action))
-        .routes(routes!(read_account_record))
         .routes(routes!(read_log))
 }

@@ -7,6 +7,7 @@ mod legal_notices;
 mod messages;
 mod notes;
 mod oversight;
+mod people;
 mod policy_rules;
 mod report_mutes;
 mod reports;
@@ -26,6 +27,7 @@ pub fn router() -> OpenApiRouter<App> {
         .merge(reports::router())
         .merge(cases::router())
         .merge(actions::router())
+        .merge(people::router())
         .merge(report_mutes::router())
         .merge(notes::router())
         .merge(legal_notices::router())

@@ -7,7 +7,7 @@ use sea_orm::{
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use super::cases::{Charge, Circumstances, Happened, case_of, case_or_open, count, go, lapse, standing, take, tell};
+use super::cases::{Charge, Circumstances, Happened, case_or_open, count, go, lapse, standing, take, tell};
 use super::hits::{self, Unentered};
 use super::legal_notices::was_noticed;
 use super::subjects::{Reported, made_at, subject_of, tags_of};
@@ -502,15 +502,9 @@ async fn case_of_struck_votes(app: &App, tx: &Tx, action: &mod_action::Model) ->
     let happened =
         |kind| action.actor_id.map_or_else(|| Happened::by_itself(kind), |by| Happened::by(kind, by));
     let subject = Subject { kind: SubjectKind::Account, id: action.target_id.0 };
-    let (mut case, is_new) = match case_of(tx, subject).await? {
-        Some(case) => (case, false),
-        None => {
-            let revision = accounts::require(tx.conn(), action.target_id).await?.version;
-            let owner_id = action.target_id;
-            let reported = Reported { subject, topic_id: None, owner_id, revision };
-            (open(app, tx, &reported, happened(CaseEventKind::Opened)).await?, true)
-        }
-    };
+    let revision = accounts::require(tx.conn(), action.target_id).await?.version;
+    let reported = Reported { subject, topic_id: None, owner_id: action.target_id, revision };
+    let (mut case, is_new) = case_or_open(app, tx, &reported, happened(CaseEventKind::Opened)).await?;
     decisions::note_case(tx, action.id, case.id).await?;
     tell(app, tx, &case, Happened::acted(action.actor_id, action.id), Some(case.state)).await?;
     if is_new {

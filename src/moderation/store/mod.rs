@@ -10,6 +10,7 @@ mod legal_notices;
 mod messages;
 mod notes;
 mod oversight;
+mod people;
 mod policy_rules;
 mod report_mutes;
 mod reports;
@@ -42,8 +43,9 @@ pub(super) use notes::{
     notes_on_case,
 };
 pub(super) use oversight::{
-    Backlog, Counts, Day, Duration, Stance, account_of, backlog, daily, stances, statements,
+    Backlog, Counts, Day, Duration, Stance, account_of, backlog, daily, decided_again, stances, statements,
 };
+pub(super) use people::{Happening, RevokedSessions, Shared, Timeline, related, revoke_sessions, timeline};
 pub(super) use policy_rules::{NewVersion, rules, versions_of, write_rule};
 pub(super) use report_mutes::{mute_reports, report_mute_of, unmute_reports};
 pub(super) use reports::{accuracy, file, find_own_report, list_own_reports, subjects};
@@ -94,6 +96,8 @@ pub async fn erase(app: &App, tx: &Tx, account_id: AccountId) -> Result<()> {
         "UPDATE case_message SET sender_id = NULL WHERE sender_id = $1",
         "DELETE FROM report_mute WHERE account_id = $1",
         "UPDATE report_mute SET created_by = NULL WHERE created_by = $1",
+        "DELETE FROM account_access WHERE account_id = $1",
+        "UPDATE account_access SET actor_id = NULL, reason = '' WHERE actor_id = $1",
         "UPDATE case_event SET actor_id = NULL, note = '' WHERE actor_id = $1",
         "UPDATE appeal SET appellant_id = NULL, text = '', reasons = '' WHERE appellant_id = $1",
         "UPDATE appeal SET decider_id = NULL WHERE decider_id = $1",

@@ -12,7 +12,10 @@ use crate::db::{all, one, sql};
 use crate::entity::statement_of_reasons;
 use crate::error::Result;
 use crate::http::page::Limit;
-use crate::ids::{ActionId, ScenarioId, TopicId};
+use crate::ids::{AccountId, ActionId, CaseId, ScenarioId, TopicId};
+use crate::moderation::rules::agreement::Step;
+use crate::moderation::rules::appeal::AppealOutcome;
+use crate::moderation::rules::{CaseEventKind, CaseOutcome};
 
 /// How many there are of each name.
 pub(in crate::moderation) type Counts = BTreeMap<String, i64>;
@@ -306,4 +309,49 @@ pub(in crate::moderation) async fn stances(
          WHERE s.topic_id = $1
          GROUP BY s.id, s.label, s.position ORDER BY s.position";
     all(db, sql(statement, [topic_id.into()])).await
+}
+
+#[derive(FromQueryResult)]
+struct StepRow {
+    case_id: CaseId,
+    kind: CaseEventKind,
+    by: Option<AccountId>,
+    resolution: Option<CaseOutcome>,
+    outcome: Option<AppealOutcome>,
+    against_action: bool,
+    by_hand: bool,
+}
+
+/// What was found in the cases of which something was decided since a moment, where two people decided or more: case by
+/// case, each in the order in which it happened. Only whoever has a case decided anew says why, so a note tells that from a
+/// report of something new.
+///
+/// # Errors
+/// The database is away.
+pub(in crate::moderation) async fn decided_again(
+    db: &impl ConnectionTrait,
+    since: Time,
+) -> Result<Vec<Step>> {
+    let statement = "SELECT e.case_id, e.kind, e.actor_id AS by, e.resolution, p.outcome,
+                coalesce(p.action_id IS NOT NULL, false) AS against_action,
+                e.kind = 'reopened' AND e.actor_id IS NOT NULL AND e.note <> '' AS by_hand
+         FROM case_event e LEFT JOIN appeal p ON p.id = e.appeal_id
+         WHERE e.kind IN ('resolved', 'appeal_decided', 'reopened') AND e.case_id IN (
+             SELECT d.case_id FROM case_event d
+             WHERE d.kind IN ('resolved', 'appeal_decided') AND d.actor_id IS NOT NULL AND d.case_id IN (
+                 SELECT l.case_id FROM case_event l
+                 WHERE l.kind IN ('resolved', 'appeal_decided') AND l.created_at >= $1)
+             GROUP BY d.case_id HAVING count(DISTINCT d.actor_id) > 1)
+         ORDER BY e.case_id, e.seq";
+    let rows: Vec<StepRow> = all(db, sql(statement, [since.into()])).await?;
+    let step = |StepRow { case_id, kind, by, resolution, outcome, against_action, by_hand }| Step {
+        case_id,
+        kind,
+        by,
+        resolution,
+        outcome,
+        against_action,
+        by_hand,
+    };
+    Ok(rows.into_iter().map(step).collect())
 }

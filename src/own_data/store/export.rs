@@ -13,9 +13,9 @@ use crate::clock::Time;
 use crate::db::{Tx, sql};
 use crate::decisions::rules::ActionKind;
 use crate::entity::{
-    account, appeal, audit_log, case_event, case_message, checkpoint_credence, citation, cotenability_flag,
-    credence, credence_part, criterion_rating, data_export, forecast, identity, implication,
-    implication_scenario, inevitability, kind_dispute, legal_notice, mail, meta_prediction,
+    account, account_access, appeal, audit_log, case_event, case_message, checkpoint_credence, citation,
+    cotenability_flag, credence, credence_part, criterion_rating, data_export, forecast, identity,
+    implication, implication_scenario, inevitability, kind_dispute, legal_notice, mail, meta_prediction,
     meta_prediction_part, mind_change, mod_action, mod_job, mod_note, outcome_likelihood, passkey,
     personal_access_token, post, post_revision, quotation, reference_class, relation, report, report_mute,
     role_grant, rule_hit, scenario, scenario_proposal, session, source, step_credence, topic,
@@ -26,6 +26,7 @@ use crate::events::{self, Event};
 use crate::ids::{AccountId, CredenceId, ForecastId, ImplicationId, PostId, ScenarioId};
 use crate::mail as mails;
 use crate::mail::rules::MailKind;
+use crate::moderation::rules::AccountAccess;
 use crate::own_data::rules::{ExportOutcome, FORMAT, FileWriter, TooLarge};
 use crate::policy::{ExportAccount, Permit};
 use crate::posts::target_of;
@@ -255,6 +256,7 @@ async fn write(
     fits!(write_refusals(db, id, file).await?);
     fits!(write_vote_moderation(db, id, file).await?);
     fits!(write_jobs(db, id, file).await?);
+    fits!(write_accesses(db, id, file).await?);
     fits!(write_forecasts(db, id, file).await?);
     write_entries(db, id, file).await
 }
@@ -727,6 +729,28 @@ async fn write_vote_moderation(
             "approved_at": by_them(row.approved_by, row.approved_at),
             "undone_at": by_them(row.undone_by, row.undone_at),
         })));
+    }
+    Ok(Ok(()))
+}
+
+/// When moderators ended their sessions, and why; and when they did that to others as a moderator, or looked at what the
+/// account of somebody shares with others, without whose it was.
+async fn write_accesses(
+    db: &impl ConnectionTrait,
+    id: AccountId,
+    file: &mut FileWriter,
+) -> Result<Result<(), TooLarge>> {
+    file.list("session_revocations");
+    let revoked = account_access::Entity::find()
+        .filter(account_access::Column::AccountId.eq(id))
+        .filter(account_access::Column::Kind.eq(AccountAccess::SessionsRevoked));
+    for row in revoked.order_by_asc(account_access::Column::Id).all(db).await? {
+        fits!(file.item(&json!({ "reason": row.reason, "created_at": moment(row.created_at) })));
+    }
+    file.list("account_accesses");
+    let theirs = account_access::Entity::find().filter(account_access::Column::ActorId.eq(id));
+    for row in theirs.order_by_asc(account_access::Column::Id).all(db).await? {
+        fits!(file.item(&json!({ "kind": named(&row.kind), "created_at": moment(row.created_at) })));
     }
     Ok(Ok(()))
 }
