@@ -105,6 +105,8 @@ id! {
     CaseMessageId
     /// A text that moderators use again and again.
     TemplateId
+    /// A choice of cases that has a name.
+    QueueId
     /// That reports of somebody weigh nothing for a while.
     ReportMuteId
     /// What moderators have to decide of a subject.

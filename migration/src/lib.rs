@@ -39,6 +39,7 @@ mod m20261127_000028_notes_and_messages;
 mod m20261127_000029_legal_notices;
 mod m20261127_000031_texts_and_names;
 mod m20261127_000032_scheduled_jobs;
+mod m20261127_000033_queues;
 
 /// Applies and reverts the changes in order.
 #[derive(Debug)]
@@ -81,6 +82,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261127_000029_legal_notices::Migration),
             Box::new(m20261127_000031_texts_and_names::Migration),
             Box::new(m20261127_000032_scheduled_jobs::Migration),
+            Box::new(m20261127_000033_queues::Migration),
         ]
     }
 }

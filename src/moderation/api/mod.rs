@@ -8,6 +8,7 @@ mod messages;
 mod notes;
 mod oversight;
 mod policy_rules;
+mod queues;
 mod report_mutes;
 mod reports;
 mod templates;
@@ -24,6 +25,7 @@ pub fn router() -> OpenApiRouter<App> {
         .merge(policy_rules::router())
         .merge(reports::router())
         .merge(cases::router())
+        .merge(queues::router())
         .merge(actions::router())
         .merge(report_mutes::router())
         .merge(notes::router())
