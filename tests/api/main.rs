@@ -68,6 +68,7 @@ mod own_data;
 mod passkeys;
 mod policy;
 mod posts;
+mod queues;
 mod roles;
 mod scenario_sets;
 mod schema;
