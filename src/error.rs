@@ -143,6 +143,8 @@ codes! {
     AlreadySo = 409 "already_so" "It is so already";
     /// There is nothing to decide about it.
     NoCase = 409 "no_case" "There is no case of this";
+    /// A team, or somebody, has as many queues of cases as they may have.
+    TooManyQueues = 409 "too_many_queues" "There are as many queues as there may be";
     /// A plan is executed or approved while it is fresh.
     PlanExpired = 409 "plan_expired" "This plan has expired";
     /// Two jobs about the same thing do not run at once.

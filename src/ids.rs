@@ -105,6 +105,8 @@ id! {
     CaseMessageId
     /// A text that moderators use again and again.
     TemplateId
+    /// A choice of cases that has a name.
+    QueueId
     /// That reports of somebody weigh nothing for a while.
     ReportMuteId
     /// That a moderator ended somebody's sessions, or looked at what their account shares with others.

@@ -12,12 +12,13 @@ use crate::automation::rules::{RuleEffect, RuleVersion};
 use crate::clock::{Time, Timestamp};
 use crate::decisions::rules::{ActionKind, Aim, Deed, RestrictionKind, Restrictions, Sanction, SanctionKind};
 use crate::entity::{
-    account, appeal, implication, legal_notice, mod_job, mod_note, moderation_case, post, reference_class,
-    role_grant, scenario, scenario_proposal, topic, vote_nullification,
+    account, appeal, case_queue, implication, legal_notice, mod_job, mod_note, moderation_case, post,
+    reference_class, role_grant, scenario, scenario_proposal, topic, vote_nullification,
 };
 use crate::error::{Code, Error, Result};
 use crate::ids::{AccountId, LegalNoticeId, ReportId, RuleHitId, SessionId, TokenId, TopicId};
 use crate::implications::rules::Resolution;
+use crate::moderation::rules::QueueAudience;
 use crate::posts::rules::PostStatus;
 use crate::roles::rules::{Permission, Place, Power, Powers};
 use crate::scenario_sets::rules::ProposalStatus;
@@ -1226,6 +1227,53 @@ impl Action for ReadCases {
             Code::NotAllowed,
             "Moderators read reports, and whoever has report.read.",
         )
+    }
+}
+
+/// See a queue of cases: everybody who sees cases sees those of the team, and their own.
+#[derive(Debug)]
+pub struct ReadQueue<'a>(pub &'a case_queue::Model);
+
+impl Action for ReadQueue<'_> {
+    const SCOPE: Scope = Scope::Moderate;
+    const TAKES_PART: bool = false;
+
+    fn decide(&self, who: &Actor) -> Result<()> {
+        ReadCases.decide(who)?;
+        let is_theirs = self.0.audience == QueueAudience::Team || who.is(self.0.owner_id);
+        // Whoever may not read it does not learn that it is there.
+        if is_theirs { Ok(()) } else { Err(Error::not_found()) }
+    }
+}
+
+/// Make a queue of cases, change it or delete it: those of the team are for whoever writes the rules of the site, and one's
+/// own for everybody who sees cases.
+#[derive(Debug)]
+pub struct EditQueue {
+    /// Who has it.
+    pub audience: QueueAudience,
+    /// Who made it, or is about to.
+    pub owner_id: Option<AccountId>,
+}
+
+impl EditQueue {
+    /// A queue that is there.
+    pub fn of(queue: &case_queue::Model) -> Self {
+        Self { audience: queue.audience, owner_id: queue.owner_id }
+    }
+}
+
+impl Action for EditQueue {
+    const SCOPE: Scope = Scope::Moderate;
+    const TAKES_PART: bool = false;
+
+    fn decide(&self, who: &Actor) -> Result<()> {
+        ReadCases.decide(who)?;
+        match self.audience {
+            QueueAudience::Team => EditRules.decide(who),
+            QueueAudience::Own if who.is(self.owner_id) => Ok(()),
+            QueueAudience::Own => Err(Error::not_found()),
+        }
     }
 }
 

@@ -39,6 +39,7 @@ mod m20261127_000028_notes_and_messages;
 mod m20261127_000029_legal_notices;
 mod m20261127_000031_texts_and_names;
 mod m20261127_000032_scheduled_jobs;
+mod m20261127_000033_queues;
 mod m20261127_000034_people;
 mod m20261127_000035_votes_and_notices;
 
@@ -83,6 +84,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261127_000029_legal_notices::Migration),
             Box::new(m20261127_000031_texts_and_names::Migration),
             Box::new(m20261127_000032_scheduled_jobs::Migration),
+            Box::new(m20261127_000033_queues::Migration),
             Box::new(m20261127_000034_people::Migration),
             Box::new(m20261127_000035_votes_and_notices::Migration),
         ]

@@ -39,6 +39,9 @@ pub struct Moderator {
 enum Command {
     /// List the cases that wait, the most urgent first
     Queue {
+        /// Only those of this queue: its name, or its identifier
+        #[arg(long)]
+        queue: Option<String>,
         /// Only those in this state: open, claimed, escalated, resolved or appealed
         #[arg(long)]
         state: Option<String>,
@@ -53,7 +56,11 @@ enum Command {
         limit: usize,
     },
     /// Claim the most urgent case that waits, and show it
-    Next,
+    Next {
+        /// Of this queue only: its name, or its identifier
+        #[arg(long)]
+        queue: Option<String>,
+    },
     /// Show a case: what it is about, its reports and its history
     Show {
         /// The case
@@ -351,17 +358,26 @@ pub async fn run(moderator: Moderator) -> anyhow::Result<()> {
     let api = Api::new(&moderator.server, &token(moderator.token_file.as_ref())?)?;
     let printer = Printer { json: moderator.json };
     match moderator.command {
-        Command::Queue { state, kind, mine, limit } => {
+        Command::Queue { queue, state, kind, mine, limit } => {
             let mut query = vec![("sort", "urgent".to_owned())];
+            if let Some(queue) = queue {
+                query.push(("queue", queue_id(&api, &queue).await?));
+            }
             query.extend(state.map(|state| ("state", state)));
             query.extend(kind.map(|kind| ("subject_kind", kind.name().to_owned())));
             query.extend(mine.then(|| ("mine", "true".to_owned())));
             printer.cases(&api.pages("/mod/cases", query, limit).await?)
         }
-        Command::Next => match api.post("/mod/cases/next", None, None).await? {
-            Value::Null => printer.say("Nothing waits that you may decide."),
-            case => printer.case(&case),
-        },
+        Command::Next { queue } => {
+            let path = match queue {
+                Some(queue) => format!("/mod/cases/next?queue={}", queue_id(&api, &queue).await?),
+                None => "/mod/cases/next".to_owned(),
+            };
+            match api.post(&path, None, None).await? {
+                Value::Null => printer.say("Nothing waits that you may decide."),
+                case => printer.case(&case),
+            }
+        }
         Command::Show { id } => printer.case(&api.get(&format!("/mod/cases/{id}")).await?),
         Command::Act { kind, id, action, dry_run } => {
             let body = json!({
@@ -393,6 +409,22 @@ pub async fn run(moderator: Moderator) -> anyhow::Result<()> {
             };
             execute(&api, &printer, (id, hash), false).await
         }
+    }
+}
+
+/// The identifier of the queue that somebody names, by that or by its name.
+async fn queue_id(api: &Api, named: &str) -> anyhow::Result<String> {
+    let queues = api.pages("/mod/queues", Vec::new(), usize::MAX).await?;
+    let found: Vec<_> =
+        queues.iter().filter(|queue| queue["id"] == named || queue["name"] == named).collect();
+    match found.as_slice() {
+        [queue] => queue["id"].as_str().map(str::to_owned).context("the server named no identifier"),
+        [] => {
+            let names: Vec<_> = queues.iter().filter_map(|queue| queue["name"].as_str()).collect();
+            let there = if names.is_empty() { "none".to_owned() } else { names.join(", ") };
+            bail!("there is no queue {named:?}; these are there: {there}")
+        }
+        _ => bail!("the team and you have each a queue {named:?}: give the identifier of one"),
     }
 }
 

@@ -14,6 +14,7 @@ pub mod automation_trial;
 pub mod background_fact;
 pub mod case_event;
 pub mod case_message;
+pub mod case_queue;
 pub mod chain_step;
 pub mod checkpoint;
 pub mod checkpoint_credence;

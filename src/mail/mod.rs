@@ -19,5 +19,6 @@ pub use templates::{
     email_change_requested, email_changed, email_in_use, email_reverted, email_verification,
     erasure_cancelled, erasure_requested, export_ready, factor_added, factor_removed, identity_linked,
     identity_unlinked, message_received, notice_decided, notice_received, passkey_added, passkey_removed,
-    password_changed, password_reset, recovery_code_used, recovery_codes_replaced, refresh_token_reused, sessions_revoked,
+    password_changed, password_reset, recovery_code_used, recovery_codes_replaced, refresh_token_reused,
+    sessions_revoked,
 };

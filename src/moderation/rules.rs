@@ -5,6 +5,7 @@ pub mod appeal;
 pub mod case;
 pub mod notice;
 pub mod period;
+pub mod queue;
 pub mod weight;
 
 use crate::invalid::Invalid;
@@ -193,6 +194,16 @@ text_enum! {
     }
 }
 
+text_enum! {
+    /// Who has a queue of cases.
+    pub enum QueueAudience {
+        /// Every moderator.
+        Team = "team",
+        /// Whoever made it.
+        Own = "own",
+    }
+}
+
 string_value! {
     /// A language, and perhaps a country, by their codes (BCP 47): `en`, `de-AT`.
     pub struct Language,
@@ -213,6 +224,8 @@ string_value! {
 text! {
     /// What moderators call a template.
     pub struct TemplateName, 3..=80, line;
+    /// What moderators call a queue of cases.
+    pub struct QueueName, 3..=80, line;
     /// What a template says.
     pub struct TemplateText, 3..=2000, prose;
     /// What moderators and somebody whom a case concerns write to each other.

@@ -459,6 +459,8 @@ pub async fn everything_readable() -> (TestApp, Client, Vec<String>) {
     let template =
         json!({ "name": "Shop", "kind": "message", "language": "en", "text": "Is this your shop?" });
     let template = carol.post("/mod/templates", template).await.is(201).text("/id");
+    let queue = json!({ "name": "Spam", "audience": "team", "rules": ["spam"] });
+    let queue = carol.post("/mod/queues", queue).await.is(201).text("/id");
     let strike = json!({
         "accounts": [zoes], "reason": "They are one person.",
         "explanation": "Several accounts judged the same posts as one.",
@@ -491,6 +493,7 @@ pub async fn everything_readable() -> (TestApp, Client, Vec<String>) {
                 path if path.contains("/mod/automation-rules/") => &rule,
                 path if path.contains("/mod/sets/") => &set,
                 path if path.contains("/mod/templates/") => &template,
+                path if path.contains("/mod/queues/") => &queue,
                 path if path.contains("/role-grants/") => &grant,
                 path if path.contains("/me/decisions/") => &decision,
                 path if path.contains("/mod/appeals/") => &others_appeal,

@@ -69,6 +69,7 @@ mod passkeys;
 mod people;
 mod policy;
 mod posts;
+mod queues;
 mod roles;
 mod scenario_sets;
 mod schema;

@@ -88,6 +88,8 @@ fn tried_on(operation: &str) -> &'static [On] {
         | "list_own_notes"
         | "list_messages"
         | "answer_message"
+        | "list_queues"
+        | "create_queue"
         | "list_templates"
         | "create_template"
         | "list_actions"
@@ -137,6 +139,9 @@ fn tried_on(operation: &str) -> &'static [On] {
         | "create_account_note"
         | "list_account_notes"
         | "delete_note"
+        | "read_queue"
+        | "edit_queue"
+        | "delete_queue"
         | "read_template"
         | "edit_template"
         | "delete_template"
@@ -349,6 +354,8 @@ fn body(operation: &str, number: usize, who: &Role) -> Option<Value> {
         "create_case_note" | "create_account_note" => {
             json!({ "text": "The third time this week.", "audience": "moderators" })
         }
+        "create_queue" => queue(number),
+        "edit_queue" => json!({ "sla_hours": 4 }),
         "create_template" => template(number),
         "edit_template" => json!({ "text": "It advertises something." }),
         "reopen_case" => json!({ "note": "I was too quick." }),
@@ -376,6 +383,11 @@ fn body(operation: &str, number: usize, who: &Role) -> Option<Value> {
         }),
         _ => return None,
     })
+}
+
+/// A queue of the team.
+fn queue(number: usize) -> Value {
+    json!({ "name": format!("Queue {number}"), "audience": "team", "rules": ["spam"] })
 }
 
 /// A text that moderators use again and again.
@@ -558,6 +570,10 @@ impl World {
                     let mallory = self.app.sign_in("mallory").await;
                     mallory.post("/mod/accounts/alice/notes", note).await.is(201).text("/id")
                 }
+                "read_queue" | "edit_queue" | "delete_queue" => {
+                    let carol = self.app.sign_in("carol").await;
+                    carol.post("/mod/queues", queue(number)).await.is(201).text("/id")
+                }
                 "read_template" | "edit_template" | "delete_template" => {
                     let carol = self.app.sign_in("carol").await;
                     carol.post("/mod/templates", template(number)).await.is(201).text("/id")
@@ -639,6 +655,7 @@ impl World {
                  DELETE FROM report_mute;
                  DELETE FROM mod_note;
                  DELETE FROM template;
+                 DELETE FROM case_queue;
                  DELETE FROM appeal;
                  DELETE FROM sanction s USING account a WHERE a.id = s.account_id AND a.username NOT IN ('sid', 'sue');
                  DELETE FROM statement_of_reasons s USING account a
@@ -1470,6 +1487,36 @@ async fn a1_every_operation_by_everybody_on_everything() {
           403 sanctioned: suspended
           403 scope_missing: owner_token_read
           404 not_found: tag_moderator administrator
+        list_queues
+          200: tag_moderator moderator administrator
+          401 unauthenticated: anonymous
+          403 not_allowed: owner_token_all member unverified silenced owner
+          403 sanctioned: suspended
+          403 scope_missing: owner_token_read
+        create_queue
+          201: administrator
+          401 unauthenticated: anonymous
+          403 not_allowed: owner_token_all member unverified silenced owner tag_moderator moderator
+          403 sanctioned: suspended
+          403 scope_missing: owner_token_read
+        delete_queue on Alices
+          204: administrator
+          401 unauthenticated: anonymous
+          403 not_allowed: owner_token_all member unverified silenced owner tag_moderator moderator
+          403 sanctioned: suspended
+          403 scope_missing: owner_token_read
+        read_queue on Alices
+          200: tag_moderator moderator administrator
+          401 unauthenticated: anonymous
+          403 not_allowed: owner_token_all member unverified silenced owner
+          403 sanctioned: suspended
+          403 scope_missing: owner_token_read
+        edit_queue on Alices
+          200: administrator
+          401 unauthenticated: anonymous
+          403 not_allowed: owner_token_all member unverified silenced owner tag_moderator moderator
+          403 sanctioned: suspended
+          403 scope_missing: owner_token_read
         write_rule
           401 unauthenticated: anonymous
           403 not_allowed: owner_token_all member unverified silenced owner tag_moderator moderator

@@ -137,7 +137,7 @@ async fn every_entity_has_the_columns_of_its_table() {
     let db = pool(&database).await;
     let described = described!(&db,
         account account_access antecedent_variant appeal audit_log authorization_request automation_rule automation_rule_version
-        automation_state automation_trial background_fact case_event case_message chain_step checkpoint checkpoint_credence
+        automation_state automation_trial background_fact case_event case_message case_queue chain_step checkpoint checkpoint_credence
         citation cotenability_flag credence credence_in_force credence_part credence_tally criterion_rating crowd
         data_export debate_import email_token erased_username erasure event favourite_tally forecast
         forecast_in_force historical_event identity implication implication_scenario inevitability kind_dispute

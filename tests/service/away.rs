@@ -156,6 +156,8 @@ fn body_of_moderation(method: &str, path: &str) -> Option<Value> {
         ("POST", "/mod/cases/{id}/notes" | "/mod/accounts/{username}/notes") => {
             json!({ "text": "The third time this week.", "audience": "moderators" })
         }
+        ("POST", "/mod/queues") => json!({ "name": "Spam", "audience": "own", "rules": ["spam"] }),
+        ("PATCH", "/mod/queues/{id}") => json!({ "sla_hours": 4 }),
         ("POST", "/mod/templates") => json!({
             "name": "Shop", "kind": "explanation", "language": "en", "text": "It advertises a shop.",
         }),

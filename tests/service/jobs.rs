@@ -164,6 +164,19 @@ async fn a_moderator_scripts_with_the_program() {
         queue.out
     );
     let case = answered(&server, &token, &["queue"])["id"].as_str().unwrap().to_owned();
+    for (name, audience) in [("Spam", "team"), ("Hatred", "own"), ("Spam", "own")] {
+        let new = json!({ "name": name, "audience": audience, "rules": [name.to_lowercase()] });
+        carol.post("/mod/queues", &new).await.is(201);
+    }
+    let hatred = moderator(&server, &token, &["queue", "--queue", "Hatred"]).succeeded().out;
+    assert!(hatred.contains("Nothing waits"), "{hatred}");
+    let none = moderator(&server, &token, &["next", "--queue", "Hatred"]).succeeded().out;
+    assert!(none.contains("Nothing waits"), "{none}");
+    moderator(&server, &token, &["queue", "--queue", "Heresy"])
+        .refused("these are there: Spam, Hatred, Spam");
+    moderator(&server, &token, &["next", "--queue", "Spam"]).refused("give the identifier");
+    let spam = carol.get("/mod/queues").await.is(200).text("/items/0/id");
+    assert_eq!(answered(&server, &token, &["queue", "--queue", &spam])["id"], *case);
     let shown = moderator(&server, &token, &["show", &case]).succeeded().out;
     assert!(shown.contains("Cheap maps, offer 0") && shown.contains("You may: claim"), "{shown}");
     moderator(&server, &token, &["next"]).succeeded();

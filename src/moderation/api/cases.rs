@@ -12,6 +12,7 @@ use utoipa_axum::routes;
 
 use super::actions::{ActionView, NewAction, orders};
 use super::notes::NoteView;
+use super::queues::asked_for;
 use super::report_mutes::muted_until;
 use crate::accounts::{Author, authors};
 use crate::app::App;
@@ -22,12 +23,14 @@ use crate::automation::rules::RuleVersion;
 use crate::clock::{Time, Timestamp};
 use crate::db::{ConnectionTrait, Tx, keyset};
 use crate::decisions::rules::{Subject, SubjectKind};
-use crate::entity::{case_event, legal_notice, moderation_case, report};
+use crate::entity::{case_event, case_queue, legal_notice, moderation_case, report};
 use crate::error::{Code, Error, Result};
 use crate::events::{self, Event};
 use crate::http::page::{Limit, Page};
 use crate::http::{Answer, Body, Cache, Claimed, Create, IfMatch, Path, Query};
-use crate::ids::{AccountId, ActionId, AppealId, CaseId, LegalNoticeId, ReportId, RuleHitId, TopicId};
+use crate::ids::{
+    AccountId, ActionId, AppealId, CaseId, LegalNoticeId, QueueId, ReportId, RuleHitId, TopicId,
+};
 use crate::invalid::Invalid;
 use crate::moderation::rules::case::Move;
 use crate::moderation::rules::{CaseEventKind, CaseNote, CaseOutcome, CaseState, ReportOutcome, RuleCode};
@@ -63,20 +66,26 @@ struct CaseSummary {
     claim_expires_at: Option<Timestamp>,
     /// Until when it is left out of the queue; null where it is not.
     muted_until: Option<Timestamp>,
-    /// By when it is to be decided (`moderation.sla_hours`); null once it was.
+    /// By when it is to be decided (`moderation.sla_hours`, or `sla_hours` of the queue that is listed); null once it was.
     sla_due_at: Option<Timestamp>,
     opened_at: Timestamp,
     updated_at: Timestamp,
 }
 
-/// How long after it was opened a case is to be decided.
-fn sla(app: &App) -> TimeDelta {
-    TimeDelta::hours(app.config.moderation.sla_hours.into())
+/// How long after it was opened a case is to be decided: as a queue says, or as on the whole site.
+fn sla(app: &App, queue: Option<&case_queue::Model>) -> TimeDelta {
+    let own = queue.and_then(|queue| queue.sla_hours);
+    TimeDelta::hours(own.map_or_else(|| app.config.moderation.sla_hours.into(), i64::from))
 }
 
 impl CaseSummary {
-    /// As it stands at the moment.
-    fn of(app: &App, row: &moderation_case::Model, people: &HashMap<AccountId, Author>) -> Self {
+    /// As it stands at the moment, to be decided so long after it was opened.
+    fn of(
+        app: &App,
+        row: &moderation_case::Model,
+        people: &HashMap<AccountId, Author>,
+        sla: TimeDelta,
+    ) -> Self {
         let standing = store::standing(row).at(app.now());
         let person = |id: AccountId| people.get(&id).cloned();
         Self {
@@ -93,7 +102,7 @@ impl CaseSummary {
             assignee: standing.claim.and_then(|(assignee, _)| person(assignee)),
             claim_expires_at: standing.claim.map(|(_, until)| until.into()),
             muted_until: standing.muted_until.map(Into::into),
-            sla_due_at: (!standing.is_decided()).then(|| (row.opened_at + sla(app)).into()),
+            sla_due_at: (!standing.is_decided()).then(|| (row.opened_at + sla).into()),
             opened_at: row.opened_at.into(),
             updated_at: row.updated_at.into(),
         }
@@ -327,9 +336,10 @@ struct CaseDecision {
 }
 
 /// How urgent a case is at least, 0 to 100.
-#[derive(Debug, Clone, Copy, Default, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, Deserialize, ToSchema)]
 #[serde(try_from = "u64")]
-struct Priority(i16);
+#[schema(value_type = u64, minimum = 0, maximum = 100)]
+pub(super) struct Priority(pub(super) i16);
 
 impl TryFrom<u64> for Priority {
     type Error = Invalid;
@@ -351,6 +361,8 @@ struct CaseQuery {
     #[serde(default)]
     #[param(inline)]
     sort: CaseOrder,
+    /// Only those of this queue: `overdue` and `sla_due_at` go by its `sla_hours` then.
+    queue: Option<QueueId>,
     /// Only those that stand there at the moment.
     #[param(inline)]
     state: Option<CaseState>,
@@ -397,9 +409,12 @@ struct CaseQuery {
 async fn list_cases(State(app): State<App>, actor: Actor, Query(query): Query<CaseQuery>) -> Result<Answer> {
     let reader = actor.require()?;
     actor.may(ReadCases)?;
-    let due = query.overdue.then(|| app.now() - sla(&app));
+    let queue = asked_for(&app.db, &actor, query.queue).await?;
+    let sla = sla(&app, queue.as_ref());
+    let due = query.overdue.then(|| app.now() - sla);
     let listed = Listed {
         order: query.sort,
+        queue: query.queue,
         state: query.state,
         subject_kind: query.subject_kind,
         assignee: if query.mine { Some(reader.id) } else { query.assignee },
@@ -420,19 +435,33 @@ async fn list_cases(State(app): State<App>, actor: Actor, Query(query): Query<Ca
     let page = Page::cut(rows, query.limit, |last| keyset::encode(&app, &list, &(last.priority, last.id)));
     let named = page.items.iter().flat_map(|row| [Some(row.owner_id), row.assignee_id]).flatten();
     let people = authors(&app.db, named.collect()).await?;
-    let items = page.items.iter().map(|row| CaseSummary::of(&app, row, &people)).collect();
+    let items = page.items.iter().map(|row| CaseSummary::of(&app, row, &people, sla)).collect();
     Answer::ok(&Page { items, next: page.next }, Cache::No)
+}
+
+/// Of which cases the most urgent is asked for.
+#[derive(Debug, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+struct NextQuery {
+    /// Of those of this queue only.
+    queue: Option<QueueId>,
 }
 
 /// Claim the most urgent case
 ///
 /// Of those that wait and that one may decide; 204 where none does. However many ask at once, no two get the same.
-#[utoipa::path(post, path = "/mod/cases/next", tag = "moderation", responses((status = 200, body = CaseView), (status = 204, description = "Nothing waits")), security(("bearer" = [])))]
-async fn claim_next_case(State(app): State<App>, actor: Actor) -> Result<Answer> {
+#[utoipa::path(post, path = "/mod/cases/next", tag = "moderation", params(NextQuery), responses((status = 200, body = CaseView), (status = 204, description = "Nothing waits")), security(("bearer" = [])))]
+async fn claim_next_case(
+    State(app): State<App>,
+    actor: Actor,
+    Query(query): Query<NextQuery>,
+) -> Result<Answer> {
     let reader = actor.require()?;
     actor.may(ReadCases)?;
     let tx = app.begin_as(&actor).await?;
-    let Some(case) = store::next(&app, &tx, reader.id, &reader.powers).await? else {
+    asked_for(tx.conn(), &actor, query.queue).await?;
+    let Some(case) = store::next(&app, &tx, (reader.id, &reader.powers), query.queue).await? else {
         // Claims that had run out are ended all the same.
         tx.commit().await?;
         return Ok(Answer::none());
@@ -829,7 +858,7 @@ async fn view(
     let done = store::list_actions(db, (by, &Charge::EVERYWHERE), done, None, Limit::MOST).await?;
     Ok(CaseView {
         actions: ActionView::of(db, done).await?,
-        summary: CaseSummary::of(app, case, &people),
+        summary: CaseSummary::of(app, case, &people, sla(app, None)),
         content,
         reports: reports.into_iter().map(|row| case_report(row, &people, &rules, &mut notices)).collect(),
         events: events.into_iter().map(|row| case_event(row, &people)).collect(),

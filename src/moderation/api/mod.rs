@@ -9,6 +9,7 @@ mod notes;
 mod oversight;
 mod people;
 mod policy_rules;
+mod queues;
 mod report_mutes;
 mod reports;
 mod templates;
@@ -26,6 +27,7 @@ pub fn router() -> OpenApiRouter<App> {
         .merge(policy_rules::router())
         .merge(reports::router())
         .merge(cases::router())
+        .merge(queues::router())
         .merge(actions::router())
         .merge(people::router())
         .merge(report_mutes::router())

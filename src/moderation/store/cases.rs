@@ -17,7 +17,7 @@ use crate::decisions::rules::{Subject, SubjectKind};
 use crate::entity::{case_event, moderation_case, report};
 use crate::error::{Error, Result};
 use crate::http::page::Limit;
-use crate::ids::{AccountId, ActionId, AppealId, CaseId, PostId, TopicId};
+use crate::ids::{AccountId, ActionId, AppealId, CaseId, PostId, QueueId, TopicId};
 use crate::moderation::rules::case::{Move, Standing};
 use crate::moderation::rules::weight::priority;
 use crate::moderation::rules::{CaseEventKind, CaseNote, CaseState, ReportOutcome};
@@ -403,6 +403,8 @@ pub(in crate::moderation) enum CaseOrder {
 pub(in crate::moderation) struct Listed {
     /// In which order.
     pub(in crate::moderation) order: CaseOrder,
+    /// Those of this queue, if one is named.
+    pub(in crate::moderation) queue: Option<QueueId>,
     /// Those in this state at the moment, if any is named.
     pub(in crate::moderation) state: Option<CaseState>,
     /// Those about this kind of subject, if any is named.
@@ -432,6 +434,7 @@ macro_rules! cases_by {
             "SELECT c.* FROM moderation_case c
              CROSS JOIN LATERAL (SELECT CASE WHEN c.state = 'claimed' AND c.claim_expires_at <= $8
                  THEN CASE WHEN c.is_escalated THEN 'escalated' ELSE 'open' END ELSE c.state END AS state) now
+             LEFT JOIN case_queue q ON q.id = $19
              WHERE ($1 OR c.topic_id = ANY ($2) OR EXISTS
                     (SELECT FROM topic_tag t WHERE t.topic_id = c.topic_id AND t.tag = ANY ($3)))
                AND ($4::text IS NULL OR now.state = $4) AND ($5::text IS NULL OR c.subject_kind = $5)
@@ -444,6 +447,7 @@ macro_rules! cases_by {
                     (SELECT FROM report r WHERE r.case_id = c.id AND r.reporter_id = $15))
                AND ($16::uuid IS NULL OR c.owner_id = $16) AND ($17::timestamptz IS NULL OR c.opened_at < $17)
                AND (NOT $18 OR c.state NOT IN ('resolved', 'appealed'))
+               AND ($19::uuid IS NULL OR case_is_in_queue(c, q))
                AND ($10::uuid IS NULL OR ",
             $order,
             " LIMIT $7"
@@ -493,20 +497,22 @@ pub(in crate::moderation) async fn list(
         listed.author.into(),
         listed.opened_before.into(),
         listed.undecided.into(),
+        listed.queue.into(),
     ];
     Ok(moderation_case::Entity::find().from_raw_sql(sql(statement, values)).all(db).await?)
 }
 
 /// Finds the most urgent case that waits, and that somebody may decide, and locks it; what others are about to claim is
-/// passed over, so however many ask at once, no two find the same. A claim that has run out is ended first.
+/// passed over, so however many ask at once, no two find the same. A claim that has run out is ended first. Where a queue is
+/// named, only its cases are looked at.
 ///
 /// # Errors
 /// The database is away.
 pub(in crate::moderation) async fn next(
     app: &App,
     tx: &Tx,
-    by: AccountId,
-    powers: &Powers,
+    (by, powers): (AccountId, &Powers),
+    queue: Option<QueueId>,
 ) -> Result<Option<moderation_case::Model>> {
     let now = app.now();
     let lapsed = "SELECT * FROM moderation_case WHERE state = 'claimed' AND claim_expires_at <= $1
@@ -525,7 +531,7 @@ pub(in crate::moderation) async fn next(
         {
             if powers.include_somewhere(permission) {
                 let charge = Charge::of(powers, permission);
-                found.extend(next_in(tx, (state, wait), by, powers, &charge, now).await?);
+                found.extend(next_in(tx, (state, wait), (by, powers), &charge, (queue, now)).await?);
             }
         }
         if !found.is_empty() {
@@ -538,10 +544,9 @@ pub(in crate::moderation) async fn next(
 async fn next_in(
     tx: &Tx,
     (state, wait): (CaseState, bool),
-    by: AccountId,
-    powers: &Powers,
+    (by, powers): (AccountId, &Powers),
     charge: &Charge,
-    now: Time,
+    (queue, now): (Option<QueueId>, Time),
 ) -> Result<Option<moderation_case::Model>> {
     // As the policy decides, for what it would refuse would stand in the way for ever.
     // What is asked of each case is written so that it is asked of one after another, along the index of those that wait:
@@ -549,7 +554,7 @@ async fn next_in(
     macro_rules! next {
         ($state:literal, $lock:literal) => {
             concat!(
-                "SELECT c.* FROM moderation_case c
+                "SELECT c.* FROM moderation_case c LEFT JOIN case_queue q ON q.id = $7
                  WHERE c.state = '",
                 $state,
                 "' AND ($1 OR c.topic_id = ANY ($2) OR EXISTS
@@ -561,6 +566,7 @@ async fn next_in(
                                  AND r.outcome IS NULL LIMIT 1), true)
                    AND ($5 OR coalesce((SELECT false FROM role_grant g WHERE g.account_id = c.owner_id AND g.revoked_at IS NULL
                                         AND (g.expires_at IS NULL OR g.expires_at > $6) LIMIT 1), true))
+                   AND ($7::uuid IS NULL OR case_is_in_queue(c, q))
                  ORDER BY c.priority DESC, c.id LIMIT 1 FOR UPDATE OF c ",
                 $lock
             )
@@ -579,6 +585,7 @@ async fn next_in(
         by.into(),
         (powers.rank() == Role::Administrator).into(),
         now.into(),
+        queue.into(),
     ];
     Ok(moderation_case::Entity::find().from_raw_sql(sql(statement, values)).one(tx.conn()).await?)
 }

@@ -12,6 +12,7 @@ mod notes;
 mod oversight;
 mod people;
 mod policy_rules;
+mod queues;
 mod report_mutes;
 mod reports;
 mod subjects;
@@ -47,6 +48,10 @@ pub(super) use oversight::{
 };
 pub(super) use people::{Happening, RevokedSessions, Shared, Timeline, related, revoke_sessions, timeline};
 pub(super) use policy_rules::{NewVersion, rules, versions_of, write_rule};
+pub(super) use queues::{
+    NewQueue, QueueCounts, count_queues, delete_queue, edit_queue, find_queue, find_queue_for_update,
+    insert_queue, list_queues,
+};
 pub(super) use report_mutes::{mute_reports, report_mute_of, unmute_reports};
 pub(super) use reports::{accuracy, file, find_own_report, list_own_reports, subjects};
 pub(super) use subjects::{Purpose, content, find_subject, subject_of, tags_of};
@@ -94,6 +99,8 @@ pub async fn erase(app: &App, tx: &Tx, account_id: AccountId) -> Result<()> {
              OR EXISTS (SELECT FROM moderation_case c WHERE c.id = n.case_id AND c.owner_id = $1)",
         "DELETE FROM case_message WHERE account_id = $1",
         "UPDATE case_message SET sender_id = NULL WHERE sender_id = $1",
+        "DELETE FROM case_queue WHERE owner_id = $1 AND audience = 'own'",
+        "UPDATE case_queue SET owner_id = NULL WHERE owner_id = $1",
         "DELETE FROM report_mute WHERE account_id = $1",
         "UPDATE report_mute SET created_by = NULL WHERE created_by = $1",
         "DELETE FROM account_access WHERE account_id = $1",

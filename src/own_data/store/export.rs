@@ -13,8 +13,8 @@ use crate::clock::Time;
 use crate::db::{Tx, sql};
 use crate::decisions::rules::ActionKind;
 use crate::entity::{
-    account, account_access, appeal, audit_log, case_event, case_message, checkpoint_credence, citation,
-    cotenability_flag, credence, credence_part, criterion_rating, data_export, forecast, identity,
+    account, account_access, appeal, audit_log, case_event, case_message, case_queue, checkpoint_credence,
+    citation, cotenability_flag, credence, credence_part, criterion_rating, data_export, forecast, identity,
     implication, implication_scenario, inevitability, kind_dispute, legal_notice, mail, meta_prediction,
     meta_prediction_part, mind_change, mod_action, mod_job, mod_note, outcome_likelihood, passkey,
     personal_access_token, post, post_revision, quotation, reference_class, relation, report, report_mute,
@@ -253,6 +253,7 @@ async fn write(
     fits!(write_resolutions(db, id, file).await?);
     fits!(write_reports(db, id, file).await?);
     fits!(write_notes(db, id, file).await?);
+    fits!(write_queues(db, id, file).await?);
     fits!(write_refusals(db, id, file).await?);
     fits!(write_vote_moderation(db, id, file).await?);
     fits!(write_jobs(db, id, file).await?);
@@ -683,6 +684,26 @@ async fn write_notes(
         fits!(file.item(&json!({
             "case_id": row.case_id, "is_from_team": row.is_from_team, "text": row.text,
             "created_at": moment(row.created_at),
+        })));
+    }
+    Ok(Ok(()))
+}
+
+/// The queues of cases that they made, for themselves or for the team.
+async fn write_queues(
+    db: &impl ConnectionTrait,
+    id: AccountId,
+    file: &mut FileWriter,
+) -> Result<Result<(), TooLarge>> {
+    file.list("case_queues");
+    let queues = case_queue::Entity::find().filter(case_queue::Column::OwnerId.eq(id));
+    for row in queues.order_by_asc(case_queue::Column::Id).all(db).await? {
+        fits!(file.item(&json!({
+            "id": row.id, "name": row.name, "audience": named(&row.audience),
+            "subject_kinds": row.subject_kinds, "rules": row.rules, "topic_id": row.topic_id, "tags": row.tags,
+            "priority_min": row.priority_min, "escalated": row.escalated,
+            "recommended_rules": row.recommended_rules, "sla_hours": row.sla_hours,
+            "created_at": moment(row.created_at), "updated_at": moment(row.updated_at),
         })));
     }
     Ok(Ok(()))
