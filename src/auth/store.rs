@@ -178,7 +178,8 @@ struct TokenInForce {
 }
 
 /// Somebody as they stand now, for what they asked for before with this session or token; nobody where their account is
-/// gone. Powers that take a second factor take that they still have one.
+/// gone, where the session was ended since somebody else may have had it, or the token was revoked. Powers that take a second
+/// factor take that they still have one.
 ///
 /// # Errors
 /// The database is away.
@@ -186,10 +187,14 @@ pub async fn on_behalf(app: &App, account_id: AccountId, asked_with: SessionId) 
     let statement = concat!(
         "SELECT ",
         standing!(columns),
-        " FROM (SELECT $1::uuid AS account_id) by ",
+        " FROM (SELECT $1::uuid AS account_id
+                WHERE NOT EXISTS (SELECT FROM session s WHERE s.id = $3 AND s.ended_because IN
+                                  ('revoked_by_moderator', 'refresh_token_reused', 'email_reverted'))
+                  AND NOT EXISTS (SELECT FROM personal_access_token t WHERE t.id = $3 AND t.revoked_at IS NOT NULL)) by ",
         standing!(tables)
     );
-    let rows: Vec<Standing> = all(&app.db, sql(statement, [account_id.into(), app.now().into()])).await?;
+    let values = [account_id.into(), app.now().into(), asked_with.into()];
+    let rows: Vec<Standing> = all(&app.db, sql(statement, values)).await?;
     let second_factor = factors::any(&app.db, account_id).await?;
     signed_in(app, rows, Credential::Deferred { id: asked_with }, second_factor, None)
 }

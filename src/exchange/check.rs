@@ -15,7 +15,7 @@ use crate::accounts::rules::{DisplayName, Username};
 use crate::basis_points::BasisPoints;
 use crate::clock::{Time, Timestamp};
 use crate::criteria::rules::{Cases, CasesWithOutcome, ClassDescription, Rating};
-use crate::decisions::rules::Summary;
+use crate::decisions::rules::ClosingSummary;
 use crate::error::Field;
 use crate::historic_date::HistoricDate;
 use crate::implications::rules::ImplicationStatement;
@@ -65,9 +65,10 @@ fn reader(name: &str) -> Option<Reader> {
         };
     }
     readers!(
-        Attribution AuthorName BasisPoints Cases CasesWithOutcome ClassDescription DisplayName EventName MindChangeExplanation
-        HistoricDate ImplicationStatement Key Language Locator PostBody ProposalReason QuestionText QuotationText Rating
-        ScenarioLabel ScenarioStatement Slug SourceNote SourceTitle SourceType SourceUrl Statement StepStatement Summary Tag
+        Attribution AuthorName BasisPoints Cases CasesWithOutcome ClassDescription ClosingSummary DisplayName EventName
+        HistoricDate ImplicationStatement Key Language Locator MindChangeExplanation PostBody ProposalReason QuestionText
+        QuotationText Rating
+        ScenarioLabel ScenarioStatement Slug SourceNote SourceTitle SourceType SourceUrl Statement StepStatement Tag
         Timestamp ToleranceDays TopicTitle Username
     )
 }

@@ -23,7 +23,7 @@ use utoipa::{PartialSchema, ToSchema};
 use crate::accounts::rules::{DisplayName, Username};
 use crate::basis_points::BasisPoints;
 use crate::clock::Timestamp;
-use crate::decisions::rules::Summary;
+use crate::decisions::rules::ClosingSummary;
 use crate::posts::rules::{
     CitationStatus, Criterion, Direction, Evidence, PostBody, RelationType, TargetKind, TestKind,
 };
@@ -55,7 +55,7 @@ pub(super) struct DebateFile {
     pub topic: TopicContent,
     /// What the debate came to, where moderators closed it; the topic is archived then.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub closing_summary: Option<Summary>,
+    pub closing_summary: Option<ClosingSummary>,
     /// The version of the set of scenarios, and what became of each.
     #[serde(default)]
     pub scenario_set: ScenarioSet,

@@ -5,7 +5,7 @@ use std::time::Duration;
 use axum::http::Method;
 use chrono::TimeDelta;
 use expect_test::expect;
-use otherwise::worker::own_data_next;
+use otherwise::worker::{job_item_next, own_data_next};
 use serde_json::{Value, json};
 
 use crate::moderation::{Watched, case_of, grants, moves};
@@ -467,4 +467,30 @@ async fn d1_what_was_done_with_an_account_is_in_copies_and_goes_with_whoever_gav
         "SELECT format('%s about %s: <%s>', coalesce(x.actor_id::text, 'nobody'), o.username, x.reason)
                 FROM account_access x JOIN account o ON o.id = x.account_id";
     assert_eq!(app.rows(left).await, ["nobody about alice: <>"]);
+}
+
+#[tokio::test]
+async fn a9_what_was_asked_for_with_a_session_that_was_taken_from_somebody_is_not_done() {
+    let watched = Watched::new().await;
+    let Watched { app, mallory, carol, post, .. } = &watched;
+    let with_token = token(app, "mallory", &["moderate"]).await;
+    let other = watched.alice.posts_in(&watched.topic, "The tides were wrong.").await;
+    let mut jobs = Vec::new();
+    for (who, id) in [(mallory, post), (&with_token, &other)] {
+        let job = json!({
+            "subjects": { "kind": "post", "ids": [id] }, "actions": [action("remove")], "note": "The wave of this morning.",
+        });
+        let plan = who.post("/mod/jobs", job).await.is(201);
+        let hash = format!("\"{}\"", plan.text("/plan/hash"));
+        let path = format!("/mod/jobs/{}", plan.text("/id"));
+        who.with("if-match", &hash).post(&format!("{path}/execute"), json!({})).await.is(200);
+        jobs.push(path);
+    }
+    revokes(carol, "mallory").await.is(200);
+    while job_item_next(&app.app).await.unwrap() {}
+    for path in jobs {
+        let job = carol.get(&path).await.is(200).body;
+        assert_eq!((&job["state"], &job["left_alone"][0]["code"]), (&json!("failed"), &json!("not_allowed")));
+    }
+    assert_eq!(app.rows("SELECT DISTINCT status FROM post").await, ["visible"]);
 }
