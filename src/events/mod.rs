@@ -3,6 +3,7 @@
 //!
 //! An event is written in the transaction that makes it true, so it is there exactly when the change is.
 
+pub mod rules;
 mod store;
 
-pub use store::{Event, record};
+pub use store::{CHANNEL, Event, record};
