@@ -37,6 +37,7 @@ mod m20261127_000026_structure;
 mod m20261127_000027_case_tools;
 mod m20261127_000028_notes_and_messages;
 mod m20261127_000029_legal_notices;
+mod m20261127_000030_webhooks;
 
 /// Applies and reverts the changes in order.
 #[derive(Debug)]
@@ -77,6 +78,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261127_000027_case_tools::Migration),
             Box::new(m20261127_000028_notes_and_messages::Migration),
             Box::new(m20261127_000029_legal_notices::Migration),
+            Box::new(m20261127_000030_webhooks::Migration),
         ]
     }
 }

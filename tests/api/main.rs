@@ -81,4 +81,5 @@ mod track_record;
 mod trust;
 mod vote_signals;
 mod votes;
+mod webhooks;
 mod worked_example;

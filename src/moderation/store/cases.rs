@@ -162,7 +162,11 @@ impl Happened {
 
 /// What that is in the log of events, and to what, where it belongs there: said in this one place, what happens by itself is
 /// not missing.
-fn event(kind: CaseEventKind, case: CaseId, appeal: Option<AppealId>) -> Option<(&'static str, Option<Uuid>)> {
+fn event(
+    kind: CaseEventKind,
+    case: CaseId,
+    appeal: Option<AppealId>,
+) -> Option<(&'static str, Option<Uuid>)> {
     let of_appeal = appeal.map(|id| id.0);
     Some(match kind {
         CaseEventKind::Opened => ("case_opened", Some(case.0)),
