@@ -20,6 +20,7 @@ use crate::ids::Ids;
 use crate::keys::Keys;
 use crate::mailer::Mailer;
 use crate::openid::Providers;
+use crate::outbound::Caller;
 use crate::policy::Actor;
 
 /// The state of one server; cheap to clone.
@@ -52,6 +53,8 @@ pub struct Inner {
     pub mailer: Mailer,
     /// Who says who people are.
     pub identity_providers: Providers,
+    /// Who calls the addresses that people name.
+    pub caller: Caller,
     /// Whether the server is about to end, for answers that go on for long.
     pub stopping: watch::Sender<bool>,
 }
@@ -65,6 +68,7 @@ impl App {
         let shared_answers = SharedAnswers::new(&config.shared_answers);
         let mailer = Mailer::new(&config);
         let identity_providers = Providers::new(&config);
+        let caller = Caller::new(&config.webhooks);
         Self(Arc::new(Inner {
             db,
             config,
@@ -78,6 +82,7 @@ impl App {
             rule_book: RwLock::default(),
             mailer,
             identity_providers,
+            caller,
             stopping: watch::Sender::new(false),
         }))
     }

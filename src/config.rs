@@ -38,6 +38,8 @@ pub struct Config {
     pub automation: Automation,
     /// Looking for attacks by votes.
     pub vote_signals: VoteSignals,
+    /// Telling moderators' scripts what happens.
+    pub webhooks: Webhooks,
     /// Tokens and sessions.
     pub auth: Auth,
     /// Passkeys.
@@ -234,6 +236,34 @@ pub struct VoteSignals {
     pub most_votes: u32,
     /// How long a finding is kept after the last vote that speaks for it, in days.
     pub kept_days: u32,
+}
+
+/// Telling moderators' scripts what happens.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Webhooks {
+    /// Whether anything is sent.
+    pub enabled: bool,
+    /// Where webhooks may lead besides addresses that are everybody's.
+    pub trusted_origins: Vec<Origin>,
+    /// How many webhooks are sent something at a time.
+    pub at_a_time: u32,
+    /// How long an attempt may take, in milliseconds.
+    pub timeout_ms: u32,
+    /// How often a delivery is tried.
+    pub attempts: u32,
+    /// How long is waited after the first attempt at most, in milliseconds.
+    pub retry_first_ms: u32,
+    /// How long is waited after many at most, in milliseconds.
+    pub retry_longest_ms: u32,
+    /// After how many deliveries in a row that were given up a webhook is disabled.
+    pub disable_after: u32,
+    /// How long the key before the last signs besides, in hours.
+    pub former_key_hours: u32,
+    /// How long it is kept what was sent, in days.
+    pub kept_days: u32,
+    /// How many webhooks one person has.
+    pub per_account: u32,
 }
 
 /// Tokens and sessions.
@@ -726,6 +756,7 @@ impl Config {
             .with_list_parse_key("auth.retired_signing_key_files")
             .with_list_parse_key("server.allowed_origins")
             .with_list_parse_key("passkeys.origins")
+            .with_list_parse_key("webhooks.trusted_origins")
             .with_list_parse_key("moderation.territorial_scope");
         // Once more, as text: an identifier or a secret may consist of digits, and is no number for that.
         let providers =
@@ -792,6 +823,11 @@ impl Config {
             ("vote_signals.window_days", self.vote_signals.window_days.into()),
             ("vote_signals.most_votes", self.vote_signals.most_votes.into()),
             ("vote_signals.kept_days", self.vote_signals.kept_days.into()),
+            ("webhooks.attempts", self.webhooks.attempts.into()),
+            ("webhooks.retry_first_ms", self.webhooks.retry_first_ms.into()),
+            ("webhooks.disable_after", self.webhooks.disable_after.into()),
+            ("webhooks.kept_days", self.webhooks.kept_days.into()),
+            ("webhooks.per_account", self.webhooks.per_account.into()),
             ("trust.level_1_accepted", self.trust.level_1_accepted.into()),
             ("trust.level_2_accepted", self.trust.level_2_accepted.into()),
             ("trust.level_3_accepted", self.trust.level_3_accepted.into()),
@@ -870,6 +906,11 @@ impl Config {
         }
         self.password.check()?;
         ensure!(
+            self.webhooks.retry_first_ms <= self.webhooks.retry_longest_ms,
+            "webhooks.retry_first_ms must not be more than webhooks.retry_longest_ms; it is {}",
+            self.webhooks.retry_first_ms
+        );
+        ensure!(
             self.shared_answers.max_age_ms <= 1000,
             "shared_answers.max_age_ms must be at most 1000; it is {}",
             self.shared_answers.max_age_ms
@@ -883,6 +924,8 @@ impl Config {
             ("accounts.address_days", self.accounts.address_days, 90),
             ("own_data.export_kept_hours", self.own_data.export_kept_hours, 168),
             ("own_data.erasure_grace_days", self.own_data.erasure_grace_days, 30),
+            ("webhooks.at_a_time", self.webhooks.at_a_time, 32),
+            ("webhooks.timeout_ms", self.webhooks.timeout_ms, 30_000),
         ] {
             ensure!((1..=most).contains(&value), "{name} must be from 1 to {most}; it is {value}");
         }
@@ -1131,6 +1174,29 @@ mod tests {
         }
         let told = with("example", &[("client_secret", "dont-show-me"), ("issuer", "x")]).unwrap_err();
         assert!(!format!("{told:#}").contains("dont-show-me"), "{told:#}");
+    }
+
+    #[test]
+    fn x6_webhooks_are_off_and_trust_exact_origins_only() {
+        let with = |line: &str| Config::with_overrides(&format!("[webhooks]\n{line}"));
+        let plain = with("").unwrap().webhooks;
+        assert!(!plain.enabled && plain.trusted_origins.is_empty());
+        with("trusted_origins = ['http://127.0.0.1:8080', 'https://scripts.internal:8443']").unwrap();
+        for (wrong, about) in [
+            ("trusted_origins = ['*']", "origin"),
+            ("trusted_origins = ['http://10.0.0.1/hook']", "origin"),
+            ("trusted_origins = ['10.0.0.0/8']", "origin"),
+            ("at_a_time = 0", "webhooks.at_a_time"),
+            ("at_a_time = 33", "webhooks.at_a_time"),
+            ("timeout_ms = 30001", "webhooks.timeout_ms"),
+            ("attempts = 0", "webhooks.attempts"),
+            ("retry_first_ms = 50000000", "webhooks.retry_first_ms"),
+            ("disable_after = 0", "webhooks.disable_after"),
+            ("kept_days = 0", "webhooks.kept_days"),
+        ] {
+            let error = with(wrong).expect_err(wrong);
+            assert!(format!("{error:#}").contains(about), "{wrong}: {error:#}");
+        }
     }
 
     #[test]

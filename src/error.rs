@@ -199,6 +199,10 @@ codes! {
     TooManyPasskeys = 409 "too_many_passkeys" "You have as many passkeys as you may have";
     /// An account has as many personal access tokens as it may have.
     TooManyTokens = 409 "too_many_tokens" "You have as many tokens as you may have";
+    /// The operator did not turn webhooks on.
+    WebhooksOff = 409 "webhooks_off" "This server sends nothing to webhooks";
+    /// Somebody has as many webhooks as they may have.
+    TooManyWebhooks = 409 "too_many_webhooks" "You have as many webhooks as you may have";
     /// The provider said who it is, and no account has that identity.
     IdentityUnknown = 409 "identity_unknown" "No account has this identity";
     /// Another account has the identity, or this one already.

@@ -133,6 +133,10 @@ id! {
     VoteInspectionId
     /// Votes that are not to count.
     VoteNullificationId
+    /// Where events of moderation are told of.
+    WebhookId
+    /// That a webhook is told of an event.
+    DeliveryId
 }
 
 /// Where new identifiers come from: the system, or a counter that repeats itself in tests.

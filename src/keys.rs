@@ -31,6 +31,13 @@ pub fn sha256(bytes: &[u8]) -> [u8; 32] {
     hash
 }
 
+/// The HMAC-SHA256 of some bytes under a key that is shared with somebody.
+pub fn hmac_sha256(key: &[u8], bytes: &[u8]) -> [u8; 32] {
+    let mut mac = [0; 32];
+    mac.copy_from_slice(hmac::sign(&hmac::Key::new(hmac::HMAC_SHA256, key), bytes).as_ref());
+    mac
+}
+
 /// Bytes nobody can guess.
 ///
 /// # Errors

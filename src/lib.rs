@@ -3,8 +3,8 @@
 //! Vertical features over one shared schema; pure rules in the middle; every write carries a permit and
 //! a transaction. A `use` points to something earlier in this list of kinds of file: `ids`, `clock`,
 //! `config`, `error` and the value types of the ground floor; `rules`; `entity`; `policy`; `db`, `http`,
-//! `keys`, `hashing`, `mailer`, `openid`; `app`; `store`; `api`; `router`, `worker`; and between features to one that
-//! stands earlier below. `docs/ARCHITECTURE.md` says why, and a test keeps it so.
+//! `keys`, `hashing`, `mailer`, `openid`, `outbound`; `app`; `store`; `api`; `router`, `worker`; and between features to one
+//! that stands earlier below. `docs/ARCHITECTURE.md` says why, and a test keeps it so.
 
 pub mod basis_points;
 pub mod changes;
@@ -26,6 +26,7 @@ pub mod http;
 pub mod keys;
 pub mod mailer;
 pub mod openid;
+pub mod outbound;
 
 pub mod app;
 
@@ -57,6 +58,7 @@ pub mod track_record;
 pub mod trust;
 pub mod vote_signals;
 pub mod votes;
+pub mod webhooks;
 
 pub mod client;
 pub mod router;

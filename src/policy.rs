@@ -23,6 +23,7 @@ use crate::posts::rules::PostStatus;
 use crate::roles::rules::{Permission, Place, Power, Powers};
 use crate::scenario_sets::rules::ProposalStatus;
 use crate::topics::rules::TopicStatus;
+use crate::webhooks::rules::WebhookKind;
 
 /// Who asks.
 #[derive(Debug, Clone)]
@@ -1857,6 +1858,41 @@ impl Action for EditAutomation {
             who.has(Permission::RuleEdit, Place::Site),
             Code::NotAllowed,
             "Administrators write the rules of automatic moderation, and whoever has rule.edit.",
+        )
+    }
+}
+
+/// See webhooks, turn them off and delete them.
+#[derive(Debug)]
+pub struct HandleWebhooks;
+
+impl Action for HandleWebhooks {
+    const SCOPE: Scope = Scope::Moderate;
+    const TAKES_PART: bool = false;
+
+    fn decide(&self, who: &Actor) -> Result<()> {
+        allow_if(
+            who.has(Permission::RuleEdit, Place::Site),
+            Code::NotAllowed,
+            "Administrators look after webhooks, and whoever has rule.edit.",
+        )
+    }
+}
+
+/// Be told by a webhook of events of these kinds, or of none as yet.
+#[derive(Debug)]
+pub struct ReceiveEvents<'a>(pub &'a [WebhookKind]);
+
+impl Action for ReceiveEvents<'_> {
+    const SCOPE: Scope = Scope::Moderate;
+    const TAKES_PART: bool = false;
+
+    fn decide(&self, who: &Actor) -> Result<()> {
+        HandleWebhooks.decide(who)?;
+        allow_if(
+            self.0.iter().all(|kind| who.has(kind.takes(), Place::Site)),
+            Code::NotAllowed,
+            "A webhook tells its owner what they may know: of cases with report.read for the whole site, of bulk jobs with job.bulk.",
         )
     }
 }

@@ -26,7 +26,7 @@ use crate::http::{Answer, AskedBy, Cache, Path, code_of, middleware, openapi};
 use crate::{
     accounts, auth, automation, credences, credentials, criteria, db, identities, implications, jobs,
     mind_changes, moderation, own_data, posts, roles, scenario_sets, topics, track_record, vote_signals,
-    votes,
+    votes, webhooks,
 };
 
 #[derive(utoipa::OpenApi)]
@@ -49,6 +49,7 @@ use crate::{
         (name = "votes", description = "Judging arguments on two axes"),
         (name = "vote signals", description = "What speaks for attacks by votes, who voted, and votes that do not count"),
         (name = "bulk jobs", description = "The same done to many things at a time: planned, watched, and taken back"),
+        (name = "webhooks", description = "Telling moderators' scripts what happens"),
         (name = "credences", description = "How likely people take the scenarios to be"),
         (name = "mind changes", description = "Which posts moved whom, and how far"),
         (name = "scenarios", description = "Changing the scenarios of a topic"),
@@ -73,6 +74,7 @@ fn api() -> (Router<App>, OpenApi) {
         .merge(votes::router())
         .merge(vote_signals::router())
         .merge(jobs::router())
+        .merge(webhooks::router())
         .merge(credences::router())
         .merge(mind_changes::router())
         .merge(track_record::router())

@@ -3,6 +3,7 @@
 use std::time::{Duration, Instant};
 
 use chrono::TimeDelta;
+use futures_util::future::join_all;
 use tokio::sync::watch;
 
 use crate::accounts;
@@ -15,6 +16,7 @@ use crate::credentials;
 use crate::db::{Bell, Tx, idempotency, rate_limit};
 use crate::entity::mail as row;
 use crate::error::Result;
+use crate::events;
 use crate::identities;
 use crate::jobs;
 use crate::keys::random;
@@ -27,6 +29,7 @@ use crate::ranking;
 use crate::roles;
 use crate::trust;
 use crate::vote_signals;
+use crate::webhooks;
 
 /// A statement drops so many rows at the most: fewer in all means that nothing is left.
 const LOT: u64 = 10_000;
@@ -48,6 +51,9 @@ const CROWD_GATHERS: Duration = Duration::from_millis(100);
 
 /// How long it rests at most before it looks for votes to strike and for bulk jobs, should nobody call.
 const CHORE_REST: Duration = Duration::from_mins(1);
+
+/// How long it rests at most before it looks for what webhooks are to be told, should nobody call.
+const WEBHOOK_REST: Duration = Duration::from_mins(1);
 
 /// How long it waits before it tries again after a failure.
 const RETRY: Duration = Duration::from_secs(5);
@@ -90,6 +96,7 @@ pub async fn run(app: App, stop: watch::Receiver<()>) {
         see_to(&app, stop.clone(), nullifications),
         see_to(&app, stop.clone(), cases),
         see_to(&app, stop.clone(), jobs),
+        see_to_webhooks(&app, stop.clone()),
         summarise_crowds(&app, stop)
     );
 }
@@ -119,7 +126,7 @@ async fn tidy_up(app: &App) {
 
 /// Drops what nobody can ask for any more: kept answers, old places in lists, counts of limits that would
 /// refuse nobody, roles shown beside names after they expired, tokens and requests to providers that expired,
-/// challenges that were answered, and the records of mails.
+/// challenges that were answered, and the records of mails and of what webhooks were told.
 ///
 /// # Errors
 /// The database is away.
@@ -142,7 +149,8 @@ pub async fn tidy(app: &App) -> Result<u64> {
             + auth::forget_addresses(app, &tx).await?
             + automation::forget_old(app, &tx).await?
             + moderation::forget_old(app, &tx).await?
-            + vote_signals::forget_old(app, &tx).await?;
+            + vote_signals::forget_old(app, &tx).await?
+            + webhooks::forget_old(app, &tx).await?;
         tx.commit().await?;
         forgotten += lot;
         if lot < LOT {
@@ -318,6 +326,88 @@ pub async fn nullify_votes_next(app: &App) -> Result<bool> {
 /// The database is away. It is tried again.
 pub async fn open_cases_next(app: &App) -> Result<bool> {
     moderation::queue_next(app).await
+}
+
+/// Tells webhooks what happened as soon as it did, so many of them at a time. Nothing where the operator wants none.
+async fn see_to_webhooks(app: &App, stop: watch::Receiver<()>) {
+    if !app.config.webhooks.enabled {
+        return;
+    }
+    let planned = watch::Sender::new(());
+    let lanes = (0..app.config.webhooks.at_a_time)
+        .map(|_| tell_webhooks(app, stop.clone(), planned.subscribe()))
+        .collect::<Vec<_>>();
+    tokio::join!(plan_for_webhooks(app, stop, &planned), join_all(lanes));
+}
+
+/// Finds what webhooks are to be told, and says so to those who tell them.
+async fn plan_for_webhooks(app: &App, mut stop: watch::Receiver<()>, planned: &watch::Sender<()>) {
+    let mut bell = None;
+    while matches!(stop.has_changed(), Ok(false)) {
+        if bell.is_none() {
+            // Before looking, so that nothing happens in between unheard.
+            bell = Bell::listen(&app.db, events::CHANNEL).await.ok();
+        }
+        match plan_webhooks_next(app).await {
+            Ok(found) => {
+                // Somebody may have asked for a test, of which there is no event.
+                planned.send_replace(());
+                if !found {
+                    rest_until_called(&mut bell, WEBHOOK_REST, &mut stop).await;
+                }
+            }
+            Err(error) => {
+                let cause = error.source.as_ref().map(|cause| format!("{cause:#}"));
+                tracing::warn!(%error, cause, "looking for what webhooks are to be told; will try again in {RETRY:?}");
+                tokio::select! {
+                    () = tokio::time::sleep(RETRY) => {}
+                    _ = stop.changed() => {}
+                }
+            }
+        }
+    }
+}
+
+/// Tells webhooks, one after another. Stopping waits for one that is being told.
+async fn tell_webhooks(app: &App, mut stop: watch::Receiver<()>, mut planned: watch::Receiver<()>) {
+    while matches!(stop.has_changed(), Ok(false)) {
+        // Before looking, so that nothing is found in between unheard.
+        planned.mark_unchanged();
+        let rest = match tell_webhooks_next(app).await {
+            Ok(true) => continue,
+            Ok(false) => match webhooks::next_due(&app.db).await {
+                Ok(Some(due)) => (due - app.now()).to_std().unwrap_or_default().min(WEBHOOK_REST),
+                Ok(None) => WEBHOOK_REST,
+                Err(_) => RETRY,
+            },
+            Err(error) => {
+                let cause = error.source.as_ref().map(|cause| format!("{cause:#}"));
+                tracing::warn!(%error, cause, "telling a webhook; will try again in {RETRY:?}");
+                RETRY
+            }
+        };
+        tokio::select! {
+            () = tokio::time::sleep(rest) => {}
+            _ = planned.changed() => {}
+            _ = stop.changed() => {}
+        }
+    }
+}
+
+/// Finds what webhooks are to be told since they were looked at last, and says whether there was anything.
+///
+/// # Errors
+/// The database is away. It is tried again.
+pub async fn plan_webhooks_next(app: &App) -> Result<bool> {
+    webhooks::plan_next(app).await
+}
+
+/// Tells one webhook of one thing, and says whether there was any.
+///
+/// # Errors
+/// The database is away. It is tried again.
+pub async fn tell_webhooks_next(app: &App) -> Result<bool> {
+    webhooks::deliver_next(app).await
 }
 
 /// Counts large crowds as soon as somebody changes what they think, at most ten times a second.

@@ -37,6 +37,7 @@ mod m20261127_000026_structure;
 mod m20261127_000027_case_tools;
 mod m20261127_000028_notes_and_messages;
 mod m20261127_000029_legal_notices;
+mod m20261127_000030_webhooks;
 mod m20261127_000031_texts_and_names;
 mod m20261127_000032_scheduled_jobs;
 mod m20261127_000033_queues;
@@ -82,6 +83,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261127_000027_case_tools::Migration),
             Box::new(m20261127_000028_notes_and_messages::Migration),
             Box::new(m20261127_000029_legal_notices::Migration),
+            Box::new(m20261127_000030_webhooks::Migration),
             Box::new(m20261127_000031_texts_and_names::Migration),
             Box::new(m20261127_000032_scheduled_jobs::Migration),
             Box::new(m20261127_000033_queues::Migration),

@@ -19,7 +19,7 @@ use crate::error::Result;
 use crate::http::page::Limit;
 use crate::ids::{
     AccountId, ActionId, AppealId, AutomationRuleId, CaseId, JobId, ListSetId, PostId, SessionId, TokenId,
-    TopicId, VoteNullificationId,
+    TopicId, VoteNullificationId, WebhookId,
 };
 use crate::keys::sha256;
 use crate::policy::{Actor, SignedIn};
@@ -87,6 +87,11 @@ impl Object {
     /// Votes that do not count.
     pub fn vote_nullification(id: VoteNullificationId) -> Self {
         Self { kind: "vote_nullification", id: id.0 }
+    }
+
+    /// A webhook.
+    pub fn webhook(id: WebhookId) -> Self {
+        Self { kind: "webhook", id: id.0 }
     }
 
     /// A session.

@@ -205,7 +205,8 @@ pub async fn migrations_are_current(db: &DatabaseConnection) -> Result<bool> {
 }
 
 /// Mends the stamps of stored ranks after a database was restored into another cluster, whose count of
-/// transactions starts anew: stamps from the future would hide places from walks already under way.
+/// transactions starts anew: stamps from the future would hide places from walks already under way. Webhooks that saw
+/// transactions of that future would see none of the present as new: they begin from here.
 ///
 /// # Errors
 /// The database is away.
@@ -229,5 +230,8 @@ pub async fn renumber_ranks(db: &DatabaseConnection) -> Result<()> {
             );
         }
     }
+    let reset = "UPDATE webhook SET position = pg_current_snapshot()::text
+                 WHERE pg_snapshot_xmax(position::pg_snapshot) > pg_snapshot_xmax(pg_current_snapshot())";
+    db.execute_raw(sql(reset, [])).await?;
     Ok(())
 }

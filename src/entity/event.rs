@@ -26,6 +26,9 @@ pub struct Model {
     pub data: Json,
     /// When.
     pub created_at: Time,
+    /// By which transaction it was written; unknown of those from before that was noted.
+    #[sea_orm(select_as = "text", save_as = "xid8")]
+    pub xid: Option<String>,
 }
 
 impl ActiveModelBehavior for ActiveModel {}

@@ -97,3 +97,5 @@ pub mod vote_nullification;
 pub mod vote_nullification_item;
 pub mod vote_signal;
 pub mod vote_signal_account;
+pub mod webhook;
+pub mod webhook_delivery;

@@ -4,12 +4,16 @@ use sea_orm::ConnectionTrait;
 use serde_json::Value;
 use uuid::Uuid;
 
+use super::rules::OF_MODERATION;
 use crate::app::App;
 use crate::changes::Change;
 use crate::db::{Tx, sql};
 use crate::error::Result;
 use crate::ids::{AccountId, SessionId, TopicId};
 use crate::policy::{Actor, SignedIn};
+
+/// Where whoever tells others of what happens in moderation listens.
+pub const CHANNEL: &str = "otherwise_event";
 
 /// What happened.
 #[derive(Debug, Clone, Default)]
@@ -64,5 +68,9 @@ pub async fn record(app: &App, tx: &Tx, event: Event) -> Result<()> {
             ],
         ))
         .await?;
+    if OF_MODERATION.contains(&event.kind) {
+        // Heard when this transaction is committed, and not at all if it is not.
+        tx.conn().execute_raw(sql("SELECT pg_notify($1, '')", [CHANNEL.into()])).await?;
+    }
     Ok(())
 }

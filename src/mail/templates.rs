@@ -483,7 +483,7 @@ impl std::fmt::Display for Quoted<'_> {
 mod tests {
     use super::*;
 
-    fn all(name: Name, link: Link) -> [Text; 26] {
+    fn all(name: Name, link: Link) -> [Text; 27] {
         let page = Page { base: link.base, page: "own-data", operation: "GET /api/v1/x", span_secs: 86_400 };
         [
             export_ready(name, page),

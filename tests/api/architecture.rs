@@ -24,7 +24,7 @@ const KINDS: [&[&str]; 11] = [
     &["rules", "templates", "totp"],
     &["entity"],
     &["policy"],
-    &["db", "http", "keys", "hashing", "mailer", "openid"],
+    &["db", "http", "keys", "hashing", "mailer", "openid", "outbound"],
     &["app"],
     &["store", "checkpoint", "verify", "thread", "throttle", "factors", "passkeys", "token", "exchange"],
     &["api", "actor", "worker"],
@@ -34,7 +34,7 @@ const KINDS: [&[&str]; 11] = [
 ];
 
 /// Features, from left to right.
-const FEATURES: [&str; 28] = [
+const FEATURES: [&str; 29] = [
     "events",
     "audit",
     "ranking",
@@ -61,6 +61,7 @@ const FEATURES: [&str; 28] = [
     "track_record",
     "moderation",
     "jobs",
+    "webhooks",
     "own_data",
     "exchange",
 ];
@@ -95,7 +96,7 @@ const HOMES: [(&str, &[&str]); 13] = [
     ("totp_rs::", &["totp"]),
     ("webauthn_rs::", &["passkeys", "rules"]),
     ("openidconnect::", &["openid"]),
-    ("reqwest::", &["openid", "client"]),
+    ("reqwest::", &["openid", "outbound", "client"]),
     ("quick_cache::", &["http"]),
     ("regex::", &["rules"]),
     ("regex_syntax::", &["rules"]),

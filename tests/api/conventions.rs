@@ -408,7 +408,9 @@ pub async fn everything_readable() -> (TestApp, Client, Vec<String>) {
          title = 'An identity provider'
          issuer = 'https://id.example'
          client_id = 'otherwise'
-         redirect_uri = 'https://debates.example/signed-in'",
+         redirect_uri = 'https://debates.example/signed-in'
+         [webhooks]
+         enabled = true",
     )
     .await;
     let alice = app.member("alice").await;
@@ -470,6 +472,9 @@ pub async fn everything_readable() -> (TestApp, Client, Vec<String>) {
         "subjects": { "kind": "post", "ids": [judged] }, "actions": [action("hide")], "note": "Let us see.",
     });
     let job = carol.post("/mod/jobs", job).await.is(201).text("/id");
+    let webhook = json!({ "url": "https://scripts.example/hook", "kinds": ["case_opened"], "note": "The bot of the desk." });
+    let webhook = alice.post("/mod/webhooks", webhook).await.is(201).text("/id");
+    alice.send(Method::POST, &format!("/mod/webhooks/{webhook}/test"), None).await.is(202);
     // What is over is watched to its end at once.
     carol.post(&format!("/mod/jobs/{job}/cancel"), json!({})).await.is(200);
     alice.post("/me/erasure", json!({ "password": PASSWORD })).await.is(202);
@@ -492,6 +497,7 @@ pub async fn everything_readable() -> (TestApp, Client, Vec<String>) {
                 path if path.contains("/mod/jobs/") => &job,
                 path if path.contains("/mod/automation-rules/") => &rule,
                 path if path.contains("/mod/sets/") => &set,
+                path if path.contains("/mod/webhooks/") => &webhook,
                 path if path.contains("/mod/templates/") => &template,
                 path if path.contains("/mod/queues/") => &queue,
                 path if path.contains("/role-grants/") => &grant,

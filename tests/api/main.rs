@@ -85,4 +85,5 @@ mod trust;
 mod vote_decisions;
 mod vote_signals;
 mod votes;
+mod webhooks;
 mod worked_example;

@@ -115,6 +115,8 @@ fn tried_on(operation: &str) -> &'static [On] {
         | "list_vote_signals"
         | "list_jobs"
         | "plan_job"
+        | "list_webhooks"
+        | "create_webhook"
         | "list_vote_nullifications"
         | "create_vote_nullification" => &[On::Itself],
         "read_profile"
@@ -174,6 +176,12 @@ fn tried_on(operation: &str) -> &'static [On] {
         | "resume_job"
         | "cancel_job"
         | "undo_job"
+        | "read_webhook"
+        | "edit_webhook"
+        | "delete_webhook"
+        | "rotate_webhook"
+        | "test_webhook"
+        | "list_webhook_deliveries"
         | "read_vote_nullification"
         | "approve_vote_nullification"
         | "undo_vote_nullification" => &[On::Alices],
@@ -343,6 +351,8 @@ fn body(operation: &str, number: usize, who: &Role) -> Option<Value> {
         "plan_job" => json!({
             "subjects": { "kind": "post", "ids": [NO_SCENARIO] }, "actions": [action("hide")], "note": "Asked for.",
         }),
+        "create_webhook" => webhook(),
+        "edit_webhook" => json!({ "note": "Asked for." }),
         "open_case" => json!({ "subject": { "kind": "topic", "id": NO_SCENARIO }, "note": "I saw it." }),
         "give_legal_notice" => json!({
             "subject": { "kind": "topic", "id": NO_SCENARIO }, "explanation": "It copies a book, line by line.",
@@ -396,6 +406,11 @@ fn template(number: usize) -> Value {
         "name": format!("Shop {number}"), "kind": "explanation", "language": "en", "rule": "spam",
         "text": "It advertises a shop, and nothing else.",
     })
+}
+
+/// A webhook that leads nowhere.
+fn webhook() -> Value {
+    json!({ "url": "https://scripts.example/hook", "kinds": ["case_opened"], "note": "Asked for." })
 }
 
 /// A rule of automatic moderation that meets nobody.
@@ -578,6 +593,10 @@ impl World {
                     let carol = self.app.sign_in("carol").await;
                     carol.post("/mod/templates", template(number)).await.is(201).text("/id")
                 }
+                _ if operation.contains("webhook") => {
+                    let carol = self.app.sign_in("carol").await;
+                    carol.post("/mod/webhooks", webhook()).await.is(201).text("/id")
+                }
                 _ if operation.contains("_set") => {
                     let carol = self.app.sign_in("carol").await;
                     let set = json!({ "name": format!("Set {number}"), "kind": "words" });
@@ -664,6 +683,7 @@ impl World {
                  DELETE FROM moderation_case c USING account a WHERE a.id = c.owner_id AND a.username NOT IN ('sid', 'sue');
                  DELETE FROM vote_nullification;
                  DELETE FROM mod_job;
+                 DELETE FROM webhook;
                  DELETE FROM identity;
                  DELETE FROM automation_rule;
                  DELETE FROM list_set;
@@ -702,7 +722,7 @@ async fn attempt(who: &Client, method: &Method, path: &str, body: Option<Value>)
 }
 
 async fn world() -> World {
-    let app = TestApp::with("[accounts]\nrequire_verified_email = true").await;
+    let app = TestApp::with("[accounts]\nrequire_verified_email = true\n[webhooks]\nenabled = true").await;
     let carol = app.administrator("carol").await;
     for name in ["alice", "bob", "dora", "mallory", "sid", "sue", "ursula"] {
         app.member(name).await;
@@ -1663,6 +1683,54 @@ async fn a1_every_operation_by_everybody_on_everything() {
           200: moderator administrator
           401 unauthenticated: anonymous
           403 not_allowed: owner_token_all member unverified silenced owner tag_moderator
+          403 sanctioned: suspended
+          403 scope_missing: owner_token_read
+        list_webhooks
+          200: administrator
+          401 unauthenticated: anonymous
+          403 not_allowed: owner_token_all member unverified silenced owner tag_moderator moderator
+          403 sanctioned: suspended
+          403 scope_missing: owner_token_read
+        create_webhook
+          201: administrator
+          401 unauthenticated: anonymous
+          403 not_allowed: owner_token_all member unverified silenced owner tag_moderator moderator
+          403 sanctioned: suspended
+          403 scope_missing: owner_token_read
+        delete_webhook on Alices
+          204: administrator
+          401 unauthenticated: anonymous
+          403 not_allowed: owner_token_all member unverified silenced owner tag_moderator moderator
+          403 sanctioned: suspended
+          403 scope_missing: owner_token_read
+        read_webhook on Alices
+          200: administrator
+          401 unauthenticated: anonymous
+          403 not_allowed: owner_token_all member unverified silenced owner tag_moderator moderator
+          403 sanctioned: suspended
+          403 scope_missing: owner_token_read
+        edit_webhook on Alices
+          200: administrator
+          401 unauthenticated: anonymous
+          403 not_allowed: owner_token_all member unverified silenced owner tag_moderator moderator
+          403 sanctioned: suspended
+          403 scope_missing: owner_token_read
+        list_webhook_deliveries on Alices
+          200: administrator
+          401 unauthenticated: anonymous
+          403 not_allowed: owner_token_all member unverified silenced owner tag_moderator moderator
+          403 sanctioned: suspended
+          403 scope_missing: owner_token_read
+        rotate_webhook on Alices
+          200: administrator
+          401 unauthenticated: anonymous
+          403 not_allowed: owner_token_all member unverified silenced owner tag_moderator moderator
+          403 sanctioned: suspended
+          403 scope_missing: owner_token_read
+        test_webhook on Alices
+          202: administrator
+          401 unauthenticated: anonymous
+          403 not_allowed: owner_token_all member unverified silenced owner tag_moderator moderator
           403 sanctioned: suspended
           403 scope_missing: owner_token_read
         read_log

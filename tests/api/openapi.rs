@@ -332,7 +332,7 @@ fn sample_with(document: &Value, schema: &Value, way: &[String], text: &str) -> 
 
 #[tokio::test]
 async fn no_text_field_takes_what_is_no_text() {
-    let app = TestApp::new().await;
+    let app = TestApp::with("[webhooks]\nenabled = true").await;
     let alice = app.administrator("alice").await;
     let made = alice.post("/topics", open_topic("Had the Armada landed in Kent")).await.is(201);
     let (topic, scenario) = (made.text("/slug"), made.text("/scenarios/0/id"));

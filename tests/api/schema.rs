@@ -147,7 +147,7 @@ async fn every_entity_has_the_columns_of_its_table() {
         report_mute role_grant rule_hit sanction scenario scenario_proposal scenario_set_version session sign_in_failure source
         stance_effect statement_of_reasons step_credence template topic topic_activity topic_participant topic_tag totp_factor
         used_challenge username_history variant_step vote vote_inspection vote_nullification
-        vote_nullification_item vote_signal vote_signal_account);
+        vote_nullification_item vote_signal vote_signal_account webhook webhook_delivery);
     let files: BTreeSet<String> = fs::read_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join("src/entity"))
         .unwrap()
         .map(|entry| entry.unwrap().path().file_stem().unwrap().to_str().unwrap().to_owned())

@@ -186,6 +186,10 @@ fn body_of_moderation(method: &str, path: &str) -> Option<Value> {
         ("PATCH", "/mod/automation-rules/{id}") => json!({ "mode": "off" }),
         ("POST", "/mod/automation-rules/{id}/test") => json!({ "last": 1 }),
         ("POST", "/mod/sets") => json!({ "name": "Words", "kind": "words" }),
+        ("POST", "/mod/webhooks") => {
+            json!({ "url": "https://scripts.example/hook", "kinds": ["case_opened"], "note": "A bot." })
+        }
+        ("PATCH", "/mod/webhooks/{id}") => json!({ "enabled": false }),
         ("PATCH", "/mod/sets/{id}") => json!({ "name": "Other words" }),
         ("POST", "/mod/sets/{id}/values") => json!({ "values": [{ "value": "spam" }] }),
         _ => return None,

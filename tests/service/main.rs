@@ -27,3 +27,4 @@ mod slow;
 mod start;
 mod stop;
 mod tour;
+mod webhooks;

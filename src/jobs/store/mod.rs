@@ -22,6 +22,7 @@ use crate::db::{Tx, all, one, sql, update};
 use crate::decisions::rules::SubjectKind;
 use crate::entity::{mod_job, mod_job_item};
 use crate::error::{Code, Error, Result};
+use crate::events::{self, Event};
 use crate::http::page::Limit;
 use crate::ids::{AccountId, JobId};
 use crate::policy::Actor;
@@ -312,10 +313,24 @@ async fn cancel(app: &App, tx: &Tx, mut job: mod_job::Model) -> Result<mod_job::
     tx.conn().execute_raw(sql(statement, [job.id.into(), now.into()])).await?;
     (job.state, job.finished_at) = (JobState::Cancelled, Some(now));
     update(tx, job.clone()).await?;
+    if was_under_way {
+        ended(app, tx, &job).await?;
+    }
     if let Some(undoes) = job.undoes_id.filter(|_| was_under_way) {
         end_undo(tx, undoes, now).await?;
     }
     Ok(job)
+}
+
+/// Adds to the log of events that a job which was under way is over.
+async fn ended(app: &App, tx: &Tx, job: &mod_job::Model) -> Result<()> {
+    let event = Event {
+        kind: "job_finished",
+        actor_id: job.author_id,
+        subject_id: Some(job.id.0),
+        ..Event::default()
+    };
+    events::record(app, tx, event).await
 }
 
 /// Whether a job may begin beside those that are under way.

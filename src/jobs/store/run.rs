@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use sea_orm::{ColumnTrait, Condition, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
 use serde_json::json;
 
-use super::{JobState, end_undo, locked, progress};
+use super::{JobState, end_undo, ended, locked, progress};
 use crate::app::App;
 use crate::audit::{self, Entry, Object};
 use crate::auth;
@@ -216,6 +216,7 @@ async fn finish(app: &App, job: &mod_job::Model) -> Result<Seen> {
         ..Entry::of("finish_job")
     };
     tracing::info!(job = %job.id, state = ?job.state, done = counts.done, ?left_alone, "a bulk job has ended");
+    ended(app, &tx, &job).await?;
     update(&tx, job).await?;
     audit::record(app, &tx, entry).await?;
     tx.commit().await?;

@@ -576,8 +576,6 @@ async fn open_case(State(app): State<App>, actor: Actor, create: Create<NewCase>
     let circumstances = store::circumstances(tx.conn(), &case, by, app.now()).await?;
     if is_new {
         actor.may(circumstances.decide(&case))?;
-        let event = Event { kind: "case_opened", subject_id: Some(case.id.0), ..actor.event() };
-        events::record(&app, &tx, event).await?;
     }
     let view = view(&app, tx.conn(), &actor, &case, &circumstances).await?;
     let location = format!("/api/v1/mod/cases/{}", case.id);
@@ -740,7 +738,8 @@ async fn goes(
     let moved = store::take(app, &tx, &permit, (act, to), note.clone()).await?;
     let decided = resolve_merged(app, &tx, actor, merged, note).await?;
     for (act, id) in [(act, moved.id)].into_iter().chain(decided.iter().copied()) {
-        let event = Event { kind: event_kind(act), subject_id: Some(id.0), ..actor.event() };
+        let Some(kind) = event_kind(act) else { continue };
+        let event = Event { kind, subject_id: Some(id.0), ..actor.event() };
         events::record(app, &tx, event).await?;
     }
     let answer = answer(app, tx.conn(), actor, &moved, &circumstances).await?;
@@ -778,16 +777,15 @@ async fn resolve_merged(
     Ok(decided)
 }
 
-/// What a move is in the log of events.
-fn event_kind(act: Move) -> &'static str {
+/// What a move is in the log of events, unless that is told of where the history of the case is written.
+fn event_kind(act: Move) -> Option<&'static str> {
     match act {
-        Move::Claim(_) => "case_claimed",
-        Move::Release => "case_released",
-        Move::Escalate => "case_escalated",
-        Move::Resolve(_) => "case_resolved",
-        Move::Reopen => "case_reopened",
-        Move::Mute(_) => "case_muted",
-        Move::Unmute => "case_unmuted",
+        Move::Claim(_) => Some("case_claimed"),
+        Move::Release => Some("case_released"),
+        Move::Escalate => Some("case_escalated"),
+        Move::Mute(_) => Some("case_muted"),
+        Move::Unmute => Some("case_unmuted"),
+        Move::Resolve(_) | Move::Reopen => None,
     }
 }
 

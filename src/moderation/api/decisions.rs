@@ -16,7 +16,6 @@ use crate::decisions;
 use crate::decisions::rules::{ActionKind, ActorKind, NoticeSource, Subject};
 use crate::entity::{appeal, mod_action, statement_of_reasons};
 use crate::error::{Error, Result};
-use crate::events::{self, Event};
 use crate::http::page::{Page, PageQuery};
 use crate::http::{Answer, Body, Cache, Claimed, Create, IfMatch, Path, Query};
 use crate::ids::{ActionId, AppealId, CaseId, LegalNoticeId, ReportId, TopicId};
@@ -253,8 +252,6 @@ async fn appeal(app: &App, actor: &Actor, create: Create<NewAppeal>, against: Ag
     let (row, unentered) =
         store::file_appeal(app, &tx, Appellant::Account(&permit), &against, new.text).await?;
     let id = row.id;
-    let event = Event { kind: "appeal_filed", subject_id: Some(id.0), ..actor.event() };
-    events::record(app, &tx, event).await?;
     let answer = Answer::created(format!("/api/v1/appeals/{id}"), &AppealView::from(row), Cache::No)?;
     let answer = once.record(app, &tx, answer).await?;
     unentered.record(app, &tx).await?;

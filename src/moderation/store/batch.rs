@@ -19,7 +19,6 @@ use crate::decisions;
 use crate::decisions::rules::{ActionKind, Aim, Subject, SubjectKind};
 use crate::entity::moderation_case;
 use crate::error::{Code, Error, Result};
-use crate::events::{self, Event};
 use crate::ids::{AccountId, ActionId, CaseId, TopicId};
 use crate::moderation::rules::CaseOutcome;
 use crate::moderation::rules::case::Move;
@@ -321,8 +320,6 @@ pub async fn act_on_item(
     if let Some(outcome) = outcome
         && resolve(app, tx, actor, (&case, &circumstances), outcome).await?
     {
-        let event = Event { kind: "case_resolved", subject_id: Some(case.id.0), ..actor.event() };
-        events::record(app, tx, event).await?;
         decided = Some(outcome);
         changed = true;
     }

@@ -16,6 +16,7 @@ use crate::db::{Tx, insert, one, sql, update};
 use crate::decisions::rules::{Subject, SubjectKind};
 use crate::entity::{case_event, moderation_case, report};
 use crate::error::{Error, Result};
+use crate::events::{self, Event};
 use crate::http::page::Limit;
 use crate::ids::{AccountId, ActionId, AppealId, CaseId, PostId, QueueId, TopicId};
 use crate::moderation::rules::case::{Move, Standing};
@@ -169,7 +170,25 @@ impl Happened {
     }
 }
 
-/// Adds to the history of a case, which is locked, and stands where this took it.
+/// What that is in the log of events, and to what, where it belongs there: said in this one place, what happens by itself is
+/// not missing.
+fn event(
+    kind: CaseEventKind,
+    case: CaseId,
+    appeal: Option<AppealId>,
+) -> Option<(&'static str, Option<Uuid>)> {
+    let of_appeal = appeal.map(|id| id.0);
+    Some(match kind {
+        CaseEventKind::Opened => ("case_opened", Some(case.0)),
+        CaseEventKind::Reopened => ("case_reopened", Some(case.0)),
+        CaseEventKind::Resolved => ("case_resolved", Some(case.0)),
+        CaseEventKind::Appealed => ("appeal_filed", of_appeal),
+        CaseEventKind::AppealDecided => ("appeal_decided", of_appeal),
+        _ => return None,
+    })
+}
+
+/// Adds to the history of a case, which is locked, and stands where this took it; and to the log of events.
 pub(super) async fn tell(
     app: &App,
     tx: &Tx,
@@ -197,7 +216,9 @@ pub(super) async fn tell(
         related_case_id,
         created_at: app.now(),
     };
-    insert(tx, row).await
+    insert(tx, row).await?;
+    let Some((kind, subject_id)) = event(kind, case.id, appeal_id) else { return Ok(()) };
+    events::record(app, tx, Event { kind, actor_id: by, subject_id, ..Event::default() }).await
 }
 
 /// Has a case, which is locked, go somewhere else, and tells of it; where it is resolved, its reports are closed.

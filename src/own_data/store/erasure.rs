@@ -15,7 +15,7 @@ use crate::ids::AccountId;
 use crate::policy::{EraseAccount, Permit};
 use crate::{
     accounts, auth, automation, credences, credentials, criteria, decisions, identities, implications, jobs,
-    mail, mind_changes, moderation, posts, roles, scenario_sets, topics, vote_signals,
+    mail, mind_changes, moderation, posts, roles, scenario_sets, topics, vote_signals, webhooks,
 };
 
 /// Notes that an account is to be erased when the time of grace is over. The account was read under its lock.
@@ -115,6 +115,7 @@ async fn erase(app: &App, tx: &Tx, permit: &Permit<EraseAccount<'_>>) -> Result<
     scenario_sets::erase(app, tx, id).await?;
     automation::erase(tx, id).await?;
     jobs::erase(app, tx, id).await?;
+    webhooks::erase(tx, id).await?;
     moderation::erase(app, tx, id).await?;
     decisions::erase(tx, id).await?;
     vote_signals::erase(tx, id).await?;

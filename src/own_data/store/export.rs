@@ -19,7 +19,7 @@ use crate::entity::{
     meta_prediction_part, mind_change, mod_action, mod_job, mod_note, outcome_likelihood, passkey,
     personal_access_token, post, post_revision, quotation, reference_class, relation, report, report_mute,
     role_grant, rule_hit, scenario, scenario_proposal, session, source, step_credence, topic,
-    username_history, vote, vote_inspection, vote_nullification,
+    username_history, vote, vote_inspection, vote_nullification, webhook,
 };
 use crate::error::{Code, Error, Result};
 use crate::events::{self, Event};
@@ -258,6 +258,7 @@ async fn write(
     fits!(write_vote_moderation(db, id, file).await?);
     fits!(write_jobs(db, id, file).await?);
     fits!(write_accesses(db, id, file).await?);
+    fits!(write_webhooks(db, id, file).await?);
     fits!(write_forecasts(db, id, file).await?);
     write_entries(db, id, file).await
 }
@@ -793,6 +794,23 @@ async fn write_jobs(
             "created_at": perhaps(Some(row.created_at).filter(|_| is_author)),
             "executed_at": perhaps(row.executed_at.filter(|_| is_author)),
             "approved_at": perhaps(row.approved_at.filter(|_| row.approved_by == Some(id))),
+        })));
+    }
+    Ok(Ok(()))
+}
+
+/// The webhooks that are theirs, without what these were sent, which is about others.
+async fn write_webhooks(
+    db: &impl ConnectionTrait,
+    id: AccountId,
+    file: &mut FileWriter,
+) -> Result<Result<(), TooLarge>> {
+    file.list("webhooks");
+    let theirs = webhook::Entity::find().filter(webhook::Column::OwnerId.eq(id));
+    for row in theirs.order_by_asc(webhook::Column::Id).all(db).await? {
+        fits!(file.item(&json!({
+            "id": row.id, "url": row.url, "kinds": row.kinds, "note": row.note,
+            "created_at": moment(row.created_at), "updated_at": moment(row.updated_at),
         })));
     }
     Ok(Ok(()))

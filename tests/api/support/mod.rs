@@ -5,6 +5,7 @@ pub mod builders;
 pub mod database;
 pub mod identity_provider;
 pub mod mails;
+pub mod receiver;
 pub mod sql;
 
 use std::net::SocketAddr;

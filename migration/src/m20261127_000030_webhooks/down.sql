@@ -1,0 +1,3 @@
+DROP TABLE webhook_delivery, webhook;
+DROP INDEX event_of_moderation_idx;
+ALTER TABLE event DROP COLUMN xid;
