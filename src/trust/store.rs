@@ -187,12 +187,12 @@ pub async fn require_room(app: &App, tx: &Tx, newcomer: Newcomer, made: Contribu
          with time and good posts, ends that."
     );
     let mut refusal = Code::NewcomerLimit.error(detail).retry_after(left);
-    refusal.limit = Some(LimitState {
+    refusal.limit = Some(Box::new(LimitState {
         name: format!("newcomer-{name}").into(),
         quota: most,
         window: DAY,
         remaining: 0,
         reset: left,
-    });
+    }));
     Err(refusal)
 }

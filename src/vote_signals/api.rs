@@ -462,6 +462,7 @@ async fn undo_vote_nullification(
     actor.may(NullifyVotes::AT_ALL)?;
     let reader = actor.require()?.id;
     let tx = app.begin_as(&actor).await?;
+    store::hold_cases(&tx, id).await?;
     let row = store::find_for_update(&tx, id, reader).await?;
     let of_staff = store::of_staff(&app, tx.conn(), &row.account_ids).await?;
     let account_ids = row.account_ids.clone();

@@ -918,6 +918,9 @@ async fn a1_every_operation_by_everybody_on_everything() {
         give_legal_notice
           403 scope_missing: owner_token_read
           422 invalid: anonymous owner_token_all member unverified silenced suspended owner tag_moderator moderator administrator
+        appeal_legal_notice on Alices
+          403 scope_missing: owner_token_read
+          404 not_found: anonymous owner_token_all member unverified silenced suspended owner tag_moderator moderator administrator
         read_own_account
           200: owner_token_read owner_token_all member unverified silenced suspended owner tag_moderator moderator administrator
           401 unauthenticated: anonymous
@@ -1551,6 +1554,13 @@ async fn a1_every_operation_by_everybody_on_everything() {
           200: moderator administrator
           401 unauthenticated: anonymous
           403 not_allowed: owner_token_all member unverified silenced owner tag_moderator
+          403 sanctioned: suspended
+          403 scope_missing: owner_token_read
+        approve_vote_nullification on Alices
+          200: moderator
+          401 unauthenticated: anonymous
+          403 not_allowed: owner_token_all member unverified silenced owner tag_moderator
+          403 own_decision: administrator
           403 sanctioned: suspended
           403 scope_missing: owner_token_read
         undo_vote_nullification on Alices

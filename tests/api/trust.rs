@@ -223,7 +223,9 @@ async fn v5_a_post_of_a_newcomer_has_few_links_and_calls_few_people() {
 
 #[tokio::test]
 async fn v5_none_is_none_at_all() {
-    let app = TestApp::with("[trust]\nnewcomer_posts_per_day = 0\nnewcomer_links = 0\nnewcomer_topics_per_day = 0").await;
+    let app =
+        TestApp::with("[trust]\nnewcomer_posts_per_day = 0\nnewcomer_links = 0\nnewcomer_topics_per_day = 0")
+            .await;
     let (alice, carol) = (app.member("alice").await, app.administrator("carol").await);
     let topic = carol.opens_topic("Had the Armada landed in Kent").await;
     posts(&alice, &topic, "At https://a.example.").await.refuses(&[("body", "too_many_links")]);

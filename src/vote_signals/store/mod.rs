@@ -7,7 +7,7 @@ mod striking;
 
 pub(super) use inspection::{look, voters_of};
 pub(super) use nullification::{
-    Nullified, approve, create, find, find_for_update, lifted, list, of_staff, struck, undo,
+    Nullified, approve, create, find, find_for_update, hold_cases, lifted, list, of_staff, struck, undo,
 };
 pub use nullification::{agreed_by, hold, lift, require_unconcerned};
 pub(super) use signals::{Listed, list_signals, named};

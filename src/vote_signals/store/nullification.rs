@@ -273,6 +273,19 @@ pub(in crate::vote_signals) async fn approve(
     Ok((row, done))
 }
 
+/// Keeps others from changing the cases of those whose votes a nullification strikes, as far as they have any for that: before
+/// the nullification itself, as whoever decides an appeal locks them.
+///
+/// # Errors
+/// The database is away.
+pub(in crate::vote_signals) async fn hold_cases(tx: &Tx, id: VoteNullificationId) -> Result<()> {
+    let statement = "SELECT c.id FROM moderation_case c
+                     WHERE c.id IN (SELECT a.case_id FROM mod_action a WHERE a.batch_id = $1)
+                     ORDER BY c.id FOR UPDATE OF c";
+    tx.conn().execute_raw(sql(statement, [id.into()])).await?;
+    Ok(())
+}
+
 /// What those are told whose votes count again.
 const COUNT_AGAIN: &str = "These votes count again.";
 
