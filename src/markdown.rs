@@ -339,7 +339,7 @@ mod tests {
             ("https://a.example, www.b.example and me@c.example", 3),
             ("![a](https://a.example/x.png)", 1),
             ("[a][x] [b][x]\n\n[x]: https://a.example", 2),
-            ("`https://a.example` and <a href=\"https://b.example\">b</a>", 1),
+            ("`https://a.example` and <a href=\"https://b.example\">b</a>", 0),
             ("[a](javascript:alert(1)) [b](/relative) [c](https://d.example \"<a href=\\\"x\")", 1),
             ("```\nhttps://a.example\n```", 0),
         ] {

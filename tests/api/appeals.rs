@@ -103,6 +103,7 @@ async fn an_appeal_is_decided_by_somebody_else_and_overturning_undoes_all_at_onc
           },
           "decision_id": "00000000-0000-7000-8000-000000000015",
           "id": "00000000-0000-7000-8000-000000000017",
+          "legal_notice_id": null,
           "outcome": "overturned",
           "reasons": "It was looked at again, by somebody else.",
           "report_id": null,

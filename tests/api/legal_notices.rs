@@ -36,6 +36,7 @@ async fn nobody_needs_an_account_to_give_notice_and_what_is_decided_is_mailed() 
           "id": "00000000-0000-7000-8000-000000000015",
           "is_told_by_mail": true,
           "legal_ground": "Copyright Act, section 16",
+          "secret": null,
           "subject": {
             "id": "00000000-0000-7000-8000-000000000012",
             "kind": "post"
@@ -48,7 +49,12 @@ async fn nobody_needs_an_account_to_give_notice_and_what_is_decided_is_mailed() 
         A notice of something illegal was given with this address. Its number is
         00000000-0000-7000-8000-000000000015.
 
-        People look into it, and you are told here what they decide.
+        People look into it, and you are told here what they decide. Should they do
+        nothing, somebody else looks at it again if you ask for it, with this secret:
+
+        SECRET
+
+        Keep it: it is told nowhere again.
 
         If it was not you who gave it, there is nothing to do.
     "#]]
@@ -300,7 +306,17 @@ async fn whoever_gave_notice_without_an_account_appeals_by_the_receipt() {
     for varies in ["id", "legal_notice_id"] {
         made.body[varies].take();
     }
-    expect![[""]].assert_eq(&format!("{:#}\n", made.body));
+    expect![[r#"
+        {
+          "created_at": "2026-01-15T12:01:00Z",
+          "id": null,
+          "is_told_by_mail": true,
+          "legal_notice_id": null,
+          "state": "open",
+          "text": "The whole book is there, not a quotation."
+        }
+    "#]]
+    .assert_eq(&format!("{:#}\n", made.body));
     appeals(&guest, &id, &secret).await.is_problem(409, "appeal_exists");
     // Whoever decided it does not decide it again, and nobody reads it who is not in charge.
     let waiting = carol.get(&format!("/mod/appeals/{appeal}")).await.is(200).body;
@@ -312,7 +328,24 @@ async fn whoever_gave_notice_without_an_account_appeals_by_the_receipt() {
     app.app.clock.advance(TimeDelta::minutes(1));
     decides(carol, &appeal, upheld).await.is(200);
     let told = app.mail(ANN, AGAIN).await;
-    expect![[""]].assert_eq(&told.body.replace(&id, "NOTICE"));
+    expect![[r#"
+        This is about your notice
+        NOTICE.
+
+        Somebody else looked at it again, after an appeal.
+        It was found not to be against the law: nothing was done.
+        People decided it: no automated means were used.
+
+        Why, in the words of whoever decided that:
+
+        > It is a quotation[.] See https[:]//evil[.]example/why[.]
+
+        If you hold that to be wrong, you can also turn to a body that settles
+        disputes out of court, or to a court.
+
+        If it was not you who gave the notice, there is nothing to do.
+    "#]]
+    .assert_eq(&told.body.replace(&id, "NOTICE"));
     appeals(&guest, &id, &secret).await.is_problem(409, "appeal_exists");
 }
 

@@ -150,7 +150,7 @@ async fn v5_newcomers_post_so_often_in_a_day_and_others_as_they_like() {
     assert_eq!(refused.header("retry-after"), Some("86161"));
     assert_eq!(refused.header("ratelimit"), Some("\"newcomer-posts\";r=0;t=86161"));
     assert_eq!(refused.header("ratelimit-policy"), Some("\"newcomer-posts\";q=3;w=86400"));
-    expect![[""]].assert_eq(refused.body["detail"].as_str().unwrap());
+    expect!["Newcomers make 3 posts in 24 hours, and none of these is left until 2026-01-16T12:00:00Z. A level of trust, which comes with time and good posts, ends that."].assert_eq(refused.body["detail"].as_str().unwrap());
     let count = "SELECT count(*)::text FROM post";
     assert_eq!(app.rows(count).await, ["3"], "nothing of it is kept");
     // Nobody who moderates is held to it, nor whoever has a level.

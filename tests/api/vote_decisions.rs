@@ -103,7 +103,47 @@ async fn whose_votes_do_not_count_is_told_why_in_the_same_breath() {
     }
     read["statement"]["redress"].take();
     read["statement"]["territorial_scope"].take();
-    expect![[""]].assert_eq(&format!("{read:#}\n"));
+    expect![[r#"
+        {
+          "actor_kind": "human",
+          "appeal": null,
+          "appeal_until": "2026-07-15T12:00:00Z",
+          "created_at": "2026-01-15T12:00:00Z",
+          "ends_at": null,
+          "explanation": "Several accounts judged the same posts as one.",
+          "id": null,
+          "is_reverted": false,
+          "kind": "nullify_votes",
+          "rule": "vote_manipulation",
+          "rule_version": 1,
+          "scope_topic_id": null,
+          "statement": {
+            "application_date": "2026-01-15T12:00:00Z",
+            "automated_decision": "AUTOMATED_DECISION_NOT_AUTOMATED",
+            "automated_detection": false,
+            "category": "STATEMENT_CATEGORY_OTHER_VIOLATION_TC",
+            "content_date": "2026-01-15T12:00:00Z",
+            "content_type": "CONTENT_TYPE_OTHER",
+            "decision_account": null,
+            "decision_facts": "Several accounts judged the same posts as one.",
+            "decision_ground": "DECISION_GROUND_INCOMPATIBLE_CONTENT",
+            "decision_provision": "DECISION_PROVISION_PARTIAL_SUSPENSION",
+            "decision_visibility": null,
+            "end_date": null,
+            "illegal_content_explanation": null,
+            "illegal_content_legal_ground": null,
+            "incompatible_content_explanation": "Several accounts judged the same posts as one.",
+            "incompatible_content_ground": "Vote manipulation (vote_manipulation, version 1)",
+            "redress": null,
+            "source_type": "SOURCE_VOLUNTARY",
+            "territorial_scope": null
+          },
+          "strikes": 0,
+          "subject": null,
+          "topic_id": null
+        }
+    "#]]
+    .assert_eq(&format!("{read:#}\n"));
     dave.get(&format!("/me/decisions/{decision}")).await.is_problem(404, "not_found");
     // Whose posts they judged learns nothing; everybody, that it was done.
     assert_eq!(alice.get("/me/decisions").await.is(200).body["items"], json!([]));
@@ -185,11 +225,9 @@ async fn undone_or_appealed_first_it_is_undone_once() {
     watched.undoes(&path).await;
     assert_eq!(watched.counted().await, before);
     // Undone, there is nothing left to appeal against.
-    let late = dave.post(
-        &format!("/me/decisions/{}/appeal", decided(dave).await),
-        json!({ "text": "We are two brothers." }),
-    );
-    late.await.is_problem(409, "invalid_state_transition");
+    let late = format!("/me/decisions/{}/appeal", decided(dave).await);
+    let late = dave.post(&late, json!({ "text": "We are two brothers." })).await;
+    late.is_problem(409, "invalid_state_transition");
     // What waited is decided all the same, and changes nothing.
     decides(carol, &appeal, "overturned").await.is(200);
     assert!(!nullify_votes_next(&app.app).await.unwrap());
@@ -304,7 +342,31 @@ async fn many_votes_take_a_second_person() {
     for varies in ["id", "accounts", "created_by"] {
         read[varies].take();
     }
-    expect![[""]].assert_eq(&format!("{read:#}\n"));
+    expect![[r#"
+        {
+          "accounts": null,
+          "approval_expires_at": "2026-01-16T12:00:00Z",
+          "approval_reasons": [
+            "many_votes"
+          ],
+          "approved_at": null,
+          "approved_by": null,
+          "author": null,
+          "created_at": "2026-01-15T12:00:00Z",
+          "created_by": null,
+          "explanation": "Several accounts judged the same posts as one.",
+          "id": null,
+          "lifted": [],
+          "post_ids": null,
+          "reason": "They are one person.",
+          "rule": "vote_manipulation",
+          "state": "awaiting_approval",
+          "undone_at": null,
+          "undone_by": null,
+          "votes": 0
+        }
+    "#]]
+    .assert_eq(&format!("{read:#}\n"));
     watched.work().await;
     assert_eq!(watched.counted().await, before, "nothing is struck");
     assert_eq!(told(app).await, Vec::<String>::new(), "and nobody told");

@@ -295,6 +295,10 @@ async fn v3_what_is_undone_is_exactly_what_it_was() {
               "username": "dave"
             }
           ],
+          "approval_expires_at": null,
+          "approval_reasons": [],
+          "approved_at": null,
+          "approved_by": null,
           "author": null,
           "created_at": "2026-01-15T12:00:00Z",
           "created_by": {
@@ -302,9 +306,12 @@ async fn v3_what_is_undone_is_exactly_what_it_was() {
             "role": "moderator",
             "username": "mallory"
           },
+          "explanation": null,
           "id": "00000000-0000-7000-8000-000000000017",
+          "lifted": [],
           "post_ids": null,
           "reason": "They are one person.",
+          "rule": "vote_manipulation",
           "state": "in_force",
           "undone_at": null,
           "undone_by": null,
