@@ -52,7 +52,8 @@ async fn fill(folder: &Folder, cases: i32) {
     let mut database = PgConnection::connect(&url).await.unwrap();
     let people = "INSERT INTO account
          SELECT (jsonb_populate_record(a, jsonb_build_object('id', gen_random_uuid(), 'username', 'member' || n,
-                    'email', NULL, 'email_key', NULL, 'role', 'member'))).*
+                    'username_skeleton', 'member' || n, 'email', NULL, 'email_key', NULL, 'email_verified_at', NULL,
+                    'role', 'member'))).*
          FROM account a, generate_series(1, $1) n WHERE a.username = 'carol'";
     query(people).bind(cases).execute(&mut database).await.unwrap();
     let waiting =
@@ -61,7 +62,13 @@ async fn fill(folder: &Folder, cases: i32) {
          SELECT gen_random_uuid(), 'account', id, id, 'open', false, 1, 1, 100,
                 (random() * 100)::smallint, 1, now(), now()
          FROM account WHERE username LIKE 'member%'";
-    query(waiting).execute(&mut database).await.unwrap();
+    let opened = "INSERT INTO case_event (case_id, seq, kind, to_state, note, created_at)
+                  SELECT id, 1, 'opened', state, '', opened_at FROM moderation_case";
+    // At once: a case is what its events come to.
+    let mut filling = database.begin().await.unwrap();
+    query(waiting).execute(&mut *filling).await.unwrap();
+    query(opened).execute(&mut *filling).await.unwrap();
+    filling.commit().await.unwrap();
     query("ANALYZE").execute(&mut database).await.unwrap();
     database.close().await.unwrap();
 }

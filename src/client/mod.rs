@@ -420,8 +420,8 @@ async fn queue_id(api: &Api, named: &str) -> anyhow::Result<String> {
     match found.as_slice() {
         [queue] => queue["id"].as_str().map(str::to_owned).context("the server named no identifier"),
         [] => {
-            let names: Vec<_> = queues.iter().filter_map(|queue| queue["name"].as_str()).collect();
-            let there = if names.is_empty() { "none".to_owned() } else { names.join(", ") };
+            let known: Vec<_> = queues.iter().filter_map(|queue| queue["name"].as_str()).collect();
+            let there = if known.is_empty() { "none".to_owned() } else { known.join(", ") };
             bail!("there is no queue {named:?}; these are there: {there}")
         }
         _ => bail!("the team and you have each a queue {named:?}: give the identifier of one"),

@@ -865,6 +865,10 @@ mod tests {
             Revert Account: 
         "]]
         .assert_eq(&table);
+    }
+
+    #[test]
+    fn what_is_wrong_with_an_action_is_named() {
         let wrong = |bounds: &Bounds| {
             let fields = check_action("actions[0].", ActionKind::Suspend, SubjectKind::Post, bounds, time(2));
             fields

@@ -144,7 +144,7 @@ async fn a_queue_is_made_changed_and_deleted() {
     mallory.delete_as_read(&path).await.is_problem(403, "not_allowed");
     carol.delete_as_read(&path).await.is(204);
     carol.get(&path).await.is_problem(404, "not_found");
-    let told = app.rows("SELECT kind FROM event WHERE kind LIKE 'queue%' ORDER BY id").await;
+    let told = app.rows("SELECT kind FROM event WHERE kind LIKE 'queue%' ORDER BY seq").await;
     assert_eq!(told, ["queue_created", "queue_edited", "queue_deleted"]);
 }
 

@@ -40,5 +40,5 @@ DELETE FROM policy_rule WHERE code = 'vote_manipulation';
 ALTER TABLE mod_action
     DROP CONSTRAINT mod_action_kind_known,
     ADD CONSTRAINT mod_action_kind_known CHECK (kind IN ('hide', 'remove', 'lock', 'freeze_votes', 'slow_mode', 'move', 'relabel',
-        'merge', 'close', 'annotate', 'redact', 'purge', 'rename',
+        'merge', 'close', 'pin', 'annotate', 'redact', 'purge', 'rename',
         'warn', 'silence', 'restrict', 'vote_ban', 'suspend', 'ban', 'revert'));

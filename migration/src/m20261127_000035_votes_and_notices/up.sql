@@ -7,7 +7,7 @@ INSERT INTO policy_rule (code, version, title, body, severity, effective_from, d
 ALTER TABLE mod_action
     DROP CONSTRAINT mod_action_kind_known,
     ADD CONSTRAINT mod_action_kind_known CHECK (kind IN ('hide', 'remove', 'lock', 'freeze_votes', 'slow_mode', 'move', 'relabel',
-        'merge', 'close', 'annotate', 'redact', 'purge', 'rename',
+        'merge', 'close', 'pin', 'annotate', 'redact', 'purge', 'rename',
         'warn', 'silence', 'restrict', 'vote_ban', 'nullify_votes', 'suspend', 'ban', 'revert'));
 
 -- Whose votes are struck is told why, by an action for each of them whose batch is the nullification: one that was taken back

@@ -45,10 +45,9 @@ impl Step {
                 Some(Finding::NotBroken)
             }
             (CaseEventKind::AppealDecided, _, Some(AppealOutcome::Upheld)) => last,
-            (CaseEventKind::AppealDecided, _, Some(AppealOutcome::Overturned)) if self.against_action => {
-                Some(Finding::NotBroken)
+            (CaseEventKind::AppealDecided, _, Some(AppealOutcome::Overturned)) => {
+                Some(if self.against_action { Finding::NotBroken } else { Finding::Broken })
             }
-            (CaseEventKind::AppealDecided, _, Some(AppealOutcome::Overturned)) => Some(Finding::Broken),
             _ => None,
         }
     }
@@ -96,7 +95,7 @@ pub struct Agreement {
 ///
 /// A thing of which `m` people were asked brings each of its ordered pairs with the weight 1/(m - 1), so that each answer
 /// weighs the same; where only one was, it brings nothing. With `n` answers in all, `n_c` of them `c`, and `o_cc` the pairs
-/// in which both are `c`: alpha = ((n - 1) Σ o_cc - Σ n_c (n_c - 1)) / (n (n - 1) - Σ n_c (n_c - 1)).
+/// in which both are `c`: `alpha = ((n - 1) Σ o_cc - Σ n_c (n_c - 1)) / (n (n - 1) - Σ n_c (n_c - 1))`.
 #[expect(clippy::cast_precision_loss, reason = "decisions are fewer than 2^53")]
 pub fn agreement<T: Ord + Copy>(units: &[Vec<T>]) -> Agreement {
     let (mut answers, mut totals) = (0_usize, BTreeMap::<T, usize>::new());

@@ -30,6 +30,22 @@ struct VoteRow {
     account_id: AccountId,
 }
 
+/// The first nullification that is not done with, locked. What others hold is passed over; but they may be about to let go of
+/// it, such as a request that came to nothing, so before it is said that nothing waits, they are waited for.
+async fn waiting(tx: &Tx) -> Result<Option<vote_nullification::Model>> {
+    let free = "SELECT * FROM vote_nullification WHERE state IN ('applying', 'lifting', 'undoing')
+                ORDER BY id LIMIT 1 FOR UPDATE SKIP LOCKED";
+    let held = "SELECT * FROM vote_nullification WHERE state IN ('applying', 'lifting', 'undoing')
+                ORDER BY id LIMIT 1 FOR UPDATE";
+    for statement in [free, held] {
+        let found = vote_nullification::Entity::find().from_raw_sql(sql(statement, []));
+        if let Some(row) = found.one(tx.conn()).await? {
+            return Ok(Some(row));
+        }
+    }
+    Ok(None)
+}
+
 /// Takes the nullification that waits longest one lot of posts further, and says whether there was one. No other worker
 /// has it meanwhile; should this one not come back, another goes on where it was, for how far it came is written with what
 /// was done.
@@ -38,12 +54,7 @@ struct VoteRow {
 /// The database is away.
 pub async fn nullify_next(app: &App) -> Result<bool> {
     let tx = app.begin().await?;
-    let next = "SELECT * FROM vote_nullification WHERE state IN ('applying', 'lifting', 'undoing')
-                ORDER BY id LIMIT 1 FOR UPDATE SKIP LOCKED";
-    let Some(mut row) = vote_nullification::Entity::find().from_raw_sql(sql(next, [])).one(tx.conn()).await?
-    else {
-        return Ok(false);
-    };
+    let Some(mut row) = waiting(&tx).await? else { return Ok(false) };
     let act = NullifyVotes { account_ids: &row.account_ids, author_id: row.author_id, of_staff: false };
     // Whoever asked for it may be gone by now; what they asked for stays.
     let permit = Permit::deferred(act, row.created_by.unwrap_or(AccountId(Uuid::nil())));

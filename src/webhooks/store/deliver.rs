@@ -85,7 +85,7 @@ async fn take(app: &App, tx: &Tx) -> Result<Option<Taken>> {
 async fn send(app: &App, Taken { webhook, delivery, .. }: &Taken) -> Result<Sent> {
     let kinds: Vec<_> = delivery.kind.event().into_iter().collect();
     let owner = auth::on_behalf(app, webhook.owner_id, webhook.credential_id).await?;
-    if !owner.is_some_and(|owner| owner.may(ReceiveEvents(&kinds)).is_ok()) {
+    if owner.is_none_or(|owner| owner.may(ReceiveEvents(&kinds)).is_err()) {
         return Ok(Sent::Dropped(DeliveryFailure::NotAllowed));
     }
     let Ok(receiver) = Receiver::read(&webhook.url, &app.config.webhooks.trusted_origins) else {
