@@ -43,6 +43,7 @@ mod m20261127_000032_scheduled_jobs;
 mod m20261127_000033_queues;
 mod m20261127_000034_people;
 mod m20261127_000035_votes_and_notices;
+mod m20261128_000036_triage;
 
 /// Applies and reverts the changes in order.
 #[derive(Debug)]
@@ -89,6 +90,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261127_000033_queues::Migration),
             Box::new(m20261127_000034_people::Migration),
             Box::new(m20261127_000035_votes_and_notices::Migration),
+            Box::new(m20261128_000036_triage::Migration),
         ]
     }
 }

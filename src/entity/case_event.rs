@@ -37,6 +37,8 @@ pub struct Model {
     pub muted_until: Option<Time>,
     /// The case that this one was merged into, or taken out of.
     pub related_case_id: Option<CaseId>,
+    /// Which tags the case has since, where it was tagged.
+    pub tags: Option<Vec<String>>,
     /// When.
     pub created_at: Time,
 }

@@ -29,6 +29,8 @@ pub struct Model {
     pub topic_id: Option<TopicId>,
     /// Cases within topics that have one of these tags, if any is named.
     pub tags: Vec<String>,
+    /// Cases that have one of these tags themselves, if any is named.
+    pub case_tags: Vec<String>,
     /// Cases at least so urgent, 0 to 100.
     pub priority_min: i16,
     /// Only cases that were passed on, or only those that were not, if either.

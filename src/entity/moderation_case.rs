@@ -43,6 +43,8 @@ pub struct Model {
     pub muted_until: Option<Time>,
     /// The case that decides this one as well.
     pub merged_into_id: Option<CaseId>,
+    /// Words that moderators put on it, in their order.
+    pub tags: Vec<String>,
     /// How many open reports that weigh something it has.
     pub report_count: i32,
     /// Of how many people.

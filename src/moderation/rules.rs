@@ -113,6 +113,8 @@ text_enum! {
         Messaged = "messaged",
         /// They answered.
         Answered = "answered",
+        /// It has other tags.
+        Tagged = "tagged",
     }
 }
 

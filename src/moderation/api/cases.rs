@@ -33,12 +33,14 @@ use crate::ids::{
 };
 use crate::invalid::Invalid;
 use crate::moderation::rules::case::Move;
+use crate::moderation::rules::queue::check_list;
 use crate::moderation::rules::{CaseEventKind, CaseNote, CaseOutcome, CaseState, ReportOutcome, RuleCode};
 use crate::moderation::store::{
     self, ActionFilter, CaseOrder, Charge, Circumstances, Contact, Listed, Order, Purpose,
 };
 use crate::policy::{ActOn, Actor, ReadCase, ReadCases};
 use crate::roles::rules::Permission;
+use crate::text::Tag;
 
 /// What moderators have to decide of a subject, in short.
 #[derive(Debug, Serialize, ToSchema)]
@@ -57,6 +59,8 @@ struct CaseSummary {
     resolution: Option<CaseOutcome>,
     /// 0 to 100, by what its open reports weigh together.
     priority: i16,
+    /// Words that moderators put on it, in their order.
+    tags: Vec<String>,
     /// How many open reports it has.
     report_count: i32,
     /// Of how many people.
@@ -97,6 +101,7 @@ impl CaseSummary {
             is_escalated: standing.is_escalated,
             resolution: standing.resolution,
             priority: row.priority,
+            tags: row.tags.clone(),
             report_count: row.report_count,
             reporter_count: row.reporter_count,
             assignee: standing.claim.and_then(|(assignee, _)| person(assignee)),
@@ -171,6 +176,8 @@ struct CaseEventView {
     muted_until: Option<Timestamp>,
     /// The case that it was merged into, or taken out of.
     related_case_id: Option<CaseId>,
+    /// Which tags it has since, where it was tagged.
+    tags: Option<Vec<String>>,
     created_at: Timestamp,
 }
 
@@ -276,6 +283,15 @@ struct Merging {
     note: CaseNote,
 }
 
+/// Which tags a case is to have.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+struct Tagging {
+    /// All of them; none where it is empty.
+    #[schema(max_items = 20)]
+    tags: Vec<Tag>,
+}
+
 /// What is said about a case when it is given back.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
@@ -378,6 +394,9 @@ struct CaseQuery {
     #[serde(default)]
     #[param(value_type = Option<u8>, minimum = 0, maximum = 100)]
     priority_min: Priority,
+    /// Only those that have this tag.
+    #[param(value_type = Option<String>)]
+    tag: Option<Tag>,
     /// Only those that were reported by the rule with this code.
     #[param(value_type = Option<String>)]
     rule: Option<RuleCode>,
@@ -419,6 +438,7 @@ async fn list_cases(State(app): State<App>, actor: Actor, Query(query): Query<Ca
         subject_kind: query.subject_kind,
         assignee: if query.mine { Some(reader.id) } else { query.assignee },
         priority_min: query.priority_min.0,
+        tag: query.tag.map(Into::into),
         rule: query.rule.map(Into::into),
         reporter: query.reporter,
         author: query.author,
@@ -460,8 +480,8 @@ async fn claim_next_case(
     let reader = actor.require()?;
     actor.may(ReadCases)?;
     let tx = app.begin_as(&actor).await?;
-    asked_for(tx.conn(), &actor, query.queue).await?;
-    let Some(case) = store::next(&app, &tx, (reader.id, &reader.powers), query.queue).await? else {
+    let queue = asked_for(tx.conn(), &actor, query.queue).await?;
+    let Some(case) = store::next(&app, &tx, (reader.id, &reader.powers), queue.as_ref()).await? else {
         // Claims that had run out are ended all the same.
         tx.commit().await?;
         return Ok(Answer::none());
@@ -626,6 +646,47 @@ async fn unmute_case(
     Body(remark): Body<Remark>,
 ) -> Result<Answer> {
     moves(&app, &actor, id, if_match, Wanted { note: remark.note, ..Wanted::of(Move::Unmute) }).await
+}
+
+/// Tag a case
+///
+/// With these words and no others. They say to moderators what belongs together, and decide nothing.
+#[utoipa::path(put, path = "/mod/cases/{id}/tags", tag = "moderation", params(("id" = CaseId, Path), ("If-Match" = String, Header)), request_body = Tagging, responses((status = 200, body = CaseView)), security(("bearer" = [])))]
+async fn tag_case(
+    State(app): State<App>,
+    actor: Actor,
+    Path(id): Path<CaseId>,
+    if_match: IfMatch,
+    Body(tagging): Body<Tagging>,
+) -> Result<Answer> {
+    actor.may(ReadCases)?;
+    let by = actor.require()?.id;
+    let tags = read_tags(tagging.tags)?;
+    let tx = app.begin_as(&actor).await?;
+    let case = store::find_for_update(&tx, id).await?;
+    let circumstances = store::circumstances(tx.conn(), &case, by, app.now()).await?;
+    let permit = actor.may(circumstances.decide(&case))?;
+    if case.tags == tags {
+        return answer(&app, tx.conn(), &actor, &case, &circumstances).await;
+    }
+    if_match.check(case.version)?;
+    let tagged = store::tag(&app, &tx, &permit, tags).await?;
+    let event = Event { kind: "case_tagged", subject_id: Some(id.0), ..actor.event() };
+    events::record(&app, &tx, event).await?;
+    let answer = answer(&app, tx.conn(), &actor, &tagged, &circumstances).await?;
+    tx.commit().await?;
+    Ok(answer)
+}
+
+/// The tags in their order, each once.
+fn read_tags(tags: Vec<Tag>) -> Result<Vec<String>> {
+    let mut tags: Vec<String> = tags.into_iter().map(Into::into).collect();
+    let wrong = check_list("tags", &tags);
+    if !wrong.is_empty() {
+        return Err(Error::fields(wrong));
+    }
+    tags.sort_unstable();
+    Ok(tags)
 }
 
 /// Have a case decided with another one
@@ -937,6 +998,7 @@ fn case_event(row: case_event::Model, people: &HashMap<AccountId, Author>) -> Ca
         appeal_id: row.appeal_id,
         muted_until: row.muted_until.map(Into::into),
         related_case_id: row.related_case_id,
+        tags: row.tags,
         created_at: row.created_at.into(),
     }
 }
@@ -955,4 +1017,5 @@ pub(super) fn router() -> OpenApiRouter<App> {
         .routes(routes!(mute_case))
         .routes(routes!(unmute_case))
         .routes(routes!(merge_case))
+        .routes(routes!(tag_case))
 }

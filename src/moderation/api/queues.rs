@@ -61,6 +61,8 @@ struct QueueView {
     topic_id: Option<TopicId>,
     /// Cases within topics that have one of these tags; all cases where it is empty.
     tags: Vec<String>,
+    /// Cases that have one of these tags themselves; all where it is empty.
+    case_tags: Vec<String>,
     /// Cases at least so urgent, 0 to 100.
     priority_min: i16,
     /// Cases that were passed on, or those that were not; both where it is null.
@@ -70,7 +72,7 @@ struct QueueView {
     /// How soon after they were opened its cases are to be decided, in hours; null where that is as on the whole site.
     sla_hours: Option<i32>,
     /// How many of its cases are not decided and not muted, of those that the reader is in charge of and that are not about
-    /// them: 1000 where there are more.
+    /// them.
     waiting: i64,
     /// How many of these were to be decided by now.
     overdue: i64,
@@ -91,6 +93,7 @@ impl QueueView {
             rules: row.rules,
             topic_id: row.topic_id,
             tags: row.tags,
+            case_tags: row.case_tags,
             priority_min: row.priority_min,
             escalated: row.escalated,
             recommended_rules: row.recommended_rules,
@@ -175,6 +178,10 @@ struct QueueInput {
     #[serde(default)]
     #[schema(max_items = 20)]
     tags: Vec<Tag>,
+    /// Cases that have one of these tags themselves.
+    #[serde(default)]
+    #[schema(max_items = 20)]
+    case_tags: Vec<Tag>,
     /// Cases at least so urgent.
     #[serde(default)]
     priority_min: Priority,
@@ -212,6 +219,10 @@ struct QueueEdit {
     #[serde(default, deserialize_with = "patch::required")]
     #[schema(max_items = 20)]
     tags: Option<Vec<Tag>>,
+    /// Cases that have one of these tags themselves.
+    #[serde(default, deserialize_with = "patch::required")]
+    #[schema(max_items = 20)]
+    case_tags: Option<Vec<Tag>>,
     /// Cases at least so urgent.
     #[serde(default, deserialize_with = "patch::required")]
     priority_min: Option<Priority>,
@@ -233,12 +244,14 @@ impl QueueEdit {
     /// The queue as it is with these changes.
     fn of(self, old: case_queue::Model) -> case_queue::Model {
         let codes = |codes: Vec<RuleCode>| codes.into_iter().map(Into::into).collect();
+        let tags = |tags: Vec<Tag>| tags.into_iter().map(Into::into).collect();
         case_queue::Model {
             name: self.name.map_or(old.name, Into::into),
             subject_kinds: self.subject_kinds.unwrap_or(old.subject_kinds),
             rules: self.rules.map_or(old.rules, codes),
             topic_id: self.topic_id.unwrap_or(old.topic_id),
-            tags: self.tags.map_or(old.tags, |tags| tags.into_iter().map(Into::into).collect()),
+            tags: self.tags.map_or(old.tags, tags),
+            case_tags: self.case_tags.map_or(old.case_tags, tags),
             priority_min: self.priority_min.map_or(old.priority_min, |priority| priority.0),
             escalated: self.escalated.unwrap_or(old.escalated),
             recommended_rules: self.recommended_rules.map_or(old.recommended_rules, codes),
@@ -284,6 +297,7 @@ async fn create_queue(State(app): State<App>, actor: Actor, create: Create<Queue
         rules: new.rules,
         topic_id: new.topic_id,
         tags: new.tags,
+        case_tags: new.case_tags,
         priority_min: new.priority_min.0,
         escalated: new.escalated,
         recommended_rules: new.recommended_rules,

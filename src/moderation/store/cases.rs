@@ -12,9 +12,9 @@ use super::subjects::{Reported, tags_of};
 use crate::accounts::rules::Role;
 use crate::app::App;
 use crate::clock::Time;
-use crate::db::{Tx, insert, one, sql, update};
+use crate::db::{Tx, all, insert, one, sql, update};
 use crate::decisions::rules::{Subject, SubjectKind};
-use crate::entity::{case_event, moderation_case, report};
+use crate::entity::{case_event, case_queue, moderation_case, report};
 use crate::error::{Error, Result};
 use crate::events::{self, Event};
 use crate::http::page::Limit;
@@ -81,6 +81,7 @@ pub(super) fn new_case(app: &App, reported: &Reported, id: CaseId) -> moderation
         resolved_at: None,
         muted_until: None,
         merged_into_id: None,
+        tags: Vec::new(),
         report_count: 0,
         reporter_count: 0,
         score: 0,
@@ -214,6 +215,7 @@ pub(super) async fn tell(
         appeal_id,
         muted_until: case.muted_until.filter(|_| kind == CaseEventKind::Muted),
         related_case_id,
+        tags: Some(case.tags.clone()).filter(|_| kind == CaseEventKind::Tagged),
         created_at: app.now(),
     };
     insert(tx, row).await?;
@@ -434,6 +436,8 @@ pub(in crate::moderation) struct Listed {
     pub(in crate::moderation) assignee: Option<AccountId>,
     /// Those at least so urgent.
     pub(in crate::moderation) priority_min: i16,
+    /// Those that have this tag, if one is named.
+    pub(in crate::moderation) tag: Option<String>,
     /// Those that were reported by this rule, if one is named.
     pub(in crate::moderation) rule: Option<String>,
     /// Those that somebody has reported, if anybody is named.
@@ -469,6 +473,7 @@ macro_rules! cases_by {
                AND ($16::uuid IS NULL OR c.owner_id = $16) AND ($17::timestamptz IS NULL OR c.opened_at < $17)
                AND (NOT $18 OR c.state NOT IN ('resolved', 'appealed'))
                AND ($19::uuid IS NULL OR case_is_in_queue(c, q))
+               AND ($20::text IS NULL OR c.tags @> ARRAY[$20])
                AND ($10::uuid IS NULL OR ",
             $order,
             " LIMIT $7"
@@ -519,9 +524,14 @@ pub(in crate::moderation) async fn list(
         listed.opened_before.into(),
         listed.undecided.into(),
         listed.queue.into(),
+        listed.tag.into(),
     ];
     Ok(moderation_case::Entity::find().from_raw_sql(sql(statement, values)).all(db).await?)
 }
+
+/// So many of the cases that somebody could be given next are looked at together: more than anybody else can be about to claim
+/// at the moment, as each of them needs a connection to the database.
+const CANDIDATES: i64 = 50;
 
 /// Finds the most urgent case that waits, and that somebody may decide, and locks it; what others are about to claim is
 /// passed over, so however many ask at once, no two find the same. A claim that has run out is ended first. Where a queue is
@@ -533,7 +543,7 @@ pub(in crate::moderation) async fn next(
     app: &App,
     tx: &Tx,
     (by, powers): (AccountId, &Powers),
-    queue: Option<QueueId>,
+    queue: Option<&case_queue::Model>,
 ) -> Result<Option<moderation_case::Model>> {
     let now = app.now();
     let lapsed = "SELECT * FROM moderation_case WHERE state = 'claimed' AND claim_expires_at <= $1
@@ -543,42 +553,55 @@ pub(in crate::moderation) async fn next(
         lapse(app, tx, &mut case).await?;
         count(app, tx, case).await?;
     }
-    let mut found = Vec::new();
-    // What was passed over may be let go, such as by a request that came to nothing: before it is said that nothing waits,
-    // whoever holds something is waited for.
-    for wait in [false, true] {
-        for (state, permission) in
-            [(CaseState::Open, Permission::ReportRead), (CaseState::Escalated, Permission::EscalationDecide)]
-        {
-            if powers.include_somewhere(permission) {
-                let charge = Charge::of(powers, permission);
-                found.extend(next_in(tx, (state, wait), (by, powers), &charge, (queue, now)).await?);
+    let candidates = async |state, permission| {
+        if !powers.include_somewhere(permission) {
+            return Ok(Vec::new());
+        }
+        candidates_in(tx, state, (by, powers), &Charge::of(powers, permission), (queue, now)).await
+    };
+    loop {
+        let open = candidates(CaseState::Open, Permission::ReportRead).await?;
+        let escalated = candidates(CaseState::Escalated, Permission::EscalationDecide).await?;
+        if open.is_empty() && escalated.is_empty() {
+            return Ok(None);
+        }
+        // What was passed over may be let go, such as by a request that came to nothing: before it is said that nothing
+        // waits, whoever holds something is waited for.
+        for wait in [false, true] {
+            let found = first_of(tx, (&open, &escalated), wait, now).await?;
+            if found.is_some() {
+                return Ok(found);
             }
         }
-        if !found.is_empty() {
-            break;
-        }
+        // All of them were claimed meanwhile. It goes on only as fast as moderators do.
     }
-    Ok(found.into_iter().max_by_key(|case| (case.priority, std::cmp::Reverse(case.id))))
 }
 
-async fn next_in(
+#[derive(FromQueryResult)]
+struct Candidate {
+    id: CaseId,
+}
+
+/// The most urgent cases that wait in a state, and that somebody may decide; none of them is locked.
+async fn candidates_in(
     tx: &Tx,
-    (state, wait): (CaseState, bool),
+    state: CaseState,
     (by, powers): (AccountId, &Powers),
     charge: &Charge,
-    (queue, now): (Option<QueueId>, Time),
-) -> Result<Option<moderation_case::Model>> {
+    (queue, now): (Option<&case_queue::Model>, Time),
+) -> Result<Vec<Uuid>> {
     // As the policy decides, for what it would refuse would stand in the way for ever.
-    // What is asked of each case is written so that it is asked of one after another, along the index of those that wait:
+    // What is asked of each case is written so that it is asked of one after another, along an index of those that wait:
     // of a NOT EXISTS the planner makes a join with all of them, whose cost grows with the queue.
-    macro_rules! next {
-        ($state:literal, $lock:literal) => {
+    macro_rules! waiting {
+        ($state:literal, $within:literal) => {
             concat!(
-                "SELECT c.* FROM moderation_case c LEFT JOIN case_queue q ON q.id = $7
+                "SELECT c.id, c.priority FROM moderation_case c LEFT JOIN case_queue q ON q.id = $7
                  WHERE c.state = '",
                 $state,
-                "' AND ($1 OR c.topic_id = ANY ($2) OR EXISTS
+                "' AND ",
+                $within,
+                " AND ($1 OR c.topic_id = ANY ($2) OR EXISTS
                         (SELECT FROM topic_tag t WHERE t.topic_id = c.topic_id AND t.tag = ANY ($3)))
                    AND c.owner_id <> $4 AND (c.muted_until IS NULL OR c.muted_until <= $6)
                    AND coalesce((SELECT false FROM moderation_case m WHERE m.id = c.merged_into_id
@@ -588,26 +611,100 @@ async fn next_in(
                    AND ($5 OR coalesce((SELECT false FROM role_grant g WHERE g.account_id = c.owner_id AND g.revoked_at IS NULL
                                         AND (g.expires_at IS NULL OR g.expires_at > $6) LIMIT 1), true))
                    AND ($7::uuid IS NULL OR case_is_in_queue(c, q))
-                 ORDER BY c.priority DESC, c.id LIMIT 1 FOR UPDATE OF c ",
-                $lock
+                 ORDER BY c.priority DESC, c.id LIMIT $8"
             )
         };
     }
-    let statement = match (state == CaseState::Open, wait) {
-        (true, false) => next!("open", "SKIP LOCKED"),
-        (true, true) => next!("open", ""),
-        (false, false) => next!("escalated", "SKIP LOCKED"),
-        (false, true) => next!("escalated", ""),
-    };
-    let values = [
+    // Whoever is in charge of few places is not led through the queue of all others: the first of each place are compared.
+    macro_rules! placed {
+        ($state:literal) => {
+            concat!(
+                "SELECT n.id FROM (SELECT unnest($9::uuid[]) AS topic_id
+                                   UNION SELECT t.topic_id FROM topic_tag t WHERE t.tag = ANY ($10)) place
+                 CROSS JOIN LATERAL (",
+                waiting!($state, "c.topic_id = place.topic_id"),
+                ") n ORDER BY n.priority DESC, n.id LIMIT $8"
+            )
+        };
+    }
+    // Of a queue for what was reported by some rule, or is tagged, the planner knows better from which side to come.
+    macro_rules! reported {
+        ($state:literal) => {
+            waiting!($state, "c.id IN (SELECT r.case_id FROM report r WHERE r.rule_code = ANY ($9))")
+        };
+    }
+    macro_rules! tagged {
+        ($state:literal) => {
+            waiting!($state, "c.tags && $9")
+        };
+    }
+    macro_rules! anywhere {
+        ($state:literal) => {
+            waiting!($state, "true")
+        };
+    }
+    let is_open = state == CaseState::Open;
+    let mut values: Vec<sea_orm::Value> = vec![
         charge.everywhere.into(),
         charge.topics.clone().into(),
         charge.tags.clone().into(),
         by.into(),
         (powers.rank() == Role::Administrator).into(),
         now.into(),
-        queue.into(),
+        queue.map(|queue| queue.id).into(),
+        CANDIDATES.into(),
     ];
+    let place = match queue {
+        Some(case_queue::Model { topic_id: Some(topic_id), .. }) => Some((vec![topic_id.0], Vec::new())),
+        Some(queue) if !queue.tags.is_empty() => Some((Vec::new(), queue.tags.clone())),
+        _ if !charge.everywhere => Some((charge.topics.clone(), charge.tags.clone())),
+        _ => None,
+    };
+    let statement = match (place, queue) {
+        (Some((topics, tags)), _) => {
+            values.extend([topics.into(), tags.into()]);
+            if is_open { placed!("open") } else { placed!("escalated") }
+        }
+        (None, Some(queue)) if !queue.case_tags.is_empty() => {
+            values.push(queue.case_tags.clone().into());
+            if is_open { tagged!("open") } else { tagged!("escalated") }
+        }
+        (None, Some(queue)) if !queue.rules.is_empty() => {
+            values.push(queue.rules.clone().into());
+            if is_open { reported!("open") } else { reported!("escalated") }
+        }
+        (None, _) => {
+            if is_open {
+                anywhere!("open")
+            } else {
+                anywhere!("escalated")
+            }
+        }
+    };
+    let rows: Vec<Candidate> = all(tx.conn(), sql(statement, values)).await?;
+    Ok(rows.into_iter().map(|row| row.id.0).collect())
+}
+
+/// Locks the most urgent of these cases that still waits: past those that others hold, or once they let go of them.
+async fn first_of(
+    tx: &Tx,
+    (open, escalated): (&[Uuid], &[Uuid]),
+    wait: bool,
+    now: Time,
+) -> Result<Option<moderation_case::Model>> {
+    macro_rules! first {
+        ($lock:literal) => {
+            concat!(
+                "SELECT * FROM moderation_case
+                 WHERE (state = 'open' AND id = ANY ($1) OR state = 'escalated' AND id = ANY ($2))
+                   AND (muted_until IS NULL OR muted_until <= $3)
+                 ORDER BY priority DESC, id LIMIT 1 FOR UPDATE ",
+                $lock
+            )
+        };
+    }
+    let statement = if wait { first!("") } else { first!("SKIP LOCKED") };
+    let values = [open.to_vec().into(), escalated.to_vec().into(), now.into()];
     Ok(moderation_case::Entity::find().from_raw_sql(sql(statement, values)).one(tx.conn()).await?)
 }
 

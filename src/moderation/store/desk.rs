@@ -1,4 +1,5 @@
-//! What moderators do with cases besides deciding them: opening them by hand, and having one decided with another.
+//! What moderators do with cases besides deciding them: opening them by hand, tagging them, and having one decided with
+//! another.
 
 use sea_orm::{ColumnTrait, Condition, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
 
@@ -127,5 +128,22 @@ pub(in crate::moderation) async fn merge(
     case.merged_into_id = into;
     let happened = Happened::noted(kind, permit.by(), note).related(other);
     tell(app, tx, &case, happened, Some(case.state)).await?;
+    count(app, tx, case).await
+}
+
+/// Has a case, which is locked, have these tags and no others.
+///
+/// # Errors
+/// The database is away.
+pub(in crate::moderation) async fn tag(
+    app: &App,
+    tx: &Tx,
+    permit: &Permit<DecideCase<'_>>,
+    tags: Vec<String>,
+) -> Result<moderation_case::Model> {
+    let mut case = permit.act().case.clone();
+    lapse(app, tx, &mut case).await?;
+    case.tags = tags;
+    tell(app, tx, &case, Happened::by(CaseEventKind::Tagged, permit.by()), Some(case.state)).await?;
     count(app, tx, case).await
 }

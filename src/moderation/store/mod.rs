@@ -33,7 +33,7 @@ pub(super) use cases::{
     list, next, reports, standing, take,
 };
 pub(super) use desk::{
-    find_to_merge, find_with_merged, has_reported, merge, merged_into, open_by_hand, unknown_main,
+    find_to_merge, find_with_merged, has_reported, merge, merged_into, open_by_hand, tag, unknown_main,
 };
 pub use hits::queue_next;
 pub use legal_notices::forget_old;

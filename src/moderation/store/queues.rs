@@ -1,4 +1,4 @@
-//! Choices of cases that have a name. Which cases are in one says `case_is_in_queue` in the database, and nothing else.
+//! Choices of cases that have a name. Which cases are in one says `queue_takes` in the database, and nothing else.
 
 use std::collections::HashMap;
 
@@ -40,6 +40,8 @@ pub(in crate::moderation) struct NewQueue {
     pub(in crate::moderation) topic_id: Option<TopicId>,
     /// Cases within topics that have one of these tags, if any is named.
     pub(in crate::moderation) tags: Vec<Tag>,
+    /// Cases that have one of these tags themselves, if any is named.
+    pub(in crate::moderation) case_tags: Vec<Tag>,
     /// Cases at least so urgent, 0 to 100.
     pub(in crate::moderation) priority_min: i16,
     /// Only cases that were passed on, or only those that were not, if either.
@@ -87,6 +89,7 @@ async fn check(
 ) -> Result<()> {
     let mut wrong = check_list("subject_kinds", &new.subject_kinds);
     wrong.extend(check_list("tags", &new.tags));
+    wrong.extend(check_list("case_tags", &new.case_tags));
     let lists = [
         ("rules", &new.rules, old.map(|old| &old.rules)),
         ("recommended_rules", &new.recommended_rules, old.map(|old| &old.recommended_rules)),
@@ -129,6 +132,7 @@ pub(in crate::moderation) async fn insert_queue(
 ) -> Result<case_queue::Model> {
     let now = app.now();
     let codes = |codes: Vec<RuleCode>| codes.into_iter().map(Into::into).collect();
+    let tags = |tags: Vec<Tag>| tags.into_iter().map(Into::into).collect();
     let row = case_queue::Model {
         id: app.ids.next(),
         name: new.name.into(),
@@ -137,7 +141,8 @@ pub(in crate::moderation) async fn insert_queue(
         subject_kinds: new.subject_kinds,
         rules: codes(new.rules),
         topic_id: new.topic_id,
-        tags: new.tags.into_iter().map(Into::into).collect(),
+        tags: tags(new.tags),
+        case_tags: tags(new.case_tags),
         priority_min: new.priority_min,
         escalated: new.escalated,
         recommended_rules: codes(new.recommended_rules),
@@ -231,7 +236,7 @@ pub(in crate::moderation) async fn list_queues(
     Ok(rows.all(db).await?)
 }
 
-/// How many cases of a queue wait for somebody, of the thousand at most that were opened first.
+/// How many cases of a queue wait for somebody.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(in crate::moderation) struct QueueCounts {
     /// All of them.
@@ -247,8 +252,8 @@ struct Counted {
     overdue: i64,
 }
 
-/// Counts what waits in queues of what somebody is in charge of, without cases about themselves and those that are muted, of
-/// each no more than a thousand. The site's own time, in hours, is that of queues which have none.
+/// Counts what waits in queues of what somebody is in charge of, without cases about themselves and those that are muted. The
+/// site's own time, in hours, is that of queues which have none.
 ///
 /// # Errors
 /// The database is away.
@@ -258,19 +263,36 @@ pub(in crate::moderation) async fn count_queues(
     queues: &[case_queue::Model],
     (sla_hours, now): (u32, Time),
 ) -> Result<HashMap<QueueId, QueueCounts>> {
-    // From the longest waiting on, so that those that are overdue are among the thousand.
-    let statement = "SELECT q.id AS queue_id, n.waiting, n.overdue FROM case_queue q
-         CROSS JOIN LATERAL (
-             SELECT count(*) AS waiting, count(*) FILTER (WHERE w.is_overdue) AS overdue
-             FROM (SELECT c.opened_at + make_interval(hours => coalesce(q.sla_hours, $7)) < $6 AS is_overdue
-                   FROM moderation_case c
-                   WHERE c.state NOT IN ('resolved', 'appealed') AND c.owner_id <> $5
-                     AND coalesce(c.muted_until, $6) <= $6
-                     AND ($1 OR c.topic_id = ANY ($2) OR EXISTS
-                          (SELECT FROM topic_tag t WHERE t.topic_id = c.topic_id AND t.tag = ANY ($3)))
-                     AND case_is_in_queue(c, q)
-                   ORDER BY c.opened_at LIMIT 1000) w) n
-         WHERE q.id = ANY ($4)";
+    // Each case is looked at once, however many queues there are: then those are asked for each lot of cases that are alike,
+    // between two of the moments before which cases of one of the queues are late.
+    let statement = "WITH wanted AS MATERIALIZED (
+             SELECT q.id, q AS queue, $6 - make_interval(hours => coalesce(q.sla_hours, $7)) AS late_before
+             FROM case_queue q WHERE q.id = ANY ($4)
+         ), moments AS MATERIALIZED (
+             SELECT array_agg(DISTINCT late_before ORDER BY late_before) AS list FROM wanted
+         ), reported AS MATERIALIZED (
+             SELECT r.case_id, array_agg(DISTINCT r.rule_code) AS rules
+             FROM report r JOIN moderation_case c ON c.id = r.case_id
+             WHERE r.rule_code = ANY (ARRAY(SELECT unnest((queue).rules) FROM wanted))
+               AND c.state NOT IN ('resolved', 'appealed')
+             GROUP BY r.case_id
+         ), alike AS MATERIALIZED (
+             SELECT c.subject_kind, c.topic_id, c.priority, c.is_escalated, c.tags, coalesce(r.rules, '{}') AS rules,
+                    width_bucket(c.opened_at, m.list) AS moments_before, count(*) AS cases
+             FROM moderation_case c CROSS JOIN moments m LEFT JOIN reported r ON r.case_id = c.id
+             WHERE c.state NOT IN ('resolved', 'appealed') AND c.owner_id <> $5
+               AND (c.muted_until IS NULL OR c.muted_until <= $6)
+               AND ($1 OR c.topic_id = ANY ($2) OR EXISTS
+                    (SELECT FROM topic_tag t WHERE t.topic_id = c.topic_id AND t.tag = ANY ($3)))
+             GROUP BY 1, 2, 3, 4, 5, 6, 7
+         )
+         SELECT w.id AS queue_id, coalesce(sum(a.cases), 0)::bigint AS waiting,
+                coalesce(sum(a.cases) FILTER (WHERE a.moments_before < array_position(m.list, w.late_before)), 0)::bigint
+                    AS overdue
+         FROM wanted w CROSS JOIN moments m
+         LEFT JOIN alike a ON queue_takes(w.queue, a.subject_kind, a.topic_id, a.priority, a.is_escalated, a.tags,
+                                          a.rules, tags_of_topic(a.topic_id))
+         GROUP BY w.id";
     let ids: Vec<Uuid> = queues.iter().map(|queue| queue.id.0).collect();
     let values = [
         charge.everywhere.into(),

@@ -702,7 +702,7 @@ async fn write_queues(
         fits!(file.item(&json!({
             "id": row.id, "name": row.name, "audience": named(&row.audience),
             "subject_kinds": row.subject_kinds, "rules": row.rules, "topic_id": row.topic_id, "tags": row.tags,
-            "priority_min": row.priority_min, "escalated": row.escalated,
+            "case_tags": row.case_tags, "priority_min": row.priority_min, "escalated": row.escalated,
             "recommended_rules": row.recommended_rules, "sla_hours": row.sla_hours,
             "created_at": moment(row.created_at), "updated_at": moment(row.updated_at),
         })));
