@@ -6,6 +6,11 @@ use crate::error::{Code, Result};
 use crate::roles::rules::{Permission, Place};
 use crate::webhooks::rules::WebhookKind;
 
+/// Whether somebody writes the rules of the whole site, of whatever kind; `detail` is what whoever does not is told.
+fn require_rule_edit(who: &Actor, detail: &'static str) -> Result<()> {
+    allow_if(who.has(Permission::RuleEdit, Place::Site), Code::NotAllowed, detail)
+}
+
 /// Write the rules of the site.
 #[derive(Debug)]
 pub struct EditRules;
@@ -15,9 +20,8 @@ impl Action for EditRules {
     const TAKES_PART: bool = false;
 
     fn decide(&self, who: &Actor) -> Result<()> {
-        allow_if(
-            who.has(Permission::RuleEdit, Place::Site),
-            Code::NotAllowed,
+        require_rule_edit(
+            who,
             "Administrators write the rules, and whoever has rule.edit for the whole site.",
         )
     }
@@ -66,9 +70,8 @@ impl Action for EditAutomation {
     const TAKES_PART: bool = false;
 
     fn decide(&self, who: &Actor) -> Result<()> {
-        allow_if(
-            who.has(Permission::RuleEdit, Place::Site),
-            Code::NotAllowed,
+        require_rule_edit(
+            who,
             "Administrators write the rules of automatic moderation, and whoever has rule.edit.",
         )
     }
@@ -83,11 +86,7 @@ impl Action for HandleWebhooks {
     const TAKES_PART: bool = false;
 
     fn decide(&self, who: &Actor) -> Result<()> {
-        allow_if(
-            who.has(Permission::RuleEdit, Place::Site),
-            Code::NotAllowed,
-            "Administrators look after webhooks, and whoever has rule.edit.",
-        )
+        require_rule_edit(who, "Administrators look after webhooks, and whoever has rule.edit.")
     }
 }
 
