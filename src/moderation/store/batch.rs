@@ -335,7 +335,8 @@ pub async fn act_on_item(
     Ok(changed)
 }
 
-/// Takes back what a batch did about one subject, the last first; says whether anything changed.
+/// Takes back what a batch did about one subject, the last first; says whether anything changed. No purge is among it: whoever
+/// plans to take a batch back leaves out what was purged.
 ///
 /// # Errors
 /// What taking an action back answers.
@@ -356,9 +357,6 @@ pub async fn take_back_item(
     actor.may(ActInBulk { topic })?;
     let mut done = Vec::new();
     for id in ids {
-        if decisions::find(tx.conn(), id).await?.kind == ActionKind::Purge {
-            return Err(Code::NothingToUndo.error("What was purged is not there to be put back."));
-        }
         let explanation = explanation.to_owned();
         done.push(
             take_back(app, tx, actor, (&mut case, &circumstances), id, explanation, Some(undo_id)).await?,
