@@ -234,7 +234,7 @@ pub(super) async fn rename(
         let next = next.format("%Y-%m-%d %H:%M");
         return Err(Code::RenamedLately.error(format!("It can be changed again after {next} UTC.")));
     }
-    call(app, tx, row, username).await
+    give_name(app, tx, row, username).await
 }
 
 /// Gives an account, which is locked, another name, however long it has had the one it has. It is not free to take the old
@@ -249,10 +249,15 @@ pub async fn rename_by_moderator(
     account: account::Model,
     username: &Username,
 ) -> Result<account::Model> {
-    call(app, tx, account, username).await
+    give_name(app, tx, account, username).await
 }
 
-async fn call(app: &App, tx: &Tx, mut row: account::Model, username: &Username) -> Result<account::Model> {
+async fn give_name(
+    app: &App,
+    tx: &Tx,
+    mut row: account::Model,
+    username: &Username,
+) -> Result<account::Model> {
     row.username = username.to_string();
     row.username_skeleton = username.skeleton();
     row.version += 1;

@@ -6,16 +6,17 @@ use std::path::{Path, PathBuf};
 /// The file that a reference of docs/SECURITY.md means: `edge::b2_`, `service slow::l3_`, `unit keys::t4_`.
 fn file_of(kind: &str, module: &str) -> PathBuf {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    match kind {
-        "" => root.join("tests/api").join(module).with_extension("rs"),
-        "service" => root.join("tests/service").join(module).with_extension("rs"),
-        "unit" => [format!("{module}.rs"), format!("{module}/mod.rs")]
-            .iter()
-            .map(|name| root.join("src").join(name))
-            .find(|path| path.exists())
-            .unwrap_or_else(|| root.join("src").join(module)),
+    let folder = match kind {
+        "" => root.join("tests/api"),
+        "service" => root.join("tests/service"),
+        "unit" => root.join("src"),
         other => panic!("there are no tests called {other}"),
-    }
+    };
+    [format!("{module}.rs"), format!("{module}/mod.rs")]
+        .iter()
+        .map(|name| folder.join(name))
+        .find(|path| path.exists())
+        .unwrap_or_else(|| folder.join(module))
 }
 
 /// Whether `file` has a test function whose name begins with `prefix`.

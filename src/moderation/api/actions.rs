@@ -329,7 +329,7 @@ async fn revert_action(
     let circumstances = store::circumstances(tx.conn(), &case, by, app.now()).await?;
     let explanation = reversion.explanation.to_string();
     let done =
-        store::take_back(&app, &tx, &actor, (&mut case, &circumstances), id, explanation, None).await?;
+        store::take_back(&app, &tx, &actor, (&mut case, &circumstances), &action, explanation, None).await?;
     let view = ActionView::of(tx.conn(), vec![done.action.clone()]).await?;
     if done.is_new {
         unentered.record(&app, &tx).await?;

@@ -528,7 +528,7 @@ pub(in crate::moderation) async fn take_back_rules(
     let mut done = Vec::new();
     for action in decisions::undecided(tx.conn(), case.id).await? {
         let why = "Whoever looked at it found no rule broken.".to_owned();
-        done.push(take_back(app, tx, actor, (case, circumstances), action.id, why, None).await?);
+        done.push(take_back(app, tx, actor, (case, circumstances), &action, why, None).await?);
     }
     Ok(done)
 }
@@ -592,6 +592,7 @@ async fn told_before(tx: &Tx, action: &mod_action::Model) -> Result<bool> {
 }
 
 /// Takes an action back, and gives the action that did. What was changed since in the same respect stays, and refuses it.
+/// Whoever asks has read the action before it is locked: of what they read only that counts which never changes.
 ///
 /// # Errors
 /// What the policy says; 409 where it was taken back by something else, or what it changed was changed since.
@@ -600,25 +601,24 @@ pub(in crate::moderation) async fn take_back(
     tx: &Tx,
     actor: &Actor,
     (case, circumstances): (&mut moderation_case::Model, &Circumstances),
-    id: ActionId,
+    action: &mod_action::Model,
     explanation: String,
     batch_id: Option<Uuid>,
 ) -> Result<Done> {
     let by = actor.require()?.id;
     lapse(app, tx, case).await?;
-    let action = decisions::find(tx.conn(), id).await?;
     if action.kind == ActionKind::NullifyVotes {
-        vote_signals::hold(tx, &action).await?;
-        vote_signals::require_unconcerned(tx.conn(), &action, by).await?;
+        vote_signals::hold(tx, action).await?;
+        vote_signals::require_unconcerned(tx.conn(), action, by).await?;
     }
-    let action = decisions::find_for_update(tx, id).await?;
+    let action = decisions::find_for_update(tx, action.id).await?;
     let scope_tags = tags_of(tx.conn(), action.scope_topic_id).await?;
     let scope = action.scope_topic_id.map(|topic| (topic, scope_tags.as_slice()));
     let permit = actor.may(Moderate { case: circumstances.decide(case), kind: action.kind, scope })?;
     if action.kind == ActionKind::Revert {
         return Err(Code::InvalidStateTransition.error("This takes something back: do that anew instead."));
     }
-    if let Some(before) = decisions::reverted_by(tx.conn(), &[id]).await?.remove(&id) {
+    if let Some(before) = decisions::reverted_by(tx.conn(), &[action.id]).await?.remove(&action.id) {
         return Ok(Done { action: decisions::find(tx.conn(), before).await?, is_new: false });
     }
     require_own_or_free(case, by)?;

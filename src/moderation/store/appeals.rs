@@ -307,7 +307,8 @@ pub(in crate::moderation) async fn decide_appeal(
         && let Some(action) = row.action_id
     {
         let why = reasons.to_string();
-        done.push(take_back(app, tx, actor, (&mut case, circumstances), action, why, None).await?);
+        let action = decisions::find(tx.conn(), action).await?;
+        done.push(take_back(app, tx, actor, (&mut case, circumstances), &action, why, None).await?);
     }
     done.extend(act(app, tx, actor, (&mut case, circumstances), &orders, None).await?);
     let resolution = match (outcome, row.action_id) {

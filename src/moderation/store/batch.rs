@@ -15,11 +15,10 @@ use crate::app::App;
 use crate::audit::{self, Object};
 use crate::clock::Time;
 use crate::db::{Tx, all, sql};
-use crate::decisions;
 use crate::decisions::rules::{ActionKind, Aim, Subject, SubjectKind};
-use crate::entity::moderation_case;
+use crate::entity::{mod_action, moderation_case};
 use crate::error::{Code, Error, Result};
-use crate::ids::{AccountId, ActionId, CaseId, TopicId};
+use crate::ids::{AccountId, CaseId, TopicId};
 use crate::moderation::rules::CaseOutcome;
 use crate::moderation::rules::case::Move;
 use crate::policy::{ActInBulk, ActOn, Actor, Moderate};
@@ -335,7 +334,8 @@ pub async fn act_on_item(
     Ok(changed)
 }
 
-/// Takes back what a batch did about one subject, the last first; says whether anything changed.
+/// Takes back what a batch did about one subject, the last first; says whether anything changed. No purge is among it: whoever
+/// plans to take a batch back leaves out what was purged.
 ///
 /// # Errors
 /// What taking an action back answers.
@@ -347,37 +347,33 @@ pub async fn take_back_item(
     (explanation, undo_id): (&str, Uuid),
 ) -> Result<bool> {
     let by = actor.require()?.id;
-    let ids = done_to(tx.conn(), subject, batch_id).await?;
-    let Some(first) = ids.first() else { return Ok(false) };
-    let case_id = decisions::find(tx.conn(), *first).await?.case_id.ok_or_else(Error::not_found)?;
+    let actions = done_to(tx.conn(), subject, batch_id).await?;
+    let Some(first) = actions.first() else { return Ok(false) };
+    let case_id = first.case_id.ok_or_else(Error::not_found)?;
     let mut case = find_for_update(tx, case_id).await?;
     let circumstances = circumstances(tx.conn(), &case, by, app.now()).await?;
     let topic = case.topic_id.map(|topic| (topic, circumstances.tags.as_slice()));
     actor.may(ActInBulk { topic })?;
     let mut done = Vec::new();
-    for id in ids {
-        if decisions::find(tx.conn(), id).await?.kind == ActionKind::Purge {
-            return Err(Code::NothingToUndo.error("What was purged is not there to be put back."));
-        }
+    for action in &actions {
         let explanation = explanation.to_owned();
         done.push(
-            take_back(app, tx, actor, (&mut case, &circumstances), id, explanation, Some(undo_id)).await?,
+            take_back(app, tx, actor, (&mut case, &circumstances), action, explanation, Some(undo_id))
+                .await?,
         );
     }
     audit_actions(app, tx, actor, &done).await?;
     Ok(done.iter().any(|done| done.is_new))
 }
 
-#[derive(FromQueryResult)]
-struct Id {
-    id: ActionId,
-}
-
 /// What a batch did about a subject, the last first.
-async fn done_to(db: &impl ConnectionTrait, subject: Subject, batch_id: Uuid) -> Result<Vec<ActionId>> {
-    let statement = "SELECT id FROM mod_action
+async fn done_to(
+    db: &impl ConnectionTrait,
+    subject: Subject,
+    batch_id: Uuid,
+) -> Result<Vec<mod_action::Model>> {
+    let statement = "SELECT * FROM mod_action
                      WHERE batch_id = $1 AND coalesce(subject_post_id, subject_topic_id, subject_account_id) = $2
                        AND kind <> 'revert' ORDER BY id DESC";
-    let rows: Vec<Id> = all(db, sql(statement, [batch_id.into(), subject.id.into()])).await?;
-    Ok(rows.into_iter().map(|row| row.id).collect())
+    all(db, sql(statement, [batch_id.into(), subject.id.into()])).await
 }

@@ -154,16 +154,25 @@ pub(super) enum Occasion {
     Appeal,
 }
 
+/// The statement that notes that something came of notices, and gives what is told of it.
+macro_rules! decided {
+    ($which:literal) => {
+        concat!(
+            "UPDATE legal_notice n SET decided_at = $2 FROM report r
+             WHERE r.id = n.report_id AND r.outcome IS NOT NULL AND ",
+            $which,
+            " RETURNING n.id, n.report_id, n.sealed_contact, n.secret_hash IS NOT NULL AS has_secret, r.outcome,
+                       r.reporter_id IS NOT NULL AS is_ours"
+        )
+    };
+}
+
 /// Tells those by mail who gave notice of the subject of a case, which is locked, what came of it, as far as they do not know.
 ///
 /// # Errors
 /// The database is away.
 pub(super) async fn tell_notifiers(app: &App, tx: &Tx, case_id: CaseId, occasion: Occasion) -> Result<()> {
-    let statement = "UPDATE legal_notice n SET decided_at = $2 FROM report r
-         WHERE r.id = n.report_id AND r.case_id = $1 AND r.outcome IS NOT NULL
-           AND (n.decided_at IS NULL OR n.decided_at < r.closed_at)
-         RETURNING n.id, n.report_id, n.sealed_contact, n.secret_hash IS NOT NULL AS has_secret, r.outcome,
-                   r.reporter_id IS NOT NULL AS is_ours";
+    let statement = decided!("r.case_id = $1 AND (n.decided_at IS NULL OR n.decided_at < r.closed_at)");
     let decided: Vec<Decided> = all(tx.conn(), sql(statement, [case_id.into(), app.now().into()])).await?;
     if decided.is_empty() {
         return Ok(());
@@ -218,12 +227,8 @@ async fn tell_outcome(
 /// The database is away.
 pub(super) async fn tell_appellant(app: &App, tx: &Tx, appeal: &appeal::Model) -> Result<()> {
     let (None, Some(report_id)) = (appeal.appellant_id, appeal.report_id) else { return Ok(()) };
-    let statement = "UPDATE legal_notice n SET decided_at = $2 FROM report r
-         WHERE r.id = n.report_id AND r.id = $1 AND r.outcome IS NOT NULL
-         RETURNING n.id, n.report_id, n.sealed_contact, n.secret_hash IS NOT NULL AS has_secret, r.outcome,
-                   r.reporter_id IS NOT NULL AS is_ours";
-    let decided: Option<Decided> =
-        one(tx.conn(), sql(statement, [report_id.into(), appeal.closed_at.into()])).await?;
+    let values = [report_id.into(), appeal.closed_at.into()];
+    let decided: Option<Decided> = one(tx.conn(), sql(decided!("r.id = $1"), values)).await?;
     let Some(row) = decided else { return Ok(()) };
     let is_automated = was_automated(tx, appeal.case_id).await?;
     tell_outcome(app, tx, row, (is_automated, Occasion::Appeal), Some(&appeal.reasons)).await
