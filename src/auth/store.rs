@@ -189,7 +189,8 @@ pub async fn on_behalf(app: &App, account_id: AccountId, asked_with: SessionId) 
         standing!(columns),
         " FROM (SELECT $1::uuid AS account_id
                 WHERE NOT EXISTS (SELECT FROM session s WHERE s.id = $3 AND s.ended_because IN
-                                  ('revoked_by_moderator', 'refresh_token_reused', 'email_reverted'))
+                                  ('revoked_by_moderator', 'refresh_token_reused', 'email_reverted', 'password_reset',
+                                   'password_changed'))
                   AND NOT EXISTS (SELECT FROM personal_access_token t WHERE t.id = $3 AND t.revoked_at IS NOT NULL)) by ",
         standing!(tables)
     );

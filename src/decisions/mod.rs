@@ -12,7 +12,7 @@ pub mod rules;
 mod store;
 
 pub use store::{
-    Act, account_queue, by_rule, erase, find, find_for_update, find_statement, forget_texts, last_of_kind,
-    list_decisions, note_case, record, revert, reverted_by, rule, rule_as_it_held, sanctions_of,
-    standing_of_batch, strikes_of, undecided, with_external_id,
+    Act, account_queue, by_rule, erase, find, find_for_update, find_statement, forget_texts, hidden_by_rules,
+    last_of_kind, list_decisions, note_case, record, revert, reverted_by, rule, rule_as_it_held,
+    sanctions_of, standing_of_batch, strikes_of, with_external_id,
 };

@@ -268,13 +268,17 @@ pub async fn note_case(tx: &Tx, id: ActionId, case_id: CaseId) -> Result<()> {
 ///
 /// # Errors
 /// The database is away.
-pub async fn undecided(db: &impl ConnectionTrait, id: CaseId) -> Result<Vec<mod_action::Model>> {
+pub async fn hidden_by_rules(
+    db: &impl ConnectionTrait,
+    id: CaseId,
+    decided_too: bool,
+) -> Result<Vec<mod_action::Model>> {
     let statement = "SELECT a.* FROM mod_action a JOIN report r ON r.rule_hit_id = a.rule_hit_id
                      JOIN post p ON p.id = a.subject_post_id
-                     WHERE a.case_id = $1 AND r.outcome IS NULL AND p.status = 'hidden'
+                     WHERE a.case_id = $1 AND ($2 OR r.outcome IS NULL) AND p.status = 'hidden'
                        AND NOT EXISTS (SELECT FROM mod_action back WHERE back.reverts_id = a.id)
                      ORDER BY a.id";
-    all(db, sql(statement, [id.into()])).await
+    all(db, sql(statement, [id.into(), decided_too.into()])).await
 }
 
 /// Finds an action and keeps others from taking it back until the transaction ends.

@@ -39,6 +39,8 @@ pub struct Model {
     pub related_case_id: Option<CaseId>,
     /// Which tags the case has since, where it was tagged.
     pub tags: Option<Vec<String>>,
+    /// The bulk job that it was part of.
+    pub batch_id: Option<Uuid>,
     /// When.
     pub created_at: Time,
 }

@@ -30,6 +30,8 @@ pub struct Model {
     pub weight: i32,
     /// Whether moderators had decided by then that reports of this person weigh nothing for a while.
     pub is_muted: bool,
+    /// Whether it was made by a trusted flagger, as they stood then.
+    pub is_trusted: bool,
     /// What came of it; none while it is open.
     pub outcome: Option<ReportOutcome>,
     /// When it was made.

@@ -62,6 +62,8 @@ pub struct Model {
     pub author_id: AccountId,
     /// Counts the changes, from 1.
     pub version: i32,
+    /// Counts what was changed of what it says, from 1.
+    pub revision: i32,
     /// When it was made.
     pub created_at: Time,
     /// When it last changed.

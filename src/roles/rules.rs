@@ -50,6 +50,9 @@ pub enum Permission {
     /// Decide the cases that moderators pass on.
     #[serde(rename = "escalation.decide")]
     EscalationDecide,
+    /// Have one's notices looked at first, as a trusted flagger (Regulation 2022/2065, article 22).
+    #[serde(rename = "notice.trusted")]
+    NoticeTrusted,
 }
 
 impl Permission {
@@ -67,6 +70,7 @@ impl Permission {
             Self::Purge => "purge",
             Self::RoleGrant => "role.grant",
             Self::EscalationDecide => "escalation.decide",
+            Self::NoticeTrusted => "notice.trusted",
         }
     }
 
@@ -169,9 +173,11 @@ impl Power {
     }
 
     /// The rank that goes with it. Whoever has permissions without a role ranks with moderators, whichever
-    /// permissions these are: nobody is an administrator by a permission, and acts on administrators.
+    /// permissions these are: nobody is an administrator by a permission, and acts on administrators. A trusted flagger
+    /// acts on nobody, and has none by that.
     pub fn rank(&self) -> Role {
-        self.role.unwrap_or(Role::Moderator)
+        let flags_only = self.permissions == [Permission::NoticeTrusted];
+        self.role.unwrap_or(if flags_only { Role::Member } else { Role::Moderator })
     }
 }
 
@@ -199,6 +205,11 @@ impl Powers {
     /// Whether they include a permission anywhere.
     pub fn include_somewhere(&self, permission: Permission) -> bool {
         self.0.iter().any(|power| power.includes(permission))
+    }
+
+    /// Whether somebody was given a permission in a place by name, and not as part of a role.
+    pub fn name(&self, permission: Permission, place: Place<'_>) -> bool {
+        self.0.iter().any(|power| power.permissions.contains(&permission) && power.scope.holds_in(place))
     }
 
     /// The topics and the tags within which they include a permission.

@@ -47,8 +47,8 @@ pub async fn ranks(
     account_ids: Vec<uuid::Uuid>,
     now: Time,
 ) -> Result<HashMap<AccountId, Role>> {
-    let statement = "SELECT * FROM role_grant WHERE account_id = ANY ($1) AND revoked_at IS NULL
-                                                AND (expires_at IS NULL OR expires_at > $2)";
+    let statement = "SELECT g.* FROM role_grant g WHERE g.account_id = ANY ($1) AND g.revoked_at IS NULL
+                       AND (g.expires_at IS NULL OR g.expires_at > $2) AND gives_rank(g)";
     let rows = role_grant::Entity::find().from_raw_sql(sql(statement, [account_ids.into(), now.into()]));
     let mut ranks = HashMap::new();
     for row in rows.all(db).await? {

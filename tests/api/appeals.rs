@@ -287,3 +287,70 @@ async fn erased(app: &TestApp) {
     let left = app.rows(texts).await;
     assert_eq!(left, ["", "", ""], "and that it was decided stays");
 }
+
+#[tokio::test]
+async fn a_report_is_looked_at_again_by_another_than_who_refused_it() {
+    let watched = Watched::new().await;
+    let Watched { app, bob, mallory, carol, post, .. } = &watched;
+    let case = watched.reported().await;
+    let report = bob.get("/reports").await.text("/items/0/id");
+    let resolved = |resolution: &str| Some(json!({ "resolution": resolution, "note": "As the rule says." }));
+    moves(mallory, &case, "resolve", resolved("rejected")).await.is(200);
+    app.app.clock.advance(TimeDelta::minutes(1));
+    // Somebody else decides what came later.
+    app.member("dora").await.reports("post", post, "hatred").await;
+    moves(carol, &case, "resolve", resolved("upheld")).await.is(200);
+    app.app.clock.advance(TimeDelta::minutes(1));
+    let appeal =
+        bob.post(&format!("/reports/{report}/appeal"), json!({ "text": TEXT })).await.is(201).text("/id");
+    decides(mallory, &appeal, verdict("overturned")).await.is_problem(403, "own_decision");
+    decides(carol, &appeal, verdict("overturned")).await.is(200);
+    assert_eq!(bob.get(&format!("/reports/{report}")).await.text("/outcome"), "upheld");
+}
+
+#[tokio::test]
+async fn what_had_been_reviewed_before_is_appealed_against_too() {
+    let watched = Watched::new().await;
+    let Watched { app, carol, mallory, post, .. } = &watched;
+    let case = watched.reported().await;
+    let rejected = json!({ "resolution": "rejected", "note": "As the rule says." });
+    moves(mallory, &case, "resolve", Some(rejected)).await.is(200);
+    let dora = app.member("dora").await;
+    let report = dora.reports("post", post, "spam").await;
+    assert_eq!(dora.get(&format!("/reports/{report}")).await.text("/outcome"), "already_reviewed");
+    let appeal =
+        dora.post(&format!("/reports/{report}/appeal"), json!({ "text": TEXT })).await.is(201).text("/id");
+    decides(mallory, &appeal, verdict("overturned")).await.is_problem(403, "own_decision");
+    decides(carol, &appeal, verdict("overturned")).await.is(200);
+    assert_eq!(dora.get(&format!("/reports/{report}")).await.text("/outcome"), "upheld");
+}
+
+#[tokio::test]
+async fn overturning_one_act_leaves_alone_what_was_decided_in_another_round() {
+    let watched = Watched::new().await;
+    let Watched { app, alice, bob, mallory, carol, post, .. } = &watched;
+    let case = watched.reported().await;
+    let first = bob.get("/reports").await.text("/items/0/id");
+    let rejected = json!({ "resolution": "rejected", "note": "As the rule says." });
+    moves(mallory, &case, "resolve", Some(rejected)).await.is(200);
+    app.app.clock.advance(TimeDelta::minutes(1));
+    let dora = app.member("dora").await;
+    let second = dora.reports("post", post, "hatred").await;
+    let upheld =
+        json!({ "resolution": "upheld", "note": "That is.", "actions": [action("remove"), action("warn")] });
+    let upheld = moves(mallory, &case, "resolve", Some(upheld)).await.is(200);
+    app.app.clock.advance(TimeDelta::minutes(1));
+    let removed =
+        upheld.body["actions"].as_array().unwrap().iter().find(|act| act["kind"] == "remove").unwrap();
+    let appeal = alice.appeals(removed["id"].as_str().unwrap()).await;
+    decides(carol, &appeal, verdict("overturned")).await.is(200);
+    // The warning stands, and so does what was said of her report; of his, nothing new was found.
+    assert_eq!(dora.get(&format!("/reports/{second}")).await.text("/outcome"), "upheld");
+    assert_eq!(bob.get(&format!("/reports/{first}")).await.text("/outcome"), "rejected");
+    // Once the warning is gone too, hers was wrong, and his was all along.
+    let warned = upheld.body["actions"].as_array().unwrap().iter().find(|act| act["kind"] == "warn").unwrap();
+    let appeal = alice.appeals(warned["id"].as_str().unwrap()).await;
+    decides(carol, &appeal, verdict("overturned")).await.is(200);
+    assert_eq!(dora.get(&format!("/reports/{second}")).await.text("/outcome"), "rejected");
+    assert_eq!(bob.get(&format!("/reports/{first}")).await.text("/outcome"), "rejected");
+}

@@ -154,6 +154,9 @@ async fn what_a_moderator_reported_others_open_again_and_what_is_gone_nobody() {
     let case = watched.case().await;
     moves(&carol, &case, "resolve", Some(decision("rejected"))).await.is(200);
     moves(mallory, &case, "reopen", Some(note())).await.is_problem(403, "own_case");
+    // Nor does he do anything about it since.
+    let about = json!({ "subject": { "kind": "post", "id": post }, "actions": [action("remove")] });
+    mallory.post("/mod/actions", about).await.is_problem(403, "own_case");
     moves(&carol, &case, "reopen", Some(note())).await.is(200);
     let dora = app.member("dora").await;
     bob.reports("account", &dora.get("/me").await.text("/id"), "spam").await;
@@ -305,7 +308,11 @@ async fn merged_cases_are_left_to_one_and_decided_with_it() {
         .iter()
         .map(|report| report["outcome"].clone())
         .collect();
-    assert_eq!(json!(outcomes), json!(["duplicate", null, "duplicate", "upheld"]));
+    assert_eq!(
+        json!(outcomes),
+        json!(["upheld", null, "upheld", "upheld"]),
+        "what came of the one that decided them"
+    );
     assert_eq!(alice.get(&format!("/posts/{post}")).await.is(200).body["status"], "removed");
     moves(mallory, &others[0], "merge", merge(None)).await.is_problem(409, "invalid_state_transition");
     // What is left comes up by itself, now that the main one was decided.
@@ -519,4 +526,156 @@ async fn the_database_keeps_what_is_muted_and_noted_as_it_was() {
     let message = json!({ "to": alice.get("/me").await.text("/id"), "text": "Is this your shop?" });
     mallory.post(&format!("/mod/cases/{case}/messages"), message).await.is(201);
     app.refuses_sql("case_message_is_fixed", "UPDATE case_message SET text = 'No shop.'").await;
+}
+
+#[tokio::test]
+async fn who_reported_what_a_main_case_rejected_appeals_and_all_are_open_again() {
+    let watched = Watched::new().await;
+    let Watched { app, alice, bob, mallory, carol, topic, .. } = &watched;
+    let main = watched.reported().await;
+    let other = alice.posts_in(topic, "Buy maps of Essex, cheap!").await;
+    let report = bob.reports("post", &other, "spam").await;
+    let merged = case_of(app, &other).await;
+    let merge = json!({ "into": main, "note": "The same shop." });
+    moves(mallory, &merged, "merge", Some(merge)).await.is(200);
+    let decided = json!({ "resolution": "rejected", "note": "A museum.", "resolves_merged": true });
+    moves(mallory, &main, "resolve", Some(decided)).await.is(200);
+    let outcome = async || bob.get(&format!("/reports/{report}")).await.is(200).body["outcome"].clone();
+    assert_eq!(outcome().await, "rejected");
+    moves(carol, &merged, "reopen", Some(note())).await.is(200);
+    assert_eq!(outcome().await, Value::Null);
+    moves(mallory, &merged, "resolve", Some(decision("rejected"))).await.is(200);
+    let appeal = json!({ "text": "It is a shop: I have bought there." });
+    bob.post(&format!("/reports/{report}/appeal"), appeal).await.is(201);
+}
+
+#[tokio::test]
+async fn a_muted_report_settles_nothing_for_anybody_else() {
+    let watched = Watched::new().await;
+    let Watched { app, bob, mallory, post, .. } = &watched;
+    let case = watched.reported().await;
+    moves(mallory, &case, "resolve", Some(decision("rejected"))).await.is(200);
+    let dora = app.member("dora").await;
+    let mute =
+        json!({ "ends_at": "2026-01-16T12:00:00Z", "reason": "You report whoever disagrees with you." });
+    mallory.post("/mod/accounts/dora/mute-reports", mute).await.is(200);
+    let muted = dora.reports("post", post, "harassment").await;
+    assert_eq!(dora.get(&format!("/reports/{muted}")).await.text("/outcome"), "ignored");
+    let report = bob.reports("post", post, "harassment").await;
+    assert_eq!(bob.get(&format!("/reports/{report}")).await.is(200).body["outcome"], Value::Null);
+    assert_eq!(watched.read(&case).await["state"], "open");
+}
+
+#[tokio::test]
+async fn who_comes_too_late_to_decide_is_told_that_nothing_was_done() {
+    let watched = Watched::new().await;
+    let Watched { app, mallory, carol, .. } = &watched;
+    let case = watched.reported().await;
+    let first = json!({ "resolution": "upheld", "note": "A shop.", "actions": [action("remove")] });
+    let path = format!("/mod/cases/{case}/resolve");
+    let resolved = mallory.with("if-match", "\"1\"").post(&path, first.clone()).await.is(200);
+    // Sent again, it is what it is.
+    assert_eq!(mallory.with("if-match", "\"1\"").post(&path, first).await.is(200).body, resolved.body);
+    let second = json!({ "resolution": "upheld", "note": "A shop.", "actions": [action("silence")] });
+    let late = carol.with("if-match", "\"1\"").post(&path, second).await;
+    late.is_problem(409, "invalid_state_transition");
+    assert_eq!(app.rows("SELECT kind FROM mod_action").await, ["remove"]);
+    // Who has nothing else in mind agrees.
+    carol.with("if-match", "\"1\"").post(&path, decision("upheld")).await.is(200);
+}
+
+#[tokio::test]
+async fn what_moderators_do_to_a_topic_is_no_reason_to_report_it_anew() {
+    let watched = Watched::new().await;
+    let Watched { app, alice, bob, mallory, topic, .. } = &watched;
+    let read = alice.get(&format!("/topics/{topic}")).await.is(200);
+    let id = read.text("/id");
+    bob.reports("topic", &id, "off_topic").await;
+    let case = app.rows("SELECT id::text FROM moderation_case").await.remove(0);
+    let mut slow = action("slow_mode");
+    slow["seconds"] = json!(60);
+    let slowly = json!({ "resolution": "upheld", "note": "Not so fast.", "actions": [slow] });
+    moves(mallory, &case, "resolve", Some(slowly)).await.is(200);
+    let dora = app.member("dora").await;
+    let same = dora.reports("topic", &id, "off_topic").await;
+    assert_eq!(dora.get(&format!("/reports/{same}")).await.text("/outcome"), "already_reviewed");
+    assert_eq!(watched.read(&case).await["state"], "resolved");
+    // What its author changes is.
+    let read = alice.get(&format!("/topics/{topic}")).await.is(200);
+    let edit = json!({ "title": "Had the Armada landed in Essex" });
+    alice
+        .with("if-match", read.header("etag").unwrap())
+        .patch(&format!("/topics/{topic}"), edit)
+        .await
+        .is(200);
+    let anew = app.member("erin").await.reports("topic", &id, "off_topic").await;
+    assert_eq!(
+        app.rows(&format!("SELECT coalesce(outcome, 'open') FROM report WHERE id = '{anew}'")).await,
+        ["open"]
+    );
+}
+
+#[tokio::test]
+async fn cases_about_posts_of_an_erased_account_that_are_gone_are_moot() {
+    let watched = Watched::new().await;
+    let Watched { app, alice, .. } = &watched;
+    let case = watched.reported().await;
+    alice.post("/me/erasure", json!({ "password": PASSWORD, "erase_posts": true })).await.is(202);
+    app.app.clock.advance(TimeDelta::days(8));
+    while own_data_next(&app.app).await.unwrap() {}
+    let mallory = app.sign_in("mallory").await;
+    assert_eq!(mallory.get(&format!("/mod/cases/{case}")).await.is(200).body["resolution"], "moot");
+    assert_eq!(next(&mallory).await, None);
+}
+
+#[tokio::test]
+async fn cases_are_tagged_and_found_by_that() {
+    let watched = Watched::new().await;
+    let Watched { app, alice, bob, mallory, topic, .. } = &watched;
+    let case = watched.reported().await;
+    let other = alice.posts_in(topic, "Or of Wales.").await;
+    bob.reports("post", &other, "spam").await;
+    let tags = async |who: &Client, tags: Value| {
+        let path = format!("/mod/cases/{case}");
+        let etag = who.get(&path).await.header("etag").unwrap_or("\"0\"").to_owned();
+        who.with("if-match", &etag).put(&format!("{path}/tags"), json!({ "tags": tags })).await
+    };
+    let tagged = tags(mallory, json!(["shops", "maps"])).await.is(200);
+    expect![[r#""#]].assert_eq(&format!("{:#} {:#}\n", tagged.body["tags"], tagged.body["events"][1]));
+    // The same again is nothing, whichever version was read.
+    let path = format!("/mod/cases/{case}/tags");
+    let stale = mallory.with("if-match", "\"1\"");
+    assert_eq!(stale.put(&path, json!({ "tags": ["maps", "shops"] })).await.is(200).body, tagged.body);
+    stale.put(&path, json!({ "tags": [] })).await.is_problem(412, "precondition_failed");
+    for (wrong, field, code) in [
+        (json!(["a", "a"]), "tags[1]", "duplicate"),
+        (json!(["No Tag"]), "tags[0]", "not_a_tag"),
+        (json!((0..21).map(|n| format!("tag{n}")).collect::<Vec<_>>()), "tags", "too_many"),
+    ] {
+        tags(mallory, wrong).await.refuses(&[(field, code)]);
+    }
+    tags(bob, json!(["maps"])).await.is_problem(403, "not_allowed");
+    tags(alice, json!(["maps"])).await.is_problem(403, "not_allowed");
+    let listed = async |tag: &str| {
+        let list = mallory.get(&format!("/mod/cases?tag={tag}")).await.is(200).body;
+        list["items"].as_array().unwrap().iter().map(|case| case["id"].clone()).collect::<Vec<_>>()
+    };
+    assert_eq!(listed("maps").await, [json!(case)]);
+    assert_eq!(listed("wales").await, [] as [Value; 0]);
+    // A queue of them.
+    let queue = json!({ "name": "Shops", "audience": "own", "case_tags": ["shops", "markets"] });
+    let queue = mallory.post("/mod/queues", queue).await.is(201);
+    assert_eq!((&queue.body["waiting"], &queue.body["case_tags"]), (&json!(1), &json!(["shops", "markets"])));
+    let next = format!("/mod/cases/next?queue={}", queue.text("/id"));
+    assert_eq!(mallory.send(Method::POST, &next, None).await.is(200).text("/id"), case);
+    assert_eq!(tags(mallory, json!([])).await.is(200).body["tags"], json!([]));
+    mallory.send(Method::POST, &next, None).await.is(204);
+    // The history says which tags it had, and the database that it has no others.
+    let events = "SELECT array_to_string(tags, ' ') FROM case_event WHERE kind = 'tagged' ORDER BY seq";
+    assert_eq!(app.rows(events).await, ["maps shops", ""]);
+    app.refuses_sql(
+        "moderation_case_tags_are_its_events",
+        &format!("UPDATE moderation_case SET tags = '{{maps}}' WHERE id = '{case}'"),
+    )
+    .await;
 }

@@ -912,3 +912,26 @@ async fn d2_what_a_rule_did_goes_into_the_copy_and_is_moot_when_the_post_is_eras
     );
     assert_eq!(watched.verifies().await.unwrap().waiting, 0);
 }
+
+#[tokio::test]
+async fn overturning_what_somebody_did_beside_a_rule_restores_what_the_rule_hid() {
+    let watched = Watched::new().await;
+    let Watched { site, mallory } = &watched;
+    watched.enforces("filter", json!({})).await;
+    let (post, hidden) = watched.filtered(SPAM).await;
+    watched.works().await;
+    let case = watched.case(&post).await["id"].as_str().unwrap().to_owned();
+    let remove =
+        json!({ "kind": "remove", "rule": "spam", "explanation": "It advertises a shop, and nothing else." });
+    let upheld = json!({ "resolution": "upheld", "note": "A shop.", "actions": [remove] });
+    let upheld = moves(mallory, &case, "resolve", Some(upheld)).await.is(200);
+    let removed = upheld.text("/actions/0/id");
+    // Whoever found the rule right decided what it had done, and leaves it to others.
+    let of_rule = site.bob.appeals(&hidden).await;
+    decides(mallory, &of_rule, "upheld").await.is_problem(403, "own_decision");
+    let appeal = site.bob.appeals(&removed).await;
+    decides(&site.carol, &appeal, "overturned").await.is(200);
+    assert_eq!(watched.status(&post).await, "visible");
+    assert_eq!(watched.case(&post).await["resolution"], Value::Null, "another appeal waits");
+    decides(&site.carol, &of_rule, "upheld").await.is(200);
+}

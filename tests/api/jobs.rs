@@ -8,7 +8,7 @@ use otherwise::worker::job_item_next;
 use serde_json::{Value, json};
 use tokio::sync::Barrier;
 
-use crate::moderation::{Watched, grants};
+use crate::moderation::{Watched, case_of, grants, moves};
 use crate::support::builders::action;
 use crate::support::{Client, Reply, TestApp};
 
@@ -582,10 +582,23 @@ async fn cases_are_decided_by_the_dozen() {
     let outcomes = "SELECT outcome || ' ' || count(*) FROM report GROUP BY outcome";
     assert_eq!(app.rows(outcomes).await, ["rejected 6"]);
     assert_eq!(statuses(app).await, ["visible 14"]);
-    mallory
-        .post(&format!("/mod/jobs/{}/undo", id(&plan)), json!({ "explanation": "Nothing was done." }))
-        .await
-        .is_problem(409, "nothing_to_undo");
+    // What was only decided is decided anew.
+    app.app.clock.advance(TimeDelta::minutes(1));
+    let anew = json!({ "explanation": "Some of it was spam." });
+    let undo = mallory.post(&format!("/mod/jobs/{}/undo", id(&plan)), anew.clone()).await.is(201).body;
+    expect!["planned: 6 pending, 6 total; left alone: "].assert_eq(&stands(&undo));
+    let reported = case_of(app, &wave.posts[0]).await;
+    moves(mallory, &reported, "reopen", Some(json!({ "note": "This one at once." }))).await.is(200);
+    goes(mallory, &undo, "execute").await.is(200);
+    work(app).await;
+    expect!["succeeded: 1 already, 5 done, 6 total; left alone: 1 already_so"]
+        .assert_eq(&stands(&read(mallory, &undo).await));
+    assert_eq!(app.rows("SELECT count(*)::text FROM report WHERE outcome IS NULL").await, ["6"]);
+    assert_eq!(app.rows("SELECT DISTINCT state FROM moderation_case").await, ["open"]);
+    let batches = "SELECT kind || ' ' || (batch_id IS NOT NULL) || ' ' || count(*) FROM case_event
+                   WHERE kind IN ('resolved', 'reopened') GROUP BY kind, batch_id IS NOT NULL ORDER BY 1";
+    assert_eq!(app.rows(batches).await, ["reopened false 1", "reopened true 5", "resolved true 6"]);
+    mallory.post(&format!("/mod/jobs/{}/undo", id(&undo)), anew).await.is_problem(409, "nothing_to_undo");
     let named = json!({
         "subjects": { "kind": "post", "ids": [wave.innocent] }, "resolution": "rejected", "note": "There is none.",
     });
@@ -781,4 +794,126 @@ async fn nobody_is_shown_what_is_about_them() {
     dora.get(&format!("/mod/jobs/{}", id(&plan))).await.is_problem(404, "not_found");
     assert_eq!(dora.get("/mod/jobs").await.is(200).body["items"].as_array().unwrap().len(), 1);
     assert_eq!(mallory.get("/mod/jobs").await.is(200).body["items"].as_array().unwrap().len(), 2);
+}
+
+#[tokio::test]
+async fn a_selector_tells_nothing_of_ones_own_nor_of_what_is_out_of_sight_elsewhere() {
+    let watched = Watched::new().await;
+    let Watched { app, alice, bob, mallory, carol, topic, .. } = &watched;
+    let own = mallory.posts_in(topic, "As a moderator, I say.").await;
+    let me = mallory.get("/me").await.text("/id");
+    let of_own = json!({
+        "selector": { "kind": "post", "author_ids": [me], "reported_for": "harassment" }, "resolution": "rejected",
+        "note": "Was I reported?",
+    });
+    mallory.post("/mod/jobs", of_own.clone()).await.refuses(&[("selector", "no_match")]);
+    bob.reports("post", &own, "harassment").await;
+    mallory.post("/mod/jobs", of_own).await.refuses(&[("selector", "no_match")]);
+
+    let elsewhere = alice.opens_topic("Had the Armada landed in Essex").await;
+    let hidden = alice.posts_in(&elsewhere, "She lives at Mill Lane.").await;
+    mallory.acts("post", &hidden, action("hide")).await;
+    let dora = app.member("dora").await;
+    let here = alice.get(&format!("/topics/{topic}")).await.text("/id");
+    grants(carol, "dora", json!({ "kind": "topic", "topic_id": here })).await;
+    let there = alice.get(&format!("/topics/{elsewhere}")).await.text("/id");
+    let guess = json!({
+        "selector": { "kind": "post", "topic_id": there, "contains": "mill lane" }, "actions": [action("remove")],
+        "note": "What does it say?",
+    });
+    mallory.post("/mod/jobs", guess.clone()).await.is(201);
+    dora.post("/mod/jobs", guess).await.refuses(&[("selector", "no_match")]);
+    let named = json!({
+        "subjects": { "kind": "post", "ids": [hidden] }, "actions": [action("remove")], "note": "Whose is it?",
+    });
+    let plan = dora.post("/mod/jobs", named).await.is(201).body;
+    expect!["planned: 1 skipped, 1 total; left alone: 1 not_allowed"].assert_eq(&stands(&plan));
+    let items = dora.get(&format!("/mod/jobs/{}/items", id(&plan))).await.is(200);
+    assert_eq!(items.body["items"][0]["owner"], Value::Null);
+    // In her own topic she chooses.
+    bob.posts_in(topic, "She lives at Mill Lane, too.").await;
+    let own = json!({
+        "selector": { "kind": "post", "topic_id": here, "contains": "mill lane" }, "actions": [action("remove")],
+        "note": "Nobody's business.",
+    });
+    expect!["planned: 1 pending, 1 total; left alone: "]
+        .assert_eq(&stands(&dora.post("/mod/jobs", own).await.is(201).body));
+}
+
+#[tokio::test]
+async fn whoever_agreed_to_a_job_does_not_decide_the_appeal_against_it() {
+    let wave = Wave::with("[jobs]\nsecond_person_above = 1").await;
+    let Watched { app, mallory, carol, .. } = &wave.watched;
+    let plan = wave.plans(json!([action("hide")])).await;
+    goes(mallory, &plan, "execute").await.is(200);
+    goes(carol, &plan, "approve").await.is(200);
+    work(app).await;
+    let shill = app.sign_in("shill1").await;
+    let appeal = shill.appeals(&shill.get("/me/decisions").await.text("/items/0/id")).await;
+    let verdict = json!({ "outcome": "overturned", "reasons": "It was looked at again, by somebody else." });
+    let path = format!("/mod/appeals/{appeal}/decide");
+    for decider in [mallory, carol] {
+        decider.with("if-match", "*").post(&path, verdict.clone()).await.is_problem(403, "own_decision");
+    }
+    let dave = app.administrator("dave").await;
+    dave.with("if-match", "*").post(&path, verdict).await.is(200);
+}
+
+#[tokio::test]
+async fn whatever_keeps_people_from_something_without_an_end_takes_two() {
+    let wave = Wave::new().await;
+    let Watched { mallory, .. } = &wave.watched;
+    for (kind, ends_at, reasons) in [
+        ("silence", Value::Null, json!(["without_end"])),
+        ("vote_ban", Value::Null, json!(["without_end"])),
+        ("silence", json!("2026-03-01T00:00:00Z"), json!([])),
+        ("warn", Value::Null, json!([])),
+    ] {
+        let mut order = action(kind);
+        order["ends_at"] = ends_at;
+        assert_eq!(wave.plans(json!([order])).await["approval_reasons"], reasons, "{kind}");
+    }
+    let _ = mallory;
+}
+
+#[tokio::test]
+async fn a_job_ends_with_the_password_of_whoever_had_its_session() {
+    let wave = Wave::new().await;
+    let Watched { app, mallory, .. } = &wave.watched;
+    let plan = wave.plans(json!([action("hide")])).await;
+    goes(mallory, &plan, "execute").await.is(200);
+    assert!(job_item_next(&app.app).await.unwrap());
+    let owner = app.sign_in("mallory").await;
+    let change =
+        json!({ "current_password": crate::support::PASSWORD, "new_password": "a walk along the cliffs" });
+    owner.put("/me/password", change).await.is(204);
+    work(app).await;
+    expect!["partial: 1 done, 11 skipped, 12 total; left alone: 11 not_allowed"]
+        .assert_eq(&stands(&read(&owner, &plan).await));
+}
+
+#[tokio::test]
+async fn jobs_that_begin_at_one_moment_take_turns() {
+    let wave = Wave::with("[jobs]\nat_a_time = 1").await;
+    let Watched { app, mallory, .. } = &wave.watched;
+    let mut plans = Vec::new();
+    for posts in [&wave.posts[..2], &wave.posts[2..4]] {
+        let job = json!({
+            "subjects": { "kind": "post", "ids": posts }, "actions": [action("hide")], "note": "At noon.",
+            "starts_at": "2026-01-15T12:05:00Z",
+        });
+        let plan = mallory.post("/mod/jobs", job).await.is(201).body;
+        app.app.clock.advance(TimeDelta::seconds(1));
+        goes(mallory, &plan, "execute").await.is(200);
+        plans.push(plan);
+    }
+    app.app.clock.advance(TimeDelta::minutes(5));
+    let mallory = app.sign_in("mallory").await;
+    let mut done = Vec::new();
+    for _ in 0..6 {
+        assert!(job_item_next(&app.app).await.unwrap());
+        let counts = [read(&mallory, &plans[0]).await, read(&mallory, &plans[1]).await];
+        done.push(counts.map(|job| job["counts"]["done"].as_i64().unwrap()));
+    }
+    assert_eq!(done, [[1, 0], [2, 0], [2, 0], [2, 1], [2, 2], [2, 2]]);
 }

@@ -6,7 +6,8 @@ use expect_test::expect;
 use otherwise::worker::{own_data_next, tidy};
 use serde_json::{Value, json};
 
-use crate::moderation::{Watched, moves};
+use crate::moderation::{Watched, case_of, moves};
+use crate::support::builders::action;
 use crate::support::{Client, PASSWORD, Reply};
 
 const RECEIVED: &str = "Your notice was received";
@@ -475,4 +476,44 @@ async fn what_an_appeal_changes_is_mailed_to_whoever_gave_notice() {
             && told[0].body.contains("> All of it is there")
     );
     assert_eq!(app.rows("SELECT outcome FROM report").await, ["upheld"]);
+}
+
+#[tokio::test]
+async fn what_a_trusted_flagger_reports_comes_first() {
+    let watched = Watched::new().await;
+    let Watched { app, alice, bob, mallory, carol, topic, post, .. } = &watched;
+    let (flagger, erin) = (app.member("flagger").await, app.member("erin").await);
+    let grant = json!({ "permissions": ["notice.trusted"], "scope": { "kind": "site" }, "reason": "Awarded by the coordinator." });
+    carol.post("/accounts/flagger/role-grants", grant).await.is(201);
+    let flagger_id = flagger.get("/me").await.text("/id");
+    let quiet = alice.posts_in(topic, "Buy maps of Essex, cheap!").await;
+    bob.reports("post", post, "illegal").await;
+    erin.reports("post", post, "illegal").await;
+    flagger.reports("post", &quiet, "illegal").await;
+    let case = case_of(app, &quiet).await;
+    let read = mallory.get(&format!("/mod/cases/{case}")).await.is(200).body;
+    assert_eq!(
+        (&read["reports"][0]["is_trusted"], &read["reports"][0]["weight"]),
+        (&json!(true), &json!(9.0)),
+        "as one of the staff"
+    );
+    let other = watched.read(&watched.case().await).await;
+    assert_eq!(other["reports"][0]["is_trusted"], json!(false));
+    assert_eq!(mallory.send(Method::POST, "/mod/cases/next", None).await.is(200).text("/id"), case);
+    let mut remove = action("remove");
+    remove["rule"] = json!("illegal");
+    remove["legal_ground"] = json!("Copyright Act, section 16");
+    mallory.acts("post", &quiet, remove).await;
+    assert_eq!(app.rows("SELECT source_type FROM statement_of_reasons").await, ["SOURCE_TRUSTED_FLAGGER"]);
+    // It is no rank: moderators decide about them as about anybody.
+    mallory.acts("account", &flagger_id, action("warn")).await;
+    erin.reports("account", &flagger_id, "harassment").await;
+    let mut next = mallory.send(Method::POST, "/mod/cases/next", None).await.is(200);
+    if next.text("/subject/id") == *post {
+        next = mallory.send(Method::POST, "/mod/cases/next", None).await.is(200);
+    }
+    assert_eq!(next.text("/subject/id"), flagger_id);
+    // Nor is a moderator one by their role.
+    let own = carol.reports("post", post, "spam").await;
+    assert_eq!(app.rows(&format!("SELECT is_trusted::text FROM report WHERE id = '{own}'")).await, ["false"]);
 }

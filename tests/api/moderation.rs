@@ -725,3 +725,42 @@ async fn d2_who_reported_what_goes_with_the_account_and_a_case_about_it_is_moot(
         if outcome.status == 401 { app.sign_in("dora").await.get("/reports").await } else { outcome };
     assert_eq!(outcome.is(200).body["items"][0]["outcome"], "moot");
 }
+
+#[tokio::test]
+async fn whoever_is_in_charge_of_a_part_is_given_what_waits_there() {
+    let watched = Watched::new().await;
+    let Watched { app, alice, bob, mallory, carol, topic, .. } = &watched;
+    let first = watched.reported().await;
+    let mut tagged = crate::support::builders::open_topic("Had the Armada landed in Essex");
+    tagged["tags"] = json!(["armada"]);
+    let elsewhere = alice.post("/topics", tagged).await.is(201).text("/slug");
+    let (dora, erin) = (app.member("dora").await, app.member("erin").await);
+    let mut cases = Vec::new();
+    for (place, rule) in [(&elsewhere, "hatred"), (&elsewhere, "spam"), (topic, "hatred")] {
+        let post = alice.posts_in(place, "Buy maps of Essex, cheap!").await;
+        bob.reports("post", &post, rule).await;
+        cases.push(case_of(app, &post).await);
+    }
+    let here = alice.get(&format!("/topics/{topic}")).await.text("/id");
+    grants(carol, "dora", json!({ "kind": "topic", "topic_id": here })).await;
+    grants(carol, "erin", json!({ "kind": "tag", "tag": "armada" })).await;
+    let next = async |who: &Client| {
+        let reply = who.send(Method::POST, "/mod/cases/next", None).await;
+        (reply.status == 200).then(|| reply.text("/id"))
+    };
+    assert_eq!(next(&dora).await, Some(cases[2].clone()));
+    assert_eq!(next(&dora).await, Some(first));
+    assert_eq!(next(&dora).await, None);
+    assert_eq!(next(&erin).await, Some(cases[0].clone()));
+    // What was passed on there is for whoever may decide it, where they may see it.
+    moves(&erin, &cases[0], "escalate", Some(json!({ "note": "Is it the law?" }))).await.is(200);
+    let grant =
+        json!({ "permissions": ["escalation.decide"], "scope": { "kind": "site" }, "reason": "Asked for." });
+    carol.post("/accounts/dora/role-grants", grant.clone()).await.is(201);
+    let dora = app.sign_in("dora").await;
+    assert_eq!(next(&dora).await, None, "she may not see it");
+    carol.post("/accounts/erin/role-grants", grant).await.is(201);
+    let erin = app.sign_in("erin").await;
+    assert_eq!(next(&erin).await, Some(cases[0].clone()));
+    assert_eq!(next(mallory).await, Some(cases[1].clone()));
+}

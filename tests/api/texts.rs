@@ -370,3 +370,30 @@ async fn a_topic_is_pinned_for_all_to_see_first() {
     reverts(mallory, &done.text("/actions/0/id")).await.is(200);
     assert!(pinned().await.is_empty());
 }
+
+#[tokio::test]
+async fn what_a_job_blacked_out_is_forgotten_with_the_post() {
+    let told = Told::new().await;
+    let Watched { app, mallory, carol, .. } = &told.watched;
+    let mut redact = action("redact");
+    redact["passages"] = json!([ADDRESS]);
+    let plan = planned(mallory, &[&told.post], json!([redact])).await;
+    goes(mallory, &plan, "execute").await.is(200);
+    work(app).await;
+    let read =
+        async || mallory.get(&format!("/mod/jobs/{}", plan["id"].as_str().unwrap())).await.is(200).body;
+    assert_eq!(read().await["actions"][0]["passages"], json!([ADDRESS]));
+    let purge = planned(carol, &[&told.post], json!([action("purge")])).await;
+    goes(carol, &purge, "execute").await.is(200);
+    let grant = json!({ "permissions": ["purge"], "scope": { "kind": "site" }, "reason": "Asked for." });
+    carol.post("/accounts/mallory/role-grants", grant).await.is(201);
+    let mallory = app.sign_in("mallory").await;
+    goes(&mallory, &purge, "approve").await.is(200);
+    work(app).await;
+    let read = mallory.get(&format!("/mod/jobs/{}", plan["id"].as_str().unwrap())).await.is(200).body;
+    assert_eq!(
+        (&read["actions"][0]["kind"], &read["actions"][0]["passages"]),
+        (&json!("redact"), &Value::Null)
+    );
+    assert_eq!(columns_with(app, ADDRESS).await, [] as [String; 0]);
+}

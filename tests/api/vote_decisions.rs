@@ -539,3 +539,25 @@ async fn what_was_found_by_the_search_says_so() {
         "SELECT DISTINCT concat_ws(' ', automated_detection, automated_decision) FROM statement_of_reasons";
     assert_eq!(app.rows(automated).await, ["t AUTOMATED_DECISION_PARTIALLY"]);
 }
+
+#[tokio::test]
+async fn v4_who_may_not_look_at_votes_learns_nothing_of_whose_they_are() {
+    let struck = Struck::new().await;
+    let Watched { app, mallory, carol, .. } = &struck.watched;
+    mallory.post("/mod/vote-nullifications", order(&[&struck.bobs])).await.is(201);
+    let decision = decided(&struck.watched.bob).await;
+    let erin = app.member("erin").await;
+    let grant = json!({ "permissions": ["report.read", "user.suspend"], "scope": { "kind": "site" }, "reason": "Asked for." });
+    carol.post("/accounts/erin/role-grants", grant).await.is(201);
+    let kinds = async |who: &Client, more: &str| {
+        let list = who.get(&format!("/mod/actions{more}")).await.is(200).body;
+        list["items"].as_array().unwrap().iter().map(|act| act["kind"].clone()).collect::<Vec<_>>()
+    };
+    assert_eq!(kinds(&erin, "").await, [] as [Value; 0]);
+    assert_eq!(kinds(&erin, "?kind=nullify_votes").await, [] as [Value; 0]);
+    assert_eq!(kinds(mallory, "").await, [json!("nullify_votes")]);
+    reverts(&erin, &decision).await.is_problem(403, "not_allowed");
+    // Whether or not the votes were on a post of hers.
+    reverts(mallory, &decision).await.is(200);
+    assert_eq!(kinds(&erin, "").await, [] as [Value; 0]);
+}

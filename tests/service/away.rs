@@ -167,6 +167,7 @@ fn body_of_moderation(method: &str, path: &str) -> Option<Value> {
         }
         ("POST", "/mod/cases/{id}/reopen") => json!({ "note": "I was too quick." }),
         ("POST", "/mod/cases/{id}/mute") => json!({ "ends_at": "2027-01-01T00:00:00Z" }),
+        ("PUT", "/mod/cases/{id}/tags") => json!({ "tags": ["maps"] }),
         ("POST", "/mod/cases/{id}/merge") => {
             json!({ "into": null, "note": "They are about different things." })
         }

@@ -36,6 +36,7 @@ UPDATE case_event SET kind = 'acted' WHERE kind = 'tagged';
 ALTER TABLE case_event
     DROP CONSTRAINT case_event_tagged,
     DROP COLUMN tags,
+    DROP COLUMN batch_id,
     DROP CONSTRAINT case_event_kind_known,
     ADD CONSTRAINT case_event_kind_known CHECK (kind IN
         ('opened', 'reported', 'reopened', 'claimed', 'lapsed', 'released', 'escalated', 'resolved', 'acted', 'appealed',
@@ -49,3 +50,15 @@ CREATE TRIGGER case_event_is_fixed BEFORE UPDATE ON case_event
     EXECUTE FUNCTION row_is_fixed();
 
 ALTER TABLE moderation_case DROP COLUMN tags;
+
+ALTER TABLE topic DROP COLUMN revision;
+
+ALTER TABLE report DROP COLUMN is_trusted;
+DROP FUNCTION gives_rank(role_grant);
+DELETE FROM role_grant WHERE permissions = ARRAY['notice.trusted'];
+UPDATE role_grant SET permissions = array_remove(permissions, 'notice.trusted');
+ALTER TABLE role_grant
+    DROP CONSTRAINT role_grant_permissions_known,
+    ADD CONSTRAINT role_grant_permissions_known CHECK (permissions <@ ARRAY[
+        'topic.edit', 'report.read', 'content.hide', 'user.suspend', 'vote.inspect', 'pii.read', 'job.bulk', 'rule.edit',
+        'purge', 'role.grant', 'escalation.decide']);

@@ -8,6 +8,8 @@ CREATE INDEX moderation_case_tags_idx ON moderation_case USING gin (tags);
 ALTER TABLE case_event
     -- Which tags the case has since, where it was tagged.
     ADD COLUMN tags text[],
+    -- The bulk job that it was part of.
+    ADD COLUMN batch_id uuid,
     DROP CONSTRAINT case_event_kind_known,
     ADD CONSTRAINT case_event_kind_known CHECK (kind IN
         ('opened', 'reported', 'reopened', 'claimed', 'lapsed', 'released', 'escalated', 'resolved', 'acted', 'appealed',
@@ -17,10 +19,10 @@ ALTER TABLE case_event
 DROP TRIGGER case_event_is_fixed ON case_event;
 CREATE TRIGGER case_event_is_fixed BEFORE UPDATE ON case_event
     FOR EACH ROW WHEN ((OLD.case_id, OLD.seq, OLD.kind, OLD.from_state, OLD.to_state, OLD.resolution, OLD.muted_until,
-                        OLD.tags, OLD.created_at)
+                        OLD.tags, OLD.batch_id, OLD.created_at)
                        IS DISTINCT FROM
                        (NEW.case_id, NEW.seq, NEW.kind, NEW.from_state, NEW.to_state, NEW.resolution, NEW.muted_until,
-                        NEW.tags, NEW.created_at))
+                        NEW.tags, NEW.batch_id, NEW.created_at))
     EXECUTE FUNCTION row_is_fixed();
 
 -- A case is what its events come to, in this too.
@@ -80,3 +82,26 @@ $$;
 
 DROP FUNCTION case_was_reported_by(uuid, text[]);
 DROP FUNCTION topic_has_one_of(uuid, text[]);
+
+-- Of a topic: counts what its author and its readers changed of it, unlike the version, which moderators' restrictions change
+-- too. What is reported is a revision.
+ALTER TABLE topic
+    ADD COLUMN revision integer NOT NULL DEFAULT 1,
+    ADD CONSTRAINT topic_revision_positive CHECK (revision >= 1);
+UPDATE topic SET revision = version;
+
+-- Whose notices are looked at first, as article 22 of Regulation (EU) 2022/2065 has it: a permission by itself, which gives
+-- no rank.
+ALTER TABLE role_grant
+    DROP CONSTRAINT role_grant_permissions_known,
+    ADD CONSTRAINT role_grant_permissions_known CHECK (permissions <@ ARRAY[
+        'topic.edit', 'report.read', 'content.hide', 'user.suspend', 'vote.inspect', 'pii.read', 'job.bulk', 'rule.edit',
+        'purge', 'role.grant', 'escalation.decide', 'notice.trusted']);
+
+CREATE FUNCTION gives_rank(g role_grant) RETURNS boolean LANGUAGE sql IMMUTABLE AS $$
+    SELECT g.role IS NOT NULL OR g.permissions <> ARRAY['notice.trusted']
+$$;
+
+ALTER TABLE report
+    -- Whether it was made by a trusted flagger, as they stood then.
+    ADD COLUMN is_trusted boolean NOT NULL DEFAULT false;

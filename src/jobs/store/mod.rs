@@ -419,6 +419,38 @@ async fn end_undo(tx: &Tx, id: JobId, now: Time) -> Result<()> {
     update(tx, undone).await
 }
 
+/// What jobs were about something of.
+enum Of {
+    /// Of this.
+    Subject(Uuid),
+    /// Of theirs.
+    Owner(AccountId),
+}
+
+/// Forgets which passages jobs blacked out that are over, or whose plan is, where what they were about is gone for good.
+async fn forget_passages(tx: &Tx, of: Of, now: Time) -> Result<()> {
+    macro_rules! forget {
+        ($whose:literal) => {
+            concat!(
+                "UPDATE mod_job j SET orders = (
+                     SELECT jsonb_agg(e.o - 'passages' ORDER BY e.place)
+                     FROM jsonb_array_elements(j.orders) WITH ORDINALITY e (o, place))
+                 WHERE jsonb_path_exists(j.orders, '$[*].passages')
+                   AND (j.finished_at IS NOT NULL OR (j.state = 'planned' AND j.plan_expires_at <= $2))
+                   AND EXISTS (SELECT FROM mod_job_item i WHERE i.job_id = j.id AND ",
+                $whose,
+                " = $1)"
+            )
+        };
+    }
+    let (statement, id) = match of {
+        Of::Subject(id) => (forget!("i.subject_id"), id),
+        Of::Owner(id) => (forget!("i.owner_id"), id.0),
+    };
+    tx.conn().execute_raw(sql(statement, [id.into(), now.into()])).await?;
+    Ok(())
+}
+
 /// Takes away who planned and approved what, and what they said about it, where their account is erased. What is under way
 /// is called off: nobody is there any more in whose name it would be done.
 ///
@@ -439,6 +471,7 @@ pub async fn erase(app: &App, tx: &Tx, account_id: AccountId) -> Result<()> {
     for job in open.all(tx.conn()).await? {
         cancel(app, tx, job).await?;
     }
+    forget_passages(tx, Of::Owner(account_id), app.now()).await?;
     for statement in [
         "UPDATE mod_job SET author_id = NULL, note = '', credential_id = NULL WHERE author_id = $1",
         "UPDATE mod_job SET approved_by = NULL WHERE approved_by = $1",

@@ -6,7 +6,8 @@ use base64::Engine;
 use chrono::TimeDelta;
 use sea_orm::sea_query::{Expr, ExprTrait, Func, Query, SelectStatement};
 use sea_orm::{
-    ColumnTrait, ConnectionTrait, EntityTrait, FromQueryResult, QueryFilter, QueryOrder, QuerySelect,
+    ColumnTrait, Condition, ConnectionTrait, EntityTrait, FromQueryResult, QueryFilter, QueryOrder,
+    QuerySelect,
 };
 use uuid::Uuid;
 
@@ -14,8 +15,8 @@ use super::require_undoable;
 use crate::app::App;
 use crate::clock::Time;
 use crate::db::{Tx, all, insert, insert_all, sql};
-use crate::decisions::rules::{ActionKind, SubjectKind};
-use crate::entity::{mod_job, mod_job_item, moderation_case, post, report, rule_hit};
+use crate::decisions::rules::{ActionKind, SanctionKind, SubjectKind};
+use crate::entity::{mod_job, mod_job_item, moderation_case, post, report, rule_hit, topic_tag};
 use crate::error::{Code, Error, Result};
 use crate::ids::{AccountId, JobId, PostId};
 use crate::jobs::rules::{ItemState, JobKind, JobState, Selector, Weight, check_start};
@@ -24,6 +25,7 @@ use crate::moderation::rules::CaseOutcome;
 use crate::moderation::{self, Order, Planned};
 use crate::policy::{Actor, HandleJob, Permit, PlanJobs};
 use crate::posts::rules::PostStatus;
+use crate::roles::rules::{Permission, Place};
 
 /// So many items a job has at the most.
 pub(in crate::jobs) const MAX_ITEMS: usize = 10_000;
@@ -65,7 +67,7 @@ pub(in crate::jobs) async fn plan(
     let (kind, ids, selector) = match new.subjects {
         Subjects::Named(kind, ids) => (kind, ids, None),
         Subjects::Chosen(selector) => {
-            let ids = choose(tx.conn(), &selector).await?;
+            let ids = choose(tx.conn(), actor, &selector).await?;
             (selector.kind, ids, Some(serde_json::to_value(&selector).map_err(Error::internal)?))
         }
     };
@@ -75,7 +77,7 @@ pub(in crate::jobs) async fn plan(
     let weight = Weight {
         items: open.clone().count(),
         of_staff: open.clone().any(|item| item.of_staff),
-        without_end: new.orders.iter().any(|order| order.kind == ActionKind::Ban),
+        without_end: new.orders.iter().any(|order| keeps_from(order.kind) && order.ends_at.is_none()),
         for_good: new.orders.iter().any(|order| order.kind == ActionKind::Purge),
     };
     let orders = serde_json::to_value(&new.orders).map_err(Error::internal)?;
@@ -91,6 +93,11 @@ pub(in crate::jobs) async fn plan(
         weight,
     };
     insert_plan(app, tx, permit.by(), draft, items).await
+}
+
+/// Whether an action keeps people from something, for as long as it lasts.
+fn keeps_from(kind: ActionKind) -> bool {
+    kind.sanction().is_some_and(|sanction| sanction != SanctionKind::Warn)
 }
 
 /// A planned item; `job_id` and `ordinal` are filled in when the job is kept.
@@ -175,13 +182,30 @@ fn hash(draft: &Draft, items: &[mod_job_item::Model]) -> String {
     base64::prelude::BASE64_URL_SAFE_NO_PAD.encode(sha256(plan.to_string().as_bytes()))
 }
 
-/// What a selector chooses, in the order in which it was made.
-async fn choose(db: &impl ConnectionTrait, selector: &Selector) -> Result<Vec<Uuid>> {
+/// What a selector chooses, in the order in which it was made: of what whoever asks may act on in bulk, so that what is out of
+/// sight elsewhere cannot be guessed at; and nothing of their own, so that nobody learns what was reported of them.
+async fn choose(db: &impl ConnectionTrait, actor: &Actor, selector: &Selector) -> Result<Vec<Uuid>> {
     let wrong = selector.check();
     if !wrong.is_empty() {
         return Err(Error::fields(wrong));
     }
-    let mut posts = post::Entity::find().select_only().filter(post::Column::Status.ne(PostStatus::Deleted));
+    let who = actor.require()?;
+    let mut posts = post::Entity::find()
+        .select_only()
+        .filter(post::Column::Status.ne(PostStatus::Deleted))
+        .filter(post::Column::AuthorId.ne(who.id));
+    if !who.powers.include(Permission::JobBulk, Place::Site) {
+        let (topics, tags) = who.powers.scopes_of(Permission::JobBulk);
+        let tagged: SelectStatement = Query::select()
+            .column(topic_tag::Column::TopicId)
+            .from(topic_tag::Entity)
+            .and_where(Expr::col(topic_tag::Column::Tag).is_in(tags))
+            .take();
+        let within = Condition::any()
+            .add(post::Column::TopicId.is_in(topics))
+            .add(post::Column::TopicId.in_subquery(tagged));
+        posts = posts.filter(within);
+    }
     if let Some(topic) = selector.topic_id {
         posts = posts.filter(post::Column::TopicId.eq(topic));
     }
@@ -251,6 +275,7 @@ struct Standing {
     is_taken_back: bool,
     is_changed: bool,
     is_purged: bool,
+    stands_decided: bool,
 }
 
 /// Plans to take back what a job did, as far as it is still so.
@@ -271,7 +296,7 @@ pub(in crate::jobs) async fn plan_undo(
         .order_by_asc(mod_job_item::Column::Ordinal);
     let done = done.all(tx.conn()).await?;
     let has_orders = job.orders.as_array().is_some_and(|orders| !orders.is_empty());
-    if done.is_empty() || !has_orders {
+    if done.is_empty() || !(has_orders || job.resolution.is_some()) {
         return Err(Code::NothingToUndo.error("It changed nothing that could be put back."));
     }
     // What was restricted is compared when it is its turn.
@@ -280,20 +305,26 @@ pub(in crate::jobs) async fn plan_undo(
                 coalesce(bool_and(EXISTS (SELECT FROM mod_action r WHERE r.reverts_id = a.id)), true) AS is_taken_back,
                 coalesce(bool_or(a.after_image->>'status' IS DISTINCT FROM coalesce(p.status, t.status))
                          FILTER (WHERE a.after_image->>'status' IS NOT NULL), false) AS is_changed,
-                coalesce(bool_or(a.kind = 'purge'), false) AS is_purged
+                coalesce(bool_or(a.kind = 'purge'), false) AS is_purged,
+                EXISTS (SELECT FROM moderation_case c
+                        CROSS JOIN LATERAL (SELECT e.batch_id FROM case_event e
+                                            WHERE e.case_id = c.id AND e.kind = 'resolved'
+                                            ORDER BY e.seq DESC LIMIT 1) last
+                        WHERE i.subject_id IN (c.subject_post_id, c.subject_topic_id, c.subject_account_id)
+                          AND c.state = 'resolved' AND last.batch_id = i.job_id) AS stands_decided
          FROM mod_job_item i
          LEFT JOIN mod_action a ON a.batch_id = i.job_id AND a.kind <> 'revert'
               AND coalesce(a.subject_post_id, a.subject_topic_id, a.subject_account_id) = i.subject_id
          LEFT JOIN post p ON p.id = a.subject_post_id
          LEFT JOIN topic t ON t.id = a.subject_topic_id
-         WHERE i.job_id = $1 AND i.state = 'done' GROUP BY i.ordinal";
+         WHERE i.job_id = $1 AND i.state = 'done' GROUP BY i.job_id, i.ordinal, i.subject_id";
     let standing: Vec<Standing> = all(tx.conn(), sql(statement, [job.id.into()])).await?;
     let standing: HashMap<i32, Standing> = standing.into_iter().map(|row| (row.ordinal, row)).collect();
     let items: Vec<mod_job_item::Model> = done
         .into_iter()
         .map(|row| {
             let blocked = standing.get(&row.ordinal).and_then(|found| match found {
-                Standing { is_taken_back: true, .. } => Some(Code::AlreadySo.name()),
+                Standing { is_taken_back: true, stands_decided: false, .. } => Some(Code::AlreadySo.name()),
                 Standing { is_purged: true, .. } => Some(Code::NothingToUndo.name()),
                 Standing { is_changed: true, .. } => Some(Code::ChangedSince.name()),
                 _ => None,

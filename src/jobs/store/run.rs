@@ -2,15 +2,15 @@
 
 use std::collections::HashMap;
 
-use sea_orm::{ColumnTrait, Condition, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
+use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
 use serde_json::json;
 
-use super::{JobState, end_undo, ended, locked, progress};
+use super::{JobState, Of, end_undo, ended, forget_passages, locked, progress};
 use crate::app::App;
 use crate::audit::{self, Entry, Object};
 use crate::auth;
 use crate::db::{Tx, sql, update};
-use crate::decisions::rules::Subject;
+use crate::decisions::rules::{ActionKind, Subject};
 use crate::entity::{mod_job, mod_job_item};
 use crate::error::{Code, Error, Result};
 use crate::ids::{AccountId, SessionId};
@@ -19,7 +19,7 @@ use crate::moderation::{self, Order};
 use crate::policy::Actor;
 
 /// So many jobs are tried, should others be at them.
-const TRIED: u64 = 10;
+const TRIED: i64 = 10;
 
 /// What came of seeing to an item.
 enum Seen {
@@ -35,16 +35,16 @@ enum Seen {
 /// # Errors
 /// The database is away, or gave the transaction up: nothing was done, and it is tried again.
 pub async fn run_next(app: &App) -> Result<bool> {
-    let waiting = mod_job::Entity::find()
-        .filter(mod_job::Column::State.is_in([JobState::Queued, JobState::Running]))
-        .filter(
-            Condition::any()
-                .add(mod_job::Column::StartsAt.is_null())
-                .add(mod_job::Column::StartsAt.lte(app.now())),
-        )
-        .order_by_asc(mod_job::Column::TurnAt)
-        .order_by_asc(mod_job::Column::Id)
-        .limit(TRIED);
+    // Of those that were to begin at one moment, and those that were resumed, no more go on at a time than anybody may begin.
+    let statement = "SELECT j.* FROM mod_job j
+         WHERE j.state IN ('queued', 'running') AND (j.starts_at IS NULL OR j.starts_at <= $1)
+           AND (SELECT count(*) FROM mod_job o
+                WHERE o.author_id = j.author_id AND o.state IN ('queued', 'running')
+                  AND (o.starts_at IS NULL OR o.starts_at <= $1)
+                  AND (o.executed_at, o.id) < (j.executed_at, j.id)) < $2
+         ORDER BY j.turn_at, j.id LIMIT $3";
+    let values = [app.now().into(), i64::from(app.config.jobs.at_a_time).into(), TRIED.into()];
+    let waiting = mod_job::Entity::find().from_raw_sql(sql(statement, values));
     for job in waiting.all(&app.db).await? {
         let next = mod_job_item::Entity::find()
             .filter(mod_job_item::Column::JobId.eq(job.id))
@@ -124,6 +124,9 @@ async fn perform_in(
         let what = (subject, item.revision);
         moderation::act_on_item(app, tx, actor, what, (&orders, job.resolution), job.id.0).await?
     };
+    if orders.iter().any(|order| order.kind == ActionKind::Purge) {
+        forget_passages(tx, Of::Subject(item.subject_id), app.now()).await?;
+    }
     item.finished_at = Some(app.now());
     (item.state, item.code) = if changed {
         (ItemState::Done, None)

@@ -29,7 +29,7 @@ use crate::http::{Answer, Body, Cache, Claimed, Create, Path, Query};
 use crate::ids::{AccountId, ActionId, CaseId, PostId, RelationId, RuleHitId, TopicId};
 use crate::moderation::rules::{CaseOutcome, RuleCode};
 use crate::moderation::store::{self, ActionFilter, Charge, Order, Particulars, Purpose};
-use crate::policy::{ActOn, Actor, ReadCases};
+use crate::policy::{ActOn, Actor, NullifyVotes, ReadCases};
 use crate::posts::rules::{RelationType, Target};
 use crate::roles::rules::Permission;
 
@@ -285,7 +285,7 @@ async fn take_actions(State(app): State<App>, actor: Actor, create: Create<NewAc
     let circumstances = store::circumstances(tx.conn(), &case, by, app.now()).await?;
     let done = store::act(&app, &tx, &actor, (&mut case, &circumstances), &orders, None).await?;
     if is_new {
-        store::resolve(&app, &tx, &actor, (&case, &circumstances), CaseOutcome::Upheld).await?;
+        store::resolve(&app, &tx, &actor, (&case, &circumstances), (CaseOutcome::Upheld, None)).await?;
     }
     let rows = done.iter().map(|done| done.action.clone()).collect();
     let actions = ActionView::of(tx.conn(), rows).await?;
@@ -377,6 +377,7 @@ async fn list_actions(
         target_id: query.target,
         topic_id: query.topic,
         kind: query.kind,
+        with_votes: actor.may(NullifyVotes::AT_ALL).is_ok(),
     };
     let list = format!("actions/{}/{filter:?}", reader.id);
     let before = query.after.as_deref().map(|after| keyset::decode(&app, &list, after)).transpose()?;

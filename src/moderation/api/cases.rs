@@ -29,16 +29,16 @@ use crate::events::{self, Event};
 use crate::http::page::{Limit, Page};
 use crate::http::{Answer, Body, Cache, Claimed, Create, IfMatch, Path, Query};
 use crate::ids::{
-    AccountId, ActionId, AppealId, CaseId, LegalNoticeId, QueueId, ReportId, RuleHitId, TopicId,
+    AccountId, ActionId, AppealId, CaseId, JobId, LegalNoticeId, QueueId, ReportId, RuleHitId, TopicId,
 };
 use crate::invalid::Invalid;
 use crate::moderation::rules::case::Move;
 use crate::moderation::rules::queue::check_list;
 use crate::moderation::rules::{CaseEventKind, CaseNote, CaseOutcome, CaseState, ReportOutcome, RuleCode};
 use crate::moderation::store::{
-    self, ActionFilter, CaseOrder, Charge, Circumstances, Contact, Listed, Order, Purpose,
+    self, ActionFilter, CaseOrder, Charge, Circumstances, Contact, Done, Hidden, Listed, Order, Purpose, Said,
 };
-use crate::policy::{ActOn, Actor, ReadCase, ReadCases};
+use crate::policy::{ActOn, Actor, NullifyVotes, ReadCase, ReadCases};
 use crate::roles::rules::Permission;
 use crate::text::Tag;
 
@@ -130,6 +130,8 @@ struct CaseReportView {
     comment: String,
     /// What it weighs: 1, more with the trust and the record of its author, and with the gravity of the rule.
     weight: f64,
+    /// Whether a trusted flagger made it.
+    is_trusted: bool,
     /// Whether it weighs nothing since moderators had decided so of whoever made it.
     is_muted: bool,
     outcome: Option<ReportOutcome>,
@@ -178,6 +180,8 @@ struct CaseEventView {
     related_case_id: Option<CaseId>,
     /// Which tags it has since, where it was tagged.
     tags: Option<Vec<String>>,
+    /// The bulk job that it was part of.
+    batch_id: Option<JobId>,
     created_at: Timestamp,
 }
 
@@ -783,21 +787,30 @@ async fn goes(
     let circumstances = store::circumstances(tx.conn(), &case, by, app.now()).await?;
     actor.may(circumstances.decide(&case))?;
     let Some(to) = store::standing(&case).at(app.now()).after(act, by)? else {
-        return answer(app, tx.conn(), actor, &case, &circumstances).await;
+        // What was to be done along with it was done then, if whoever repeats it had decided it.
+        if orders.is_empty() || store::last_decision(&tx, case.id).await?.actor_id == Some(by) {
+            return answer(app, tx.conn(), actor, &case, &circumstances).await;
+        }
+        let detail = "It was decided already, and nothing of this was done: what else is to be done is an action of its own.";
+        return Err(Code::InvalidStateTransition.error(detail));
     };
-    if act == Move::Reopen && store::has_reported(tx.conn(), case.id, by).await? {
-        return Err(Code::OwnCase.error("You reported it: somebody else opens it again."));
-    }
     if let Some(if_match) = if_match {
         if_match.check(case.version)?;
     }
     let mut done = store::act(app, &tx, actor, (&mut case, &circumstances), &orders, None).await?;
     if let Move::Resolve(CaseOutcome::Rejected | CaseOutcome::Ignored) = act {
-        done.extend(store::take_back_rules(app, &tx, actor, (&mut case, &circumstances)).await?);
+        done.extend(
+            store::take_back_rules(app, &tx, actor, (&mut case, &circumstances), Hidden::Undecided).await?,
+        );
     }
     let permit = actor.may(circumstances.decide(&case))?;
-    let moved = store::take(app, &tx, &permit, (act, to), note.clone()).await?;
-    let decided = resolve_merged(app, &tx, actor, merged, note).await?;
+    let said = Said { note, ..Said::default() };
+    let moved = store::take(app, &tx, &permit, (act, to), said.clone()).await?;
+    let (decided, done_there) = match act {
+        Move::Resolve(outcome) => resolve_merged(app, &tx, actor, merged, (outcome, said)).await?,
+        _ => (Vec::new(), Vec::new()),
+    };
+    done.extend(done_there);
     for (act, id) in [(act, moved.id)].into_iter().chain(decided.iter().copied()) {
         let Some(kind) = event_kind(act) else { continue };
         let event = Event { kind, subject_id: Some(id.0), ..actor.event() };
@@ -816,26 +829,33 @@ async fn goes(
 }
 
 /// Decides the cases that were merged into one along with it, as far as this moderator may and nobody else is at them; gives
-/// which.
+/// which, and what was taken back in them. Whoever reported their subjects finds what came of the case that decided them.
 async fn resolve_merged(
     app: &App,
     tx: &Tx,
     actor: &Actor,
     merged: Vec<moderation_case::Model>,
-    note: Option<CaseNote>,
-) -> Result<Vec<(Move, CaseId)>> {
+    (outcome, said): (CaseOutcome, Said),
+) -> Result<(Vec<(Move, CaseId)>, Vec<Done>)> {
     let by = actor.require()?.id;
     let act = Move::Resolve(CaseOutcome::Duplicate);
-    let mut decided = Vec::new();
-    for case in merged {
+    let said = Said { finding: Some(outcome.into()), ..said };
+    let (mut decided, mut done) = (Vec::new(), Vec::new());
+    for mut case in merged {
         let circumstances = store::circumstances(tx.conn(), &case, by, app.now()).await?;
-        let Ok(permit) = actor.may(circumstances.decide(&case)) else { continue };
-        if let Ok(Some(to)) = store::standing(&case).at(app.now()).after(act, by) {
-            store::take(app, tx, &permit, (act, to), note.clone()).await?;
-            decided.push((act, case.id));
+        if actor.may(circumstances.decide(&case)).is_err() {
+            continue;
         }
+        let Ok(Some(to)) = store::standing(&case).at(app.now()).after(act, by) else { continue };
+        if matches!(outcome, CaseOutcome::Rejected | CaseOutcome::Ignored) {
+            let what = (&mut case, &circumstances);
+            done.extend(store::take_back_rules(app, tx, actor, what, Hidden::Undecided).await?);
+        }
+        let permit = actor.may(circumstances.decide(&case))?;
+        store::take(app, tx, &permit, (act, to), said.clone()).await?;
+        decided.push((act, case.id));
     }
-    Ok(decided)
+    Ok((decided, done))
 }
 
 /// What a move is in the log of events, unless that is told of where the history of the case is written.
@@ -913,7 +933,11 @@ async fn view(
         text: content.text,
         topic_slug: content.slug,
     });
-    let done = ActionFilter { case_id: Some(case.id), ..ActionFilter::default() };
+    let done = ActionFilter {
+        case_id: Some(case.id),
+        with_votes: actor.may(NullifyVotes::AT_ALL).is_ok(),
+        ..ActionFilter::default()
+    };
     let done = store::list_actions(db, (by, &Charge::EVERYWHERE), done, None, Limit::MOST).await?;
     Ok(CaseView {
         actions: ActionView::of(db, done).await?,
@@ -979,6 +1003,7 @@ fn case_report(
         rule_version: row.rule_version,
         comment: row.comment,
         weight: f64::from(row.weight) / 100.0,
+        is_trusted: row.is_trusted,
         is_muted: row.is_muted,
         outcome: row.outcome,
         created_at: row.created_at.into(),
@@ -999,6 +1024,7 @@ fn case_event(row: case_event::Model, people: &HashMap<AccountId, Author>) -> Ca
         muted_until: row.muted_until.map(Into::into),
         related_case_id: row.related_case_id,
         tags: row.tags,
+        batch_id: row.batch_id.map(JobId),
         created_at: row.created_at.into(),
     }
 }

@@ -444,7 +444,8 @@ async fn decide_appeal(
         Some(action) if action.kind == ActionKind::NullifyVotes => {
             vote_signals::agreed_by(tx.conn(), action).await?
         }
-        _ => None,
+        Some(action) => store::approver_of(tx.conn(), action).await?,
+        None => None,
     };
     let kind = against.as_ref().map(|action| action.kind);
     let decide = circumstances.decide(&case);

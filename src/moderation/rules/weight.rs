@@ -15,7 +15,8 @@ const TOO_FEW: i64 = 5;
 /// Which share of somebody's reports is right if they neither weigh more nor less for it.
 const USUAL_SHARE: f64 = 0.7;
 
-/// What a report weighs by whoever made it, in hundredths: 1, and 1 for each level of trust; 6 for the staff. More
+/// What a report weighs by whoever made it, in hundredths: 1, and 1 for each level of trust; 6 for the staff and for trusted
+/// flaggers (`comes_first`). More
 /// where more than seven in ten of their reports were upheld, and less where fewer were, the surer the more were decided;
 /// and 1 for each grade of the rule's severity above the first. Never less than nothing: nobody takes the weight of
 /// others away. (The scale is the one by which Discourse weighs flags.)
@@ -24,8 +25,8 @@ const USUAL_SHARE: f64 = 0.7;
     clippy::cast_possible_truncation,
     reason = "reports are fewer than 2^53"
 )]
-pub fn weight(trust_level: i16, is_staff: bool, accuracy: Accuracy, severity: i16) -> i32 {
-    let level = if is_staff { 5 } else { trust_level };
+pub fn weight(trust_level: i16, comes_first: bool, accuracy: Accuracy, severity: i16) -> i32 {
+    let level = if comes_first { 5 } else { trust_level };
     let decided = accuracy.upheld + accuracy.rejected;
     let bonus = if decided <= TOO_FEW {
         0.0

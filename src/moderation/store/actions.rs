@@ -7,7 +7,9 @@ use sea_orm::{
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use super::cases::{Charge, Circumstances, Happened, case_or_open, count, go, lapse, standing, take, tell};
+use super::cases::{
+    Charge, Circumstances, Happened, Said, case_or_open, count, go, lapse, standing, take, tell,
+};
 use super::hits::{self, Unentered};
 use super::legal_notices::was_noticed;
 use super::subjects::{Reported, made_at, subject_of, tags_of};
@@ -159,6 +161,15 @@ pub(in crate::moderation) struct Done {
     pub(in crate::moderation) is_new: bool,
 }
 
+/// What of that which rules hid is meant.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::moderation) enum Hidden {
+    /// What nobody has decided about.
+    Undecided,
+    /// All of it.
+    AtAll,
+}
+
 /// Waits for whatever somebody is doing who is about to be kept from it, before anything else is locked.
 ///
 /// # Errors
@@ -224,8 +235,8 @@ pub(in crate::moderation) async fn act(
     Ok(done)
 }
 
-/// Decides a case, which is locked, by what was done in it; where it stands decided so already, nothing happens, and this is
-/// told.
+/// Decides a case, which is locked, by what was done in it, alone or in a batch; where it stands decided so already, nothing happens, and this
+/// is told.
 ///
 /// # Errors
 /// What the policy says; 409 where it stands where it cannot be decided.
@@ -234,12 +245,12 @@ pub(in crate::moderation) async fn resolve(
     tx: &Tx,
     actor: &Actor,
     (case, circumstances): (&moderation_case::Model, &Circumstances),
-    outcome: CaseOutcome,
+    (outcome, batch_id): (CaseOutcome, Option<Uuid>),
 ) -> Result<bool> {
     let permit = actor.may(circumstances.decide(case))?;
     let act = Move::Resolve(outcome);
     let Some(to) = standing(case).at(app.now()).after(act, permit.by())? else { return Ok(false) };
-    take(app, tx, &permit, (act, to), None).await?;
+    take(app, tx, &permit, (act, to), Said { batch_id, ..Said::default() }).await?;
     Ok(true)
 }
 
@@ -462,8 +473,11 @@ async fn locked_post(
 async fn found_by(tx: &Tx, case: &moderation_case::Model) -> Result<(NoticeSource, bool)> {
     let reports = report::Entity::find().filter(report::Column::CaseId.eq(case.id));
     let of_people = reports.clone().filter(report::Column::RuleHitId.is_null()).one(tx.conn()).await?;
+    let of_trusted = reports.clone().filter(report::Column::IsTrusted.eq(true)).one(tx.conn()).await?;
     let of_rules = reports.filter(report::Column::RuleHitId.is_not_null()).one(tx.conn()).await?;
-    let source = if was_noticed(tx, case.id).await? {
+    let source = if of_trusted.is_some() {
+        NoticeSource::TrustedFlagger
+    } else if was_noticed(tx, case.id).await? {
         NoticeSource::Article16
     } else if of_people.is_some() {
         NoticeSource::OtherNotification
@@ -515,7 +529,8 @@ async fn case_of_struck_votes(app: &App, tx: &Tx, action: &mod_action::Model) ->
     Ok(count(app, tx, case).await?.id)
 }
 
-/// Takes back what rules hid in a case, which is locked, where nobody had found them right.
+/// Takes back what rules hid in a case, which is locked: what nobody had found right, or all of it, where that is found to have
+/// been wrong.
 ///
 /// # Errors
 /// What the policy says.
@@ -524,9 +539,10 @@ pub(in crate::moderation) async fn take_back_rules(
     tx: &Tx,
     actor: &Actor,
     (case, circumstances): (&mut moderation_case::Model, &Circumstances),
+    which: Hidden,
 ) -> Result<Vec<Done>> {
     let mut done = Vec::new();
-    for action in decisions::undecided(tx.conn(), case.id).await? {
+    for action in decisions::hidden_by_rules(tx.conn(), case.id, which == Hidden::AtAll).await? {
         let why = "Whoever looked at it found no rule broken.".to_owned();
         done.push(take_back(app, tx, actor, (case, circumstances), &action, why, None).await?);
     }
@@ -608,6 +624,8 @@ pub(in crate::moderation) async fn take_back(
     let by = actor.require()?.id;
     lapse(app, tx, case).await?;
     if action.kind == ActionKind::NullifyVotes {
+        // Before anything is said of whose votes they are, and on what.
+        actor.may(Moderate { case: circumstances.decide(case), kind: action.kind, scope: None })?;
         vote_signals::hold(tx, action).await?;
         vote_signals::require_unconcerned(tx.conn(), action, by).await?;
     }
@@ -680,6 +698,8 @@ pub(in crate::moderation) struct ActionFilter {
     pub(in crate::moderation) topic_id: Option<TopicId>,
     /// Those of this kind.
     pub(in crate::moderation) kind: Option<ActionKind>,
+    /// Those about votes too: for whoever may look at who voted.
+    pub(in crate::moderation) with_votes: bool,
 }
 
 /// The actions in the places that somebody is in charge of, without those that concern themselves, the last first: those
@@ -700,6 +720,8 @@ pub(in crate::moderation) async fn list_actions(
            AND a.target_id <> $4 AND a.id < $5
            AND ($6::uuid IS NULL OR a.case_id = $6) AND ($7::uuid IS NULL OR a.target_id = $7)
            AND ($8::uuid IS NULL OR a.topic_id = $8) AND ($9::text IS NULL OR a.kind = $9)
+           AND ($11 OR (a.kind <> 'nullify_votes' AND NOT EXISTS
+                (SELECT FROM mod_action o WHERE o.id = a.reverts_id AND o.kind = 'nullify_votes')))
          ORDER BY a.id DESC LIMIT $10";
     let values = [
         charge.everywhere.into(),
@@ -712,6 +734,7 @@ pub(in crate::moderation) async fn list_actions(
         filter.topic_id.into(),
         filter.kind.as_ref().map(ActiveEnum::to_value).into(),
         limit.and_one().into(),
+        filter.with_votes.into(),
     ];
     Ok(mod_action::Entity::find().from_raw_sql(sql(statement, values)).all(db).await?)
 }

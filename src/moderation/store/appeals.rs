@@ -7,8 +7,8 @@ use sea_orm::{
 };
 use uuid::Uuid;
 
-use super::actions::{Order, act, audit_actions, case_of_action, take_back};
-use super::cases::{Charge, Circumstances, Happened, count, go, standing, tell};
+use super::actions::{Hidden, Order, act, audit_actions, case_of_action, take_back, take_back_rules};
+use super::cases::{Charge, Circumstances, Happened, count, go, last_decision, standing, tell};
 use super::hits::Unentered;
 use super::legal_notices::{Occasion, tell_appellant, tell_notifiers};
 use crate::accounts;
@@ -18,7 +18,7 @@ use crate::clock::Time;
 use crate::db::{OnConstraint, Tx, insert, one, sql, update};
 use crate::decisions;
 use crate::decisions::rules::ActionKind;
-use crate::entity::{appeal, case_event, mod_action, moderation_case, report};
+use crate::entity::{appeal, mod_action, moderation_case, report};
 use crate::error::{Code, Error, Result};
 use crate::http::page::Limit;
 use crate::ids::{AccountId, ActionId, AppealId, CaseId, ReportId};
@@ -46,14 +46,29 @@ impl Against {
         }
     }
 
+    /// The same as it is by now, under the lock of its case.
+    async fn again(&self, tx: &Tx) -> Result<Self> {
+        Ok(match self {
+            Self::Action(action) => Self::Action(Box::new(decisions::find(tx.conn(), action.id).await?)),
+            Self::Report(report) => {
+                let found = report::Entity::find_by_id(report.id).one(tx.conn()).await?;
+                Self::Report(found.ok_or_else(Error::not_found)?)
+            }
+        })
+    }
+
     fn decided_at(&self) -> Result<Time> {
         match self {
             Self::Action(action) if action.kind == ActionKind::Revert => Err(Error::not_found()),
             Self::Action(action) => Ok(action.created_at),
             Self::Report(report) => match (report.outcome, report.closed_at) {
-                (Some(ReportOutcome::Rejected | ReportOutcome::Ignored), Some(at)) => Ok(at),
-                _ => Err(Code::InvalidStateTransition
-                    .error("One appeals against a report that was rejected or ignored.")),
+                (
+                    Some(ReportOutcome::Rejected | ReportOutcome::Ignored | ReportOutcome::AlreadyReviewed),
+                    Some(at),
+                ) => Ok(at),
+                _ => Err(Code::InvalidStateTransition.error(
+                    "One appeals where a report was rejected or ignored, or the same had been reviewed before.",
+                )),
             },
         }
     }
@@ -102,6 +117,12 @@ pub(in crate::moderation) async fn file_appeal(
     if !appellant.may(against) {
         return Err(Error::not_found());
     }
+    let (case_id, unentered) = match against {
+        Against::Action(action) => case_of_action(app, tx, action).await?,
+        Against::Report(report) => (report.case_id, Unentered::default()),
+    };
+    let mut case = super::find_for_update(tx, case_id).await?;
+    let against = &against.again(tx).await?;
     let now = app.now();
     let decided_at = against.decided_at()?;
     if now >= appeal_until(decided_at, app.config.moderation.appeal_months) {
@@ -114,18 +135,15 @@ pub(in crate::moderation) async fn file_appeal(
         Against::Action(action) => (Some(action.id), None),
         Against::Report(report) => (None, Some(report.id)),
     };
-    let (case_id, unentered) = match against {
-        Against::Action(action) => case_of_action(app, tx, action).await?,
-        Against::Report(report) => (report.case_id, Unentered::default()),
-    };
-    let mut case = super::find_for_update(tx, case_id).await?;
     if let Some(id) = action_id
         && decisions::reverted_by(tx.conn(), &[id]).await?.contains_key(&id)
     {
         return Err(Code::InvalidStateTransition.error("It was taken back already."));
     }
     let decider_id = match against {
-        Against::Action(action) => action.actor_id,
+        Against::Action(action) if action.actor_id.is_some() => action.actor_id,
+        // Whoever found right what a rule had done decided it.
+        Against::Action(_) => last_decision(tx, case_id).await?.actor_id,
         Against::Report(report) => decider_of(tx, report).await?,
     };
     let row = appeal::Model {
@@ -174,19 +192,64 @@ async fn decider_of(tx: &Tx, report: &report::Model) -> Result<Option<AccountId>
     let changed: Option<Reviewer> = one(tx.conn(), sql(statement, values)).await?;
     match changed {
         Some(changed) => Ok(changed.reviewer_id),
-        None => last_resolver(tx, report.case_id).await,
+        None => Ok(round_of_report(tx, report).await?.and_then(|round| round.actor_id)),
     }
 }
 
-/// Who decided a case last.
-async fn last_resolver(tx: &Tx, id: CaseId) -> Result<Option<AccountId>> {
-    let last = case_event::Entity::find()
-        .filter(case_event::Column::CaseId.eq(id))
-        .filter(case_event::Column::Kind.eq(CaseEventKind::Resolved))
-        .order_by_desc(case_event::Column::Seq)
-        .one(tx.conn())
-        .await?;
-    Ok(last.and_then(|last| last.actor_id))
+/// From when on what was decided of a case held, and until when: when it was decided anew.
+#[derive(Debug, FromQueryResult)]
+struct Round {
+    actor_id: Option<AccountId>,
+    since: Time,
+    until: Option<Time>,
+}
+
+macro_rules! round {
+    ($which:literal) => {
+        concat!(
+            "SELECT e.actor_id, e.created_at AS since,
+                    (SELECT min(n.created_at) FROM case_event n
+                     WHERE n.case_id = e.case_id AND n.kind = 'resolved' AND n.seq > e.seq) AS until
+             FROM case_event e WHERE e.case_id = $1 AND e.kind = 'resolved' AND ",
+            $which,
+            " LIMIT 1"
+        )
+    };
+}
+
+/// The round of decisions in which a report was closed.
+async fn round_of_report(tx: &Tx, report: &report::Model) -> Result<Option<Round>> {
+    let statement = round!("e.created_at <= $2 ORDER BY e.seq DESC");
+    one(tx.conn(), sql(statement, [report.case_id.into(), report.closed_at.into()])).await
+}
+
+/// The round of decisions that an action belongs to: the one that it came before, or the one that stood when it was taken.
+async fn round_of_action(tx: &Tx, case_id: CaseId, id: ActionId) -> Result<Option<Round>> {
+    let statement = round!(
+        "EXISTS (SELECT FROM case_event a WHERE a.case_id = e.case_id AND a.kind = 'acted' AND a.action_id = $2
+                 AND CASE WHEN a.to_state IN ('resolved', 'appealed') THEN e.seq < a.seq ELSE e.seq > a.seq END)
+         ORDER BY abs(e.seq - (SELECT min(a.seq) FROM case_event a WHERE a.case_id = e.case_id AND a.action_id = $2))"
+    );
+    one(tx.conn(), sql(statement, [case_id.into(), id.into()])).await
+}
+
+#[derive(FromQueryResult)]
+struct Approver {
+    approved_by: Option<AccountId>,
+}
+
+/// Who agreed to the bulk job that an action was part of, as the second person.
+///
+/// # Errors
+/// The database is away.
+pub(in crate::moderation) async fn approver_of(
+    db: &impl ConnectionTrait,
+    action: &mod_action::Model,
+) -> Result<Option<AccountId>> {
+    let Some(batch_id) = action.batch_id else { return Ok(None) };
+    let statement = sql("SELECT approved_by FROM mod_job WHERE id = $1", [batch_id.into()]);
+    let found: Option<Approver> = one(db, statement).await?;
+    Ok(found.and_then(|job| job.approved_by))
 }
 
 /// Finds an appeal.
@@ -310,6 +373,11 @@ pub(in crate::moderation) async fn decide_appeal(
         let action = decisions::find(tx.conn(), action).await?;
         done.push(take_back(app, tx, actor, (&mut case, circumstances), &action, why, None).await?);
     }
+    if outcome == AppealOutcome::Overturned && row.action_id.is_some() && !people_stand(tx, case.id).await? {
+        // What a rule had hidden before somebody found it right was wrong then as well.
+        let what = (&mut case, circumstances);
+        done.extend(take_back_rules(app, tx, actor, what, Hidden::AtAll).await?);
+    }
     done.extend(act(app, tx, actor, (&mut case, circumstances), &orders, None).await?);
     let resolution = match (outcome, row.action_id) {
         (AppealOutcome::Upheld, _) => case.resolution.unwrap_or(CaseOutcome::Upheld),
@@ -319,7 +387,7 @@ pub(in crate::moderation) async fn decide_appeal(
         (AppealOutcome::Overturned, Some(_)) => CaseOutcome::Rejected,
     };
     if outcome != AppealOutcome::Upheld {
-        revise_reports(tx, case.id, resolution, now).await?;
+        revise_reports(tx, &row, resolution, now).await?;
     }
     let row = appeal::Model {
         state: AppealState::Decided,
@@ -349,26 +417,51 @@ pub(in crate::moderation) async fn decide_appeal(
     Ok(row)
 }
 
+macro_rules! stands {
+    ($which:literal) => {
+        concat!(
+            "SELECT count(*) AS waiting FROM mod_action a WHERE a.case_id = $1 AND a.kind <> 'revert'
+               AND NOT EXISTS (SELECT FROM mod_action r WHERE r.reverts_id = a.id)",
+            $which
+        )
+    };
+}
+
 /// Whether anything that was done in a case was not taken back.
 async fn anything_stands(tx: &Tx, id: CaseId) -> Result<bool> {
-    let statement = "SELECT count(*) AS waiting FROM mod_action a
-                     WHERE a.case_id = $1 AND a.kind <> 'revert'
-                       AND NOT EXISTS (SELECT FROM mod_action r WHERE r.reverts_id = a.id)";
+    let standing: Option<Waiting> = one(tx.conn(), sql(stands!(""), [id.into()])).await?;
+    Ok(standing.is_some_and(|row| row.waiting > 0))
+}
+
+/// Whether anything that people did in a case was not taken back.
+async fn people_stand(tx: &Tx, id: CaseId) -> Result<bool> {
+    let statement = stands!(" AND a.rule_hit_id IS NULL");
     let standing: Option<Waiting> = one(tx.conn(), sql(statement, [id.into()])).await?;
     Ok(standing.is_some_and(|row| row.waiting > 0))
 }
 
-/// Has the reports of a case that were decided say what came of them by now.
-async fn revise_reports(tx: &Tx, id: CaseId, resolution: CaseOutcome, now: Time) -> Result<()> {
+/// Has the reports of a case that were decided in the same round as what an appeal is against say what came of them by now.
+async fn revise_reports(tx: &Tx, appeal: &appeal::Model, resolution: CaseOutcome, now: Time) -> Result<()> {
     let (from, to) = match resolution {
         CaseOutcome::Rejected => (vec!["upheld"], "rejected"),
-        CaseOutcome::Upheld => (vec!["rejected", "ignored"], "upheld"),
+        CaseOutcome::Upheld => (vec!["rejected", "ignored", "already_reviewed"], "upheld"),
         _ => return Ok(()),
     };
+    let round = match (appeal.action_id, appeal.report_id) {
+        (Some(action), _) => round_of_action(tx, appeal.case_id, action).await?,
+        (None, Some(report)) => match report::Entity::find_by_id(report).one(tx.conn()).await? {
+            Some(report) => round_of_report(tx, &report).await?,
+            None => None,
+        },
+        (None, None) => None,
+    };
+    let Some(Round { since, until, .. }) = round else { return Ok(()) };
     let from: Vec<String> = from.into_iter().map(str::to_owned).collect();
-    let statement =
-        "UPDATE report SET outcome = $2, closed_at = $4 WHERE case_id = $1 AND outcome = ANY ($3)";
-    let values = [id.into(), to.into(), from.into(), now.into()];
+    // What weighed nothing, and was closed as it came, stays ignored.
+    let statement = "UPDATE report SET outcome = $2, closed_at = $4 WHERE case_id = $1 AND outcome = ANY ($3)
+                     AND closed_at >= $5 AND ($6::timestamptz IS NULL OR closed_at < $6)
+                     AND NOT (is_muted AND outcome = 'ignored')";
+    let values = [appeal.case_id.into(), to.into(), from.into(), now.into(), since.into(), until.into()];
     tx.conn().execute_raw(sql(statement, values)).await?;
     Ok(())
 }

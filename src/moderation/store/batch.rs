@@ -6,9 +6,9 @@ use sea_orm::{ConnectionTrait, EntityTrait, FromQueryResult};
 use uuid::Uuid;
 
 use super::actions::{
-    Order, act, act_on, audit_actions, require_own_or_free, resolve, take_back, take_back_rules,
+    Hidden, Order, act, act_on, audit_actions, require_own_or_free, resolve, take_back, take_back_rules,
 };
-use super::cases::{Circumstances, case_of, circumstances, find_for_update, new_case, standing};
+use super::cases::{Circumstances, Said, case_of, circumstances, last_decision, new_case, standing, take};
 use super::subjects::{Purpose, Reported, find_subject, tags_of};
 use crate::accounts::rules::Role;
 use crate::app::App;
@@ -19,8 +19,8 @@ use crate::decisions::rules::{ActionKind, Aim, Subject, SubjectKind};
 use crate::entity::{mod_action, moderation_case};
 use crate::error::{Code, Error, Result};
 use crate::ids::{AccountId, CaseId, TopicId};
-use crate::moderation::rules::CaseOutcome;
 use crate::moderation::rules::case::Move;
+use crate::moderation::rules::{CaseOutcome, CaseState};
 use crate::policy::{ActInBulk, ActOn, Actor, Moderate};
 use crate::roles;
 
@@ -86,7 +86,7 @@ async fn survey(
              FROM post WHERE id = ANY ($1)"
         }
         SubjectKind::Topic => {
-            "SELECT id, version AS revision, author_id AS owner_id, id AS topic_id, status, title AS excerpt
+            "SELECT id, revision, author_id AS owner_id, id AS topic_id, status, title AS excerpt
              FROM topic WHERE id = ANY ($1)"
         }
         SubjectKind::Account => {
@@ -116,8 +116,7 @@ async fn survey(
     let cases = moderation_case::Entity::find().from_raw_sql(sql(statement, [ids.to_vec().into()]));
     let cases: Vec<_> = cases.all(db).await?;
     let case_ids: Vec<Uuid> = cases.iter().map(|case| case.id.0).collect();
-    let statement =
-        "SELECT case_id FROM report WHERE reporter_id = $1 AND outcome IS NULL AND case_id = ANY ($2)";
+    let statement = "SELECT case_id FROM report WHERE reporter_id = $1 AND case_id = ANY ($2)";
     let reports: Vec<OwnReport> = all(db, sql(statement, [by.into(), case_ids.into()])).await?;
     Ok(Survey {
         found: found.into_iter().map(|row| (row.id, row)).collect(),
@@ -160,9 +159,11 @@ pub async fn plan(
             };
         };
         let verdict = verdict(app, actor, (subject, found, &survey), (orders, resolution, &scopes));
+        // Whose it was may be out of sight there.
+        let is_theirs = verdict.as_ref().err().is_none_or(|error| error.code != Code::NotAllowed);
         Planned {
             subject,
-            owner_id: found.owner_id,
+            owner_id: found.owner_id.filter(|_| is_theirs),
             topic_id: found.topic_id,
             revision: found.revision,
             of_staff: found.owner_id.is_some_and(|owner| survey.ranks.contains_key(&owner)),
@@ -309,7 +310,7 @@ pub async fn act_on_item(
     let circumstances = circumstances(tx.conn(), &case, by, app.now()).await?;
     let mut done = act(app, tx, actor, (&mut case, &circumstances), &orders, Some(batch_id)).await?;
     if let Some(CaseOutcome::Rejected | CaseOutcome::Ignored) = resolution {
-        done.extend(take_back_rules(app, tx, actor, (&mut case, &circumstances)).await?);
+        done.extend(take_back_rules(app, tx, actor, (&mut case, &circumstances), Hidden::Undecided).await?);
     }
     let mut changed = done.iter().any(|done| done.is_new);
     // Of what is gone for good nothing is left to decide.
@@ -317,7 +318,7 @@ pub async fn act_on_item(
     let outcome = resolution.or((is_new || is_purged).then_some(CaseOutcome::Upheld));
     let mut decided = None;
     if let Some(outcome) = outcome
-        && resolve(app, tx, actor, (&case, &circumstances), outcome).await?
+        && resolve(app, tx, actor, (&case, &circumstances), (outcome, Some(batch_id))).await?
     {
         decided = Some(outcome);
         changed = true;
@@ -334,7 +335,8 @@ pub async fn act_on_item(
     Ok(changed)
 }
 
-/// Takes back what a batch did about one subject, the last first; says whether anything changed. No purge is among it: whoever
+/// Takes back what a batch did about one subject, the last first, and has the case be decided anew that it had decided; says
+/// whether anything changed. No purge is among it: whoever
 /// plans to take a batch back leaves out what was purged.
 ///
 /// # Errors
@@ -348,9 +350,7 @@ pub async fn take_back_item(
 ) -> Result<bool> {
     let by = actor.require()?.id;
     let actions = done_to(tx.conn(), subject, batch_id).await?;
-    let Some(first) = actions.first() else { return Ok(false) };
-    let case_id = first.case_id.ok_or_else(Error::not_found)?;
-    let mut case = find_for_update(tx, case_id).await?;
+    let Some(mut case) = case_of(tx, subject).await? else { return Ok(false) };
     let circumstances = circumstances(tx.conn(), &case, by, app.now()).await?;
     let topic = case.topic_id.map(|topic| (topic, circumstances.tags.as_slice()));
     actor.may(ActInBulk { topic })?;
@@ -362,8 +362,31 @@ pub async fn take_back_item(
                 .await?,
         );
     }
+    let is_reopened = reopen(app, tx, actor, (&case, &circumstances), (batch_id, undo_id)).await?;
     audit_actions(app, tx, actor, &done).await?;
-    Ok(done.iter().any(|done| done.is_new))
+    if is_reopened {
+        let entry = audit::Entry { object: Some(Object::case(case.id)), ..actor.entry("reopen_case") };
+        audit::record(app, tx, entry).await?;
+    }
+    Ok(is_reopened || done.iter().any(|done| done.is_new))
+}
+
+/// Has a case, which is locked, be decided anew where a batch had decided it and nobody since; says whether it had.
+async fn reopen(
+    app: &App,
+    tx: &Tx,
+    actor: &Actor,
+    (case, circumstances): (&moderation_case::Model, &Circumstances),
+    (batch_id, undo_id): (Uuid, Uuid),
+) -> Result<bool> {
+    if case.state != CaseState::Resolved || last_decision(tx, case.id).await?.batch_id != Some(batch_id) {
+        return Ok(false);
+    }
+    let permit = actor.may(circumstances.decide(case))?;
+    let Some(to) = standing(case).at(app.now()).after(Move::Reopen, permit.by())? else { return Ok(false) };
+    let said = Said { batch_id: Some(undo_id), ..Said::default() };
+    take(app, tx, &permit, (Move::Reopen, to), said).await?;
+    Ok(true)
 }
 
 /// What a batch did about a subject, the last first.

@@ -132,6 +132,9 @@ pub(super) struct Happened {
     action_id: Option<ActionId>,
     appeal_id: Option<AppealId>,
     related_case_id: Option<CaseId>,
+    batch_id: Option<Uuid>,
+    /// What its reports find came of it, where that is another thing than what came of the case.
+    finding: Option<ReportOutcome>,
 }
 
 impl Happened {
@@ -142,7 +145,16 @@ impl Happened {
 
     /// By nobody.
     pub(super) fn by_itself(kind: CaseEventKind) -> Self {
-        Self { kind, by: None, note: String::new(), action_id: None, appeal_id: None, related_case_id: None }
+        Self {
+            kind,
+            by: None,
+            note: String::new(),
+            action_id: None,
+            appeal_id: None,
+            related_case_id: None,
+            batch_id: None,
+            finding: None,
+        }
     }
 
     /// By somebody, who said this about it.
@@ -194,7 +206,7 @@ pub(super) async fn tell(
     app: &App,
     tx: &Tx,
     case: &moderation_case::Model,
-    Happened { kind, by, note, action_id, appeal_id, related_case_id }: Happened,
+    Happened { kind, by, note, action_id, appeal_id, related_case_id, batch_id, finding: _ }: Happened,
     from_state: Option<CaseState>,
 ) -> Result<()> {
     let last = case_event::Entity::find()
@@ -216,6 +228,7 @@ pub(super) async fn tell(
         muted_until: case.muted_until.filter(|_| kind == CaseEventKind::Muted),
         related_case_id,
         tags: Some(case.tags.clone()).filter(|_| kind == CaseEventKind::Tagged),
+        batch_id,
         created_at: app.now(),
     };
     insert(tx, row).await?;
@@ -231,11 +244,11 @@ pub(super) async fn go(
     to: Standing,
     happened: Happened,
 ) -> Result<()> {
-    let from = case.state;
+    let (from, finding) = (case.state, happened.finding);
     stand(case, to, app.now());
     tell(app, tx, case, happened, Some(from)).await?;
     if let Some(outcome) = to.resolution.filter(|_| to.state == CaseState::Resolved) {
-        close_reports(tx, case.id, outcome.into(), app.now()).await?;
+        close_reports(tx, case.id, finding.unwrap_or(outcome.into()), app.now()).await?;
         tell_notifiers(app, tx, case.id, Occasion::Decision).await?;
     }
     Ok(())
@@ -279,6 +292,17 @@ pub(in crate::moderation) fn claimed_until(app: &App) -> Time {
     app.now() + TimeDelta::minutes(app.config.moderation.claim_minutes.into())
 }
 
+/// What is said of a move, and what it is part of.
+#[derive(Debug, Clone, Default)]
+pub(in crate::moderation) struct Said {
+    /// To other moderators.
+    pub(in crate::moderation) note: Option<CaseNote>,
+    /// The bulk job that it is part of.
+    pub(in crate::moderation) batch_id: Option<Uuid>,
+    /// What its reports find came of it, where that is what came of the case that decides it.
+    pub(in crate::moderation) finding: Option<ReportOutcome>,
+}
+
 /// Has a case, which is locked, go where a move takes it that was found to be one.
 ///
 /// # Errors
@@ -288,7 +312,7 @@ pub(in crate::moderation) async fn take(
     tx: &Tx,
     permit: &Permit<DecideCase<'_>>,
     (act, to): (Move, Standing),
-    note: Option<CaseNote>,
+    Said { note, batch_id, finding }: Said,
 ) -> Result<moderation_case::Model> {
     let mut case = permit.act().case.clone();
     lapse(app, tx, &mut case).await?;
@@ -301,7 +325,8 @@ pub(in crate::moderation) async fn take(
         stand(&mut case, to, app.now());
     } else {
         let note = note.map_or_else(String::new, Into::into);
-        go(app, tx, &mut case, to, Happened { note, ..Happened::by(act.event(), permit.by()) }).await?;
+        let happened = Happened { note, batch_id, finding, ..Happened::by(act.event(), permit.by()) };
+        go(app, tx, &mut case, to, happened).await?;
     }
     count(app, tx, case).await
 }
@@ -314,16 +339,35 @@ async fn close_reports(tx: &Tx, id: CaseId, outcome: ReportOutcome, now: Time) -
 }
 
 /// Opens the reports of a case again that were closed when it was decided last, unless their author has made the same anew.
+/// Those of one that another case decided had found what came of that.
 async fn open_reports(tx: &Tx, case: &moderation_case::Model) -> Result<()> {
     let statement = "UPDATE report r SET outcome = NULL, closed_at = NULL
-                     WHERE r.case_id = $1 AND r.outcome = $2 AND r.closed_at >= $3
+                     WHERE r.case_id = $1 AND r.closed_at >= $3
+                       AND (r.outcome = $2 OR ($2 = 'duplicate' AND r.outcome IN ('upheld', 'rejected', 'ignored')))
                        AND NOT EXISTS (SELECT FROM report o WHERE o.case_id = r.case_id AND o.reporter_id = r.reporter_id
                                        AND o.rule_code = r.rule_code AND o.id > r.id
-                                       AND (o.outcome IS NULL OR o.outcome = $2))";
+                                       AND (o.outcome IS NULL OR (o.outcome = r.outcome AND o.closed_at >= $3)))";
     let outcome = case.resolution.map(ReportOutcome::from).as_ref().map(ActiveEnum::to_value);
     let values = [case.id.into(), outcome.into(), case.resolved_at.into()];
     tx.conn().execute_raw(sql(statement, values)).await?;
     Ok(())
+}
+
+/// Who decided a case last, and as part of which bulk job.
+#[derive(Debug, Default, FromQueryResult)]
+pub(in crate::moderation) struct Decision {
+    pub(in crate::moderation) actor_id: Option<AccountId>,
+    pub(super) batch_id: Option<Uuid>,
+}
+
+/// Who decided a case last; nobody where nobody has.
+///
+/// # Errors
+/// The database is away.
+pub(in crate::moderation) async fn last_decision(tx: &Tx, id: CaseId) -> Result<Decision> {
+    let statement = "SELECT actor_id, batch_id FROM case_event WHERE case_id = $1 AND kind = 'resolved'
+                     ORDER BY seq DESC LIMIT 1";
+    Ok(one(tx.conn(), sql(statement, [id.into()])).await?.unwrap_or_default())
 }
 
 /// Finds a case and keeps others from changing it until the transaction ends.
@@ -373,15 +417,22 @@ pub(in crate::moderation) async fn circumstances(
     by: AccountId,
     now: Time,
 ) -> Result<Circumstances> {
-    let theirs = report::Entity::find()
-        .filter(report::Column::CaseId.eq(case.id))
-        .filter(report::Column::ReporterId.eq(by))
-        .filter(report::Column::Outcome.is_null());
     Ok(Circumstances {
         tags: tags_of(db, case.topic_id).await?,
         owner_rank: roles::powers(db, case.owner_id, now).await?.rank(),
-        is_reporter: theirs.one(db).await?.is_some(),
+        is_reporter: has_reported(db, case.id, by).await?,
     })
+}
+
+/// Whether somebody has ever reported the subject of a case.
+///
+/// # Errors
+/// The database is away.
+pub(super) async fn has_reported(db: &impl ConnectionTrait, id: CaseId, who: AccountId) -> Result<bool> {
+    let theirs = report::Entity::find()
+        .filter(report::Column::CaseId.eq(id))
+        .filter(report::Column::ReporterId.eq(who));
+    Ok(theirs.one(db).await?.is_some())
 }
 
 /// Where somebody is in charge: everywhere, or within topics and tags.
@@ -557,7 +608,8 @@ pub(in crate::moderation) async fn next(
         if !powers.include_somewhere(permission) {
             return Ok(Vec::new());
         }
-        candidates_in(tx, state, (by, powers), &Charge::of(powers, permission), (queue, now)).await
+        let charge = Charge::of(powers, permission);
+        candidates_in(tx, state, (by, powers), &charge, (queue, now)).await
     };
     loop {
         let open = candidates(CaseState::Open, Permission::ReportRead).await?;
@@ -606,11 +658,12 @@ async fn candidates_in(
                    AND c.owner_id <> $4 AND (c.muted_until IS NULL OR c.muted_until <= $6)
                    AND coalesce((SELECT false FROM moderation_case m WHERE m.id = c.merged_into_id
                                  AND m.state NOT IN ('resolved', 'appealed')), true)
-                   AND coalesce((SELECT false FROM report r WHERE r.case_id = c.id AND r.reporter_id = $4
-                                 AND r.outcome IS NULL LIMIT 1), true)
+                   AND coalesce((SELECT false FROM report r WHERE r.case_id = c.id AND r.reporter_id = $4 LIMIT 1), true)
                    AND ($5 OR coalesce((SELECT false FROM role_grant g WHERE g.account_id = c.owner_id AND g.revoked_at IS NULL
-                                        AND (g.expires_at IS NULL OR g.expires_at > $6) LIMIT 1), true))
+                                        AND (g.expires_at IS NULL OR g.expires_at > $6) AND gives_rank(g) LIMIT 1), true))
                    AND ($7::uuid IS NULL OR case_is_in_queue(c, q))
+                   AND ($9 OR c.topic_id = ANY ($10) OR EXISTS
+                        (SELECT FROM topic_tag t WHERE t.topic_id = c.topic_id AND t.tag = ANY ($11)))
                  ORDER BY c.priority DESC, c.id LIMIT $8"
             )
         };
@@ -619,8 +672,8 @@ async fn candidates_in(
     macro_rules! placed {
         ($state:literal) => {
             concat!(
-                "SELECT n.id FROM (SELECT unnest($9::uuid[]) AS topic_id
-                                   UNION SELECT t.topic_id FROM topic_tag t WHERE t.tag = ANY ($10)) place
+                "SELECT n.id FROM (SELECT unnest($12::uuid[]) AS topic_id
+                                   UNION SELECT t.topic_id FROM topic_tag t WHERE t.tag = ANY ($13)) place
                  CROSS JOIN LATERAL (",
                 waiting!($state, "c.topic_id = place.topic_id"),
                 ") n ORDER BY n.priority DESC, n.id LIMIT $8"
@@ -630,12 +683,12 @@ async fn candidates_in(
     // Of a queue for what was reported by some rule, or is tagged, the planner knows better from which side to come.
     macro_rules! reported {
         ($state:literal) => {
-            waiting!($state, "c.id IN (SELECT r.case_id FROM report r WHERE r.rule_code = ANY ($9))")
+            waiting!($state, "c.id IN (SELECT r.case_id FROM report r WHERE r.rule_code = ANY ($12))")
         };
     }
     macro_rules! tagged {
         ($state:literal) => {
-            waiting!($state, "c.tags && $9")
+            waiting!($state, "c.tags && $12")
         };
     }
     macro_rules! anywhere {
@@ -644,6 +697,7 @@ async fn candidates_in(
         };
     }
     let is_open = state == CaseState::Open;
+    let seen = Charge::of(powers, Permission::ReportRead);
     let mut values: Vec<sea_orm::Value> = vec![
         charge.everywhere.into(),
         charge.topics.clone().into(),
@@ -653,6 +707,10 @@ async fn candidates_in(
         now.into(),
         queue.map(|queue| queue.id).into(),
         CANDIDATES.into(),
+        // Whoever may decide a case is one who may see it.
+        seen.everywhere.into(),
+        seen.topics.into(),
+        seen.tags.into(),
     ];
     let place = match queue {
         Some(case_queue::Model { topic_id: Some(topic_id), .. }) => Some((vec![topic_id.0], Vec::new())),

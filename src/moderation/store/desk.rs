@@ -7,9 +7,9 @@ use super::cases::{Happened, case_or_open, count, find_for_update, lapse, tell};
 use super::subjects::Reported;
 use crate::app::App;
 use crate::db::Tx;
-use crate::entity::{moderation_case, report};
+use crate::entity::moderation_case;
 use crate::error::{Error, Result};
-use crate::ids::{AccountId, CaseId};
+use crate::ids::CaseId;
 use crate::moderation::rules::{CaseEventKind, CaseNote};
 use crate::policy::{ActOn, DecideCase, Permit};
 
@@ -26,21 +26,6 @@ pub(in crate::moderation) async fn open_by_hand(
 ) -> Result<(moderation_case::Model, bool)> {
     let opened = Happened::noted(CaseEventKind::Opened, permit.by(), note);
     case_or_open(app, tx, reported, opened).await
-}
-
-/// Whether somebody has ever reported the subject of a case.
-///
-/// # Errors
-/// The database is away.
-pub(in crate::moderation) async fn has_reported(
-    db: &impl ConnectionTrait,
-    id: CaseId,
-    who: AccountId,
-) -> Result<bool> {
-    let theirs = report::Entity::find()
-        .filter(report::Column::CaseId.eq(id))
-        .filter(report::Column::ReporterId.eq(who));
-    Ok(theirs.one(db).await?.is_some())
 }
 
 /// The name under which those wait for each other who merge cases, or decide several at once.

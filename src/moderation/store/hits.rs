@@ -119,6 +119,7 @@ async fn see_to(app: &App, tx: &Tx, hit: &rule_hit::Model) -> Result<(CaseId, Un
         closed_at: outcome.map(|_| now),
         rule_hit_id: Some(hit.id),
         is_muted: false,
+        is_trusted: false,
     };
     let event = Event { kind: "report_filed", subject_id: Some(row.id.0), ..Event::default() };
     insert(tx, row).await?;

@@ -7,7 +7,7 @@ use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, FromQueryResult, QueryF
 use serde::{Deserialize, Serialize};
 
 use super::cases::{Happened, case_or_open, count, standing};
-use super::reports::{take_in, was_reviewed};
+use super::reports::{is_trusted, take_in, was_reviewed};
 use super::subjects::Reported;
 use crate::app::App;
 use crate::clock::Time;
@@ -76,6 +76,10 @@ pub(in crate::moderation) async fn file_notice(
         Some(by) if reports_now(tx, case.id, by, &rule.code).await? => None,
         by => by,
     };
+    let is_trusted = match giver.by() {
+        Some(by) => is_trusted(tx, by, reported, now).await?,
+        None => false,
+    };
     let row = report::Model {
         id: app.ids.next(),
         case_id: case.id,
@@ -84,9 +88,10 @@ pub(in crate::moderation) async fn file_notice(
         rule_version: rule.version,
         subject_revision: reported.revision,
         comment: notice.explanation.into(),
-        // As of somebody whom nobody knows.
-        weight: weight(0, false, Accuracy::default(), rule.severity),
+        // But of a trusted flagger as of somebody whom nobody knows.
+        weight: weight(0, is_trusted, Accuracy::default(), rule.severity),
         is_muted: false,
+        is_trusted,
         rule_hit_id: None,
         outcome,
         created_at: now,

@@ -4,8 +4,8 @@ use sea_orm::{ColumnTrait, Condition, ConnectionTrait, EntityTrait, QueryFilter,
 use uuid::Uuid;
 
 use super::actions::require_own_or_free;
+use super::cases::has_reported;
 use super::cases::{Happened, count, lapse, tell};
-use super::desk::has_reported;
 use crate::accounts;
 use crate::accounts::rules::AccountState;
 use crate::app::App;

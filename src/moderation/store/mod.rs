@@ -19,22 +19,20 @@ mod subjects;
 mod templates;
 
 pub(super) use actions::{
-    ActionFilter, Particulars, act, act_on, audit_actions, case_of_action, list_actions, list_public,
-    resolve, take_back, take_back_rules,
+    ActionFilter, Done, Hidden, Particulars, act, act_on, audit_actions, case_of_action, list_actions,
+    list_public, resolve, take_back, take_back_rules,
 };
 pub use actions::{Order, hold_back};
 pub(super) use appeals::{
-    Against, Appellant, Verdict, decide_appeal, file_appeal, find_appeal, find_appeal_for_update,
-    list_appeals, list_own_appeals, of_actions, of_reports, withdraw_appeal,
+    Against, Appellant, Verdict, approver_of, decide_appeal, file_appeal, find_appeal,
+    find_appeal_for_update, list_appeals, list_own_appeals, of_actions, of_reports, withdraw_appeal,
 };
 pub use batch::{Planned, act_on_item, plan, take_back_item};
 pub(super) use cases::{
-    CaseOrder, Charge, Circumstances, Listed, circumstances, claimed_until, find, find_for_update, history,
-    list, next, reports, standing, take,
+    CaseOrder, Charge, Circumstances, Listed, Said, circumstances, claimed_until, find, find_for_update,
+    history, last_decision, list, next, reports, standing, take,
 };
-pub(super) use desk::{
-    find_to_merge, find_with_merged, has_reported, merge, merged_into, open_by_hand, tag, unknown_main,
-};
+pub(super) use desk::{find_to_merge, find_with_merged, merge, merged_into, open_by_hand, tag, unknown_main};
 pub use hits::queue_next;
 pub use legal_notices::forget_old;
 pub(super) use legal_notices::{Contact, Notice, file_notice, find_notice, notice_ids, notices_of};
@@ -60,7 +58,7 @@ pub(super) use templates::{
     insert_template, list_templates,
 };
 
-use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QuerySelect};
+use sea_orm::{ConnectionTrait, EntityTrait};
 
 use self::cases::{Happened, count, go};
 use super::rules::case::Standing;
@@ -72,15 +70,18 @@ use crate::error::Result;
 use crate::ids::AccountId;
 
 /// Takes away who reported what, and what they said about it, where their account is erased; what they wrote as a
-/// moderator too, but for what they wrote to others in the name of all. Cases about them are moot.
+/// moderator too, but for what they wrote to others in the name of all. Cases about them are moot, and so are
+/// those about posts of theirs that are gone.
 ///
 /// # Errors
 /// The database is away.
 pub async fn erase(app: &App, tx: &Tx, account_id: AccountId) -> Result<()> {
-    let waiting = moderation_case::Entity::find()
-        .filter(moderation_case::Column::SubjectAccountId.eq(account_id))
-        .filter(moderation_case::Column::State.ne(CaseState::Resolved))
-        .lock_exclusive();
+    let waiting = "SELECT c.* FROM moderation_case c
+                   WHERE c.owner_id = $1 AND c.state <> 'resolved'
+                     AND (c.subject_account_id = $1
+                          OR EXISTS (SELECT FROM post p WHERE p.id = c.subject_post_id AND p.status = 'deleted'))
+                   ORDER BY c.id FOR UPDATE OF c";
+    let waiting = moderation_case::Entity::find().from_raw_sql(sql(waiting, [account_id.into()]));
     for mut case in waiting.all(tx.conn()).await? {
         let moot = Standing {
             state: CaseState::Resolved,

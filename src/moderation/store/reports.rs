@@ -9,12 +9,11 @@ use uuid::Uuid;
 
 use super::cases::{Happened, case_or_open, count, stand, standing, tell};
 use super::report_mutes::report_mute_of;
-use super::subjects::{Reported, subject_of};
-use crate::accounts;
+use super::subjects::{Reported, subject_of, tags_of};
 use crate::accounts::rules::Role;
 use crate::app::App;
+use crate::clock::Time;
 use crate::db::{Tx, insert, one, sql};
-use crate::decisions;
 use crate::decisions::rules::Subject;
 use crate::entity::{moderation_case, report};
 use crate::error::{Error, Result};
@@ -23,6 +22,8 @@ use crate::ids::{AccountId, CaseId, ReportId};
 use crate::moderation::rules::weight::{Accuracy, weight};
 use crate::moderation::rules::{CaseEventKind, ReportOutcome, RuleCode};
 use crate::policy::{Permit, ReportSubject};
+use crate::roles::rules::{Permission, Place};
+use crate::{accounts, decisions, roles};
 
 /// Adds a report to the case of its subject, which it makes where there is none, and opens again where it says something
 /// new; says whether it is another one. The same person reports a subject by one rule once at a time.
@@ -60,6 +61,8 @@ pub(in crate::moderation) async fn file(
         true if is_muted => Some(ReportOutcome::Ignored),
         _ => None,
     };
+    let is_trusted = is_trusted(tx, by, reported, now).await?;
+    let comes_first = is_trusted || author.role != Role::Member;
     let row = report::Model {
         id: app.ids.next(),
         case_id: case.id,
@@ -68,12 +71,9 @@ pub(in crate::moderation) async fn file(
         rule_version: rule.version,
         subject_revision: reported.revision,
         comment,
-        weight: if is_muted {
-            0
-        } else {
-            weight(author.trust_level, author.role != Role::Member, accuracy, rule.severity)
-        },
+        weight: if is_muted { 0 } else { weight(author.trust_level, comes_first, accuracy, rule.severity) },
         is_muted,
+        is_trusted,
         outcome,
         created_at: now,
         closed_at: outcome.map(|_| now),
@@ -87,6 +87,14 @@ pub(in crate::moderation) async fn file(
     }
     count(app, tx, case).await?;
     Ok((row, true))
+}
+
+/// Whether somebody is a trusted flagger of what is somewhere.
+pub(super) async fn is_trusted(tx: &Tx, by: AccountId, reported: &Reported, now: Time) -> Result<bool> {
+    let powers = roles::powers(tx.conn(), by, now).await?;
+    let tags = tags_of(tx.conn(), reported.topic_id).await?;
+    let place = reported.topic_id.map_or(Place::Site, |id| Place::Topic { id, tags: &tags });
+    Ok(powers.name(Permission::NoticeTrusted, place))
 }
 
 /// Tells that a case, which is locked, has another report; opens it again where that says something new.
@@ -107,7 +115,8 @@ pub(super) async fn take_in(
     tell(app, tx, case, happened(kind), Some(from)).await
 }
 
-/// Whether the same was decided before: of this version of the subject, by this rule.
+/// Whether the same was decided before: of this version of the subject, by this rule. What was muted was not looked at where it
+/// was closed as soon as it came.
 pub(super) async fn was_reviewed(
     tx: &Tx,
     case: &moderation_case::Model,
@@ -118,7 +127,8 @@ pub(super) async fn was_reviewed(
         .filter(report::Column::CaseId.eq(case.id))
         .filter(report::Column::RuleCode.eq(rule_code))
         .filter(report::Column::SubjectRevision.eq(reported.revision))
-        .filter(report::Column::Outcome.is_not_null());
+        .filter(report::Column::Outcome.is_not_null())
+        .filter(report::Column::IsMuted.eq(false));
     Ok(decided.one(tx.conn()).await?.is_some())
 }
 

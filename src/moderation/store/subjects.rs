@@ -73,7 +73,7 @@ pub(in crate::moderation) async fn find_subject(
                 subject,
                 topic_id: Some(topic.id),
                 owner_id: topic.author_id,
-                revision: topic.version,
+                revision: topic.revision,
             })
         }
         SubjectKind::Account => {
@@ -123,7 +123,7 @@ pub(in crate::moderation) async fn content(
             id.0,
         ),
         (_, Some(id), _) => (
-            "SELECT version AS revision, concat_ws(E'\n\n', title, question_text) AS text, slug
+            "SELECT revision, concat_ws(E'\n\n', title, question_text) AS text, slug
              FROM topic WHERE id = $1",
             id.0,
         ),

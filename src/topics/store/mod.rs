@@ -264,6 +264,7 @@ pub async fn insert(
         likeness: None,
         author_id: new.author_id,
         version: 1,
+        revision: 1,
         created_at: new.created_at,
         updated_at: new.created_at,
         restrictions: Restrictions::default(),
@@ -502,6 +503,7 @@ pub(super) async fn revise(
     set_scalars(&mut row, content);
     set_event(app, tx, &mut row, content.event.as_ref()).await?;
     row.version += 1;
+    row.revision += 1;
     row.updated_at = app.now();
     let differs = !old.has_same_parts(content);
     let rewrite = differs && before.topic.status == TopicStatus::Draft;
@@ -559,7 +561,7 @@ pub async fn next_scenario_set(
     let comparable_since = if comparable { topic.comparable_since } else { version };
     let statement =
         "UPDATE topic SET scenario_set_version = $2, comparable_since = $3, version = version + 1,
-                            updated_at = $4
+                            revision = revision + 1, updated_at = $4
                      WHERE id = $1";
     let values = [topic.id.into(), version.into(), comparable_since.into(), app.now().into()];
     tx.conn().execute_raw(sql(statement, values)).await?;

@@ -125,6 +125,7 @@ pub(super) fn body(operation: &str, number: usize, who: &Role) -> Option<Value> 
         "edit_template" => json!({ "text": "It advertises something." }),
         "reopen_case" => json!({ "note": "I was too quick." }),
         "mute_case" => json!({ "ends_at": "2026-02-01T00:00:00Z" }),
+        "tag_case" => json!({ "tags": ["maps"] }),
         "merge_case" => json!({ "into": null, "note": "They are about different things." }),
         "revoke_sessions" => json!({ "reason": "Somebody else has got in." }),
         "mute_reports" => json!({ "ends_at": "2026-02-01T00:00:00Z", "reason": "They are all the same." }),

@@ -176,7 +176,7 @@ pub(super) fn tried_on(operation: &str) -> &'static [On] {
         | "approve_vote_nullification"
         | "undo_vote_nullification" => &[On::Alices],
         "read_case" | "claim_case" | "release_case" | "escalate_case" | "resolve_case" | "reopen_case"
-        | "mute_case" | "unmute_case" | "merge_case" | "create_case_note" | "write_message"
+        | "mute_case" | "unmute_case" | "merge_case" | "tag_case" | "create_case_note" | "write_message"
         | "list_case_messages" | "revert_action" => &[On::Open, On::Alices],
         "read_topic"
         | "revise_topic"
