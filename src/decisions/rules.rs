@@ -120,6 +120,25 @@ impl ActionKind {
         }
     }
 
+    /// Whether there is such an action on such a subject, for whoever asks for it by its kind.
+    pub fn fits(self, subject: SubjectKind) -> bool {
+        match self {
+            // Whose votes count is asked for many at a time, by another call.
+            Self::Revert | Self::NullifyVotes => false,
+            Self::SlowMode | Self::Close | Self::Pin => subject == SubjectKind::Topic,
+            Self::Move | Self::Relabel | Self::Merge | Self::Annotate | Self::Redact | Self::Purge => {
+                subject == SubjectKind::Post
+            }
+            Self::Rename => subject == SubjectKind::Account,
+            _ => self.aim() == Aim::Person || subject != SubjectKind::Account,
+        }
+    }
+
+    /// Whether it can be confined to one topic.
+    pub fn takes_scope(self) -> bool {
+        matches!(self, Self::Restrict | Self::Silence | Self::VoteBan)
+    }
+
     /// Whether it makes something else of the subject itself, a post, a topic or the name of an account.
     pub fn changes_subject(self) -> bool {
         self.aim() == Aim::Content || self == Self::Rename
@@ -624,20 +643,7 @@ pub fn check_action(
     let mut refuse = |field: &str, code: &'static str, detail: &str| {
         wrong.push(Field::new(format!("{at}{field}"), code, detail));
     };
-    let fits = match kind {
-        // Whose votes count is asked for many at a time, by another call.
-        ActionKind::Revert | ActionKind::NullifyVotes => false,
-        ActionKind::SlowMode | ActionKind::Close | ActionKind::Pin => subject == SubjectKind::Topic,
-        ActionKind::Move
-        | ActionKind::Relabel
-        | ActionKind::Merge
-        | ActionKind::Annotate
-        | ActionKind::Redact
-        | ActionKind::Purge => subject == SubjectKind::Post,
-        ActionKind::Rename => subject == SubjectKind::Account,
-        _ => kind.aim() == Aim::Person || subject != SubjectKind::Account,
-    };
-    if !fits {
+    if !kind.fits(subject) {
         refuse("kind", "does_not_fit", "There is no such action on such a subject.");
     }
     let takes_end = matches!(
@@ -668,8 +674,10 @@ pub fn check_action(
         (ActionKind::Restrict, None) => {
             refuse("topic_id", "missing", "Say which debate they are kept out of.");
         }
-        (ActionKind::Restrict | ActionKind::Silence | ActionKind::VoteBan, _) | (_, None) => {}
-        _ => refuse("topic_id", "does_not_fit", "Only silence, restrict and vote_ban hold within a topic."),
+        (_, Some(_)) if !kind.takes_scope() => {
+            refuse("topic_id", "does_not_fit", "Only silence, restrict and vote_ban hold within a topic.");
+        }
+        _ => {}
     }
     match (kind, bounds.seconds) {
         (ActionKind::SlowMode, Some(seconds)) if (1..=LONGEST_WAIT).contains(&seconds) => {}

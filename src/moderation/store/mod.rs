@@ -4,6 +4,7 @@ mod actions;
 mod appeals;
 mod batch;
 mod cases;
+mod context;
 mod desk;
 mod hits;
 mod legal_notices;
@@ -31,6 +32,9 @@ pub use batch::{Planned, act_on_item, plan, take_back_item};
 pub(super) use cases::{
     CaseOrder, Charge, Circumstances, Listed, circumstances, claimed_until, find, find_for_update, history,
     list, next, reports, standing, take,
+};
+pub(super) use context::{
+    PostAbove, allowed_actions, posts_above, prior_cases, rules_of_cases, similar_cases, tags_of_cases,
 };
 pub(super) use desk::{
     find_to_merge, find_with_merged, has_reported, merge, merged_into, open_by_hand, tag, unknown_main,
