@@ -18,7 +18,7 @@ use crate::audit;
 use crate::audit::rules::{Outcome, Word};
 use crate::clock::{Time, Timestamp};
 use crate::db::keyset;
-use crate::entity::audit_log;
+use crate::entity::{audit_log, statement_of_reasons};
 use crate::error::{Error, Result};
 use crate::http::page::{Limit, Page};
 use crate::http::{Answer, Cache, Query};
@@ -125,7 +125,8 @@ struct StatementQuery {
 
 /// List statements of reasons
 ///
-/// Of a year or a month, in the fields of the transparency database of the European Union, without whom they are to.
+/// Of a year or a month, in the fields of the transparency database of the European Union, without whom they are to; not of
+/// what restricts nobody, such as a warning.
 #[utoipa::path(get, path = "/mod/transparency/statements", tag = "moderation", params(StatementQuery), responses((status = 200, body = Page<FiledStatement>)), security(("bearer" = [])))]
 async fn list_statements(
     State(app): State<App>,
@@ -138,9 +139,10 @@ async fn list_statements(
     let after = query.after.as_deref().map(|after| keyset::decode(&app, &list, after)).transpose()?;
     let rows = store::statements(&app.db, period.span(), after, query.limit).await?;
     let page = Page::cut(rows, query.limit, |last| keyset::encode(&app, &list, &last.action_id));
-    let filed = |row: crate::entity::statement_of_reasons::Model| FiledStatement {
-        puid: row.action_id,
-        statement: row.into(),
+    let rules = store::rules_of_statements(&app.db, &page.items).await?;
+    let filed = |row: statement_of_reasons::Model| {
+        let rule = rules.get(&row.action_id).map(String::as_str);
+        FiledStatement { puid: row.action_id, statement: StatementOfReasons::of(&app, row, rule) }
     };
     let items = page.items.into_iter().map(filed).collect();
     Answer::ok(&Page { items, next: page.next }, Cache::No)

@@ -1,9 +1,10 @@
 //! Counting what moderation does: for everybody, and for those who look after it. All of it is counted anew from rows.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
 use sea_orm::{
-    ColumnTrait, ConnectionTrait, EntityTrait, FromQueryResult, QueryFilter, QueryOrder, QuerySelect,
+    ColumnTrait, Condition, ConnectionTrait, EntityTrait, FromQueryResult, QueryFilter, QueryOrder,
+    QuerySelect,
 };
 use uuid::Uuid;
 
@@ -167,7 +168,8 @@ pub(in crate::moderation) async fn account_of(
     })
 }
 
-/// The statements of reasons of a span of time, the first first: those after one, and one more than fits on the page.
+/// The statements of reasons of a span of time of what restricts somebody, the first first: those after one, and one more than
+/// fits on the page.
 ///
 /// # Errors
 /// The database is away.
@@ -177,13 +179,40 @@ pub(in crate::moderation) async fn statements(
     after: Option<ActionId>,
     limit: Limit,
 ) -> Result<Vec<statement_of_reasons::Model>> {
+    let restricts = [
+        statement_of_reasons::Column::DecisionVisibility,
+        statement_of_reasons::Column::DecisionProvision,
+        statement_of_reasons::Column::DecisionAccount,
+    ];
+    let restricts = restricts.into_iter().fold(Condition::any(), |any, column| any.add(column.is_not_null()));
     let rows = statement_of_reasons::Entity::find()
         .filter(statement_of_reasons::Column::ApplicationDate.gte(from))
         .filter(statement_of_reasons::Column::ApplicationDate.lt(to))
         .filter(statement_of_reasons::Column::ActionId.gt(after.unwrap_or(ActionId(Uuid::nil()))))
+        .filter(restricts)
         .order_by_asc(statement_of_reasons::Column::ActionId)
         .limit(u64::try_from(limit.and_one()).unwrap_or_default());
     Ok(rows.all(db).await?)
+}
+
+#[derive(FromQueryResult)]
+struct RuleOfAction {
+    id: ActionId,
+    rule_code: Option<String>,
+}
+
+/// By which rules of the site the actions are that these statements are about, by their codes.
+///
+/// # Errors
+/// The database is away.
+pub(in crate::moderation) async fn rules_of_statements(
+    db: &impl ConnectionTrait,
+    statements: &[statement_of_reasons::Model],
+) -> Result<HashMap<ActionId, String>> {
+    let ids: Vec<Uuid> = statements.iter().map(|statement| statement.action_id.0).collect();
+    let statement = "SELECT id, rule_code FROM mod_action WHERE id = ANY ($1)";
+    let rows: Vec<RuleOfAction> = all(db, sql(statement, [ids.into()])).await?;
+    Ok(rows.into_iter().filter_map(|row| Some((row.id, row.rule_code?))).collect())
 }
 
 /// What waits to be decided at the moment.
