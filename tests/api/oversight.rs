@@ -317,6 +317,33 @@ async fn what_restricts_somebody_is_listed_in_the_fields_of_the_transparency_dat
 }
 
 #[tokio::test]
+async fn what_was_closed_the_moment_it_came_took_no_time() {
+    let watched = Watched::new().await;
+    let Watched { app, post, .. } = &watched;
+    let case = watched.reported().await;
+    app.member("dora").await;
+    app.app.clock.advance(TimeDelta::minutes(60));
+    let mallory = app.sign_in("mallory").await;
+    let dora = app.sign_in("dora").await;
+    let rejected = json!({ "resolution": "rejected", "note": "It is a museum." });
+    moves(&mallory, &case, "resolve", Some(rejected)).await.is(200);
+    dora.reports("post", post, "spam").await;
+    let mute = json!({ "ends_at": "2026-02-01T00:00:00Z", "reason": "Reports whatever mentions maps." });
+    mallory.post("/mod/accounts/dora/mute-reports", mute).await.is(200);
+    dora.reports("post", post, "harassment").await;
+    let outcomes = "SELECT outcome FROM report WHERE closed_at = created_at ORDER BY id";
+    assert_eq!(app.rows(outcomes).await, ["already_reviewed", "ignored"]);
+    let took = json!({ "median_hours": 1.0, "p90_hours": 1.0 });
+    let report = app.guest().get("/transparency?period=2026-01").await.is(200);
+    assert_eq!(report.body["report_time"], took);
+    assert_eq!(report.body["reports"], json!({ "already_reviewed": 1, "ignored": 1, "rejected": 1 }));
+    let daily = mallory.get("/mod/stats/daily?days=1").await.is(200);
+    let today = &daily.body["items"][0];
+    assert_eq!((&today["median_hours"], &today["p90_hours"]), (&json!(1.0), &json!(1.0)));
+    assert_eq!(today["reports"], 3);
+}
+
+#[tokio::test]
 async fn how_each_side_fares_is_there_to_be_seen() {
     let watched = Watched::new().await;
     let Watched { alice, bob, mallory, .. } = &watched;

@@ -50,7 +50,8 @@ struct TransparencyReport {
     to: Timestamp,
     /// Reports that people filed, by their outcome.
     reports: Counts,
-    /// How long it took until something came of those that were closed in it.
+    /// How long it took until something came of those that were closed in it, without those that were closed the moment they
+    /// came: what had been decided before, and what weighed nothing where all was decided.
     report_time: Duration,
     /// Actions by kind, without those that took others back.
     actions: Counts,

@@ -88,7 +88,7 @@ pub(in crate::moderation) struct Account {
     pub(in crate::moderation) appeals: Counts,
     /// How long appeals took that were decided.
     pub(in crate::moderation) appeal_time: Duration,
-    /// How long reports took that something came of.
+    /// How long reports took that something came of, without those that were closed the moment they came.
     pub(in crate::moderation) report_time: Duration,
 }
 
@@ -161,7 +161,11 @@ pub(in crate::moderation) async fn account_of(
         .await?,
         report_time: duration(
             db,
-            duration!("(closed_at - created_at)", "report WHERE closed_at >= $1 AND closed_at < $2 AND rule_hit_id IS NULL"),
+            // What was closed the moment it came waited for nobody.
+            duration!(
+                "(closed_at - created_at)",
+                "report WHERE closed_at >= $1 AND closed_at < $2 AND closed_at > created_at AND rule_hit_id IS NULL"
+            ),
             span,
         )
         .await?,
@@ -264,7 +268,8 @@ pub(in crate::moderation) struct Day {
     pub(in crate::moderation) actions: i64,
     /// Of the actions of that day, those that were taken back by now.
     pub(in crate::moderation) reverted: i64,
-    /// Half of the reports that something came of that day had waited for less, in hours; null where there were none.
+    /// Half of the reports that something came of that day had waited for less, in hours; null where there were none. Those that
+    /// were closed the moment they came, such as of what had been decided before, are left out.
     pub(in crate::moderation) median_hours: Option<f64>,
     /// Nine in ten had.
     pub(in crate::moderation) p90_hours: Option<f64>,
@@ -295,7 +300,8 @@ pub(in crate::moderation) async fn daily(
              SELECT round((percentile_cont(0.5) WITHIN GROUP (ORDER BY hours))::numeric, 2)::double precision AS median_hours,
                     round((percentile_cont(0.9) WITHIN GROUP (ORDER BY hours))::numeric, 2)::double precision AS p90_hours
              FROM (SELECT extract(epoch FROM closed_at - created_at) / 3600 AS hours FROM report r
-                   WHERE r.closed_at >= d.day AND r.closed_at < d.day + interval '1 day' AND r.rule_hit_id IS NULL) r) took
+                   WHERE r.closed_at >= d.day AND r.closed_at < d.day + interval '1 day' AND r.closed_at > r.created_at
+                     AND r.rule_hit_id IS NULL) r) took
          ORDER BY d.day DESC";
     all(db, sql(statement, [now.into(), days.into()])).await
 }
