@@ -41,8 +41,8 @@ struct PriorCase {
     resolution: Option<CaseOutcome>,
     /// When.
     resolved_at: Option<Timestamp>,
-    /// The code of the rule of the last action in it that was not taken back, else that of its weightiest report; null where there
-    /// is neither.
+    /// The code of the rule of the last action in it that was not taken back, else that of its weightiest report; null where
+    /// there is neither.
     rule: Option<String>,
 }
 
@@ -66,7 +66,8 @@ pub(super) struct CaseContext {
     /// Ten cases that are not decided yet about posts that say nearly the same, the likest first. Posts of the last day are
     /// compared.
     similar_cases: Vec<SimilarCase>,
-    /// What the reader may do about the subject as it stands, by `POST /mod/actions`: everywhere, or within the topic of the case.
+    /// What the reader may do about the subject as it stands, by `POST /mod/actions`: everywhere, or within the topic of the
+    /// case.
     allowed_actions: Vec<ActionKind>,
 }
 

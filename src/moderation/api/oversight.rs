@@ -48,11 +48,17 @@ struct TransparencyReport {
     from: Timestamp,
     /// The first moment after it.
     to: Timestamp,
-    /// Reports that people filed, by their outcome.
+    /// Reports that people filed, by their outcome; notices among them.
     reports: Counts,
     /// How long it took until something came of those that were closed in it, without those that were closed the moment they
     /// came: what had been decided before, and what weighed nothing where all was decided.
     report_time: Duration,
+    /// Notices that something is against the law, by their outcome.
+    notices: Counts,
+    /// How many of them are about the sexual abuse of children.
+    notices_of_child_abuse: i64,
+    /// How long those took that were decided in it, without those that were closed the moment they came.
+    notice_time: Duration,
     /// Actions by kind, without those that took others back.
     actions: Counts,
     /// The same by the rule that was broken.
@@ -82,12 +88,16 @@ async fn read_transparency_report(
     let (from, to) = period.span();
     let snapshot = app.snapshot().await?;
     let account = store::account_of(&snapshot, (from, to)).await?;
+    let noticed = store::account_of_notices(&snapshot, (from, to)).await?;
     let report = TransparencyReport {
         period,
         from: from.into(),
         to: to.into(),
         reports: account.reports,
         report_time: account.report_time,
+        notices: noticed.outcomes,
+        notices_of_child_abuse: noticed.of_child_abuse,
+        notice_time: noticed.time,
         actions: account.actions,
         actions_by_rule: account.actions_by_rule,
         actions_by_actor: account.actions_by_actor,

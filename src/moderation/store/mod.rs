@@ -48,8 +48,8 @@ pub(super) use notes::{
     notes_on_case,
 };
 pub(super) use oversight::{
-    Backlog, Counts, Day, Duration, Stance, account_of, backlog, daily, decided_again, rules_of_statements,
-    stances, statements,
+    Backlog, Counts, Day, Duration, Stance, account_of, account_of_notices, backlog, daily, decided_again,
+    rules_of_statements, stances, statements,
 };
 pub(super) use people::{Happening, RevokedSessions, Shared, Timeline, related, revoke_sessions, timeline};
 pub(super) use policy_rules::{NewVersion, rules, versions_of, write_rule};

@@ -172,6 +172,56 @@ pub(in crate::moderation) async fn account_of(
     })
 }
 
+/// What came of notices that something is against the law.
+#[derive(Debug)]
+pub(in crate::moderation) struct NoticeAccount {
+    /// Those that came, by what came of them by now.
+    pub(in crate::moderation) outcomes: Counts,
+    /// How many of them are about the sexual abuse of children.
+    pub(in crate::moderation) of_child_abuse: i64,
+    /// How long those took that were decided, without those that were closed the moment they came.
+    pub(in crate::moderation) time: Duration,
+}
+
+#[derive(FromQueryResult)]
+struct Number {
+    n: i64,
+}
+
+/// Counts notices from one moment until before another.
+///
+/// # Errors
+/// The database is away.
+pub(in crate::moderation) async fn account_of_notices(
+    db: &impl ConnectionTrait,
+    span: (Time, Time),
+) -> Result<NoticeAccount> {
+    let of_child_abuse = "SELECT count(*) AS n FROM legal_notice
+         WHERE created_at >= $1 AND created_at < $2 AND is_child_abuse";
+    let of_child_abuse: Option<Number> = one(db, sql(of_child_abuse, [span.0.into(), span.1.into()])).await?;
+    Ok(NoticeAccount {
+        outcomes: counts(
+            db,
+            "SELECT coalesce(r.outcome, 'open') AS name, count(*) AS n
+             FROM legal_notice n JOIN report r ON r.id = n.report_id
+             WHERE n.created_at >= $1 AND n.created_at < $2 GROUP BY 1",
+            span,
+        )
+        .await?,
+        of_child_abuse: of_child_abuse.map_or(0, |row| row.n),
+        time: duration(
+            db,
+            duration!(
+                "(r.closed_at - r.created_at)",
+                "legal_notice n JOIN report r ON r.id = n.report_id
+                 WHERE r.closed_at >= $1 AND r.closed_at < $2 AND r.closed_at > r.created_at"
+            ),
+            span,
+        )
+        .await?,
+    })
+}
+
 /// The statements of reasons of a span of time of what restricts somebody, the first first: those after one, and one more than
 /// fits on the page.
 ///
