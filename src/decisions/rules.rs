@@ -128,6 +128,25 @@ impl ActionKind {
         }
     }
 
+    /// Whether there is such an action on such a subject, for whoever asks for it by its kind.
+    pub fn fits(self, subject: SubjectKind) -> bool {
+        match self {
+            // Whose votes count is asked for many at a time, by another call.
+            Self::Revert | Self::NullifyVotes => false,
+            Self::SlowMode | Self::Close | Self::Pin => subject == SubjectKind::Topic,
+            Self::Move | Self::Relabel | Self::Merge | Self::Annotate | Self::Redact | Self::Purge => {
+                subject == SubjectKind::Post
+            }
+            Self::Rename => subject == SubjectKind::Account,
+            _ => self.aim() == Aim::Person || subject != SubjectKind::Account,
+        }
+    }
+
+    /// Whether it can be confined to one topic.
+    pub fn takes_scope(self) -> bool {
+        matches!(self, Self::Restrict | Self::Silence | Self::VoteBan)
+    }
+
     /// Whether it makes something else of the subject itself, a post, a topic or the name of an account.
     pub fn changes_subject(self) -> bool {
         self.aim() == Aim::Content || self == Self::Rename

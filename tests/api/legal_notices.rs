@@ -210,6 +210,50 @@ async fn whoever_reports_the_abuse_of_children_need_not_say_who_they_are() {
 }
 
 #[tokio::test]
+async fn notices_are_counted_by_what_came_of_them() {
+    let watched = Watched::new().await;
+    let Watched { app, alice, bob, topic, post, .. } = &watched;
+    let guest = app.guest();
+    let mut given = vec![post.clone()];
+    for county in ["Essex", "Sussex", "Norfolk"] {
+        given.push(alice.posts_in(topic, &format!("Maps of {county}, from his book!")).await);
+    }
+    for post in &given[..3] {
+        guest.post("/legal-notices", notice(post)).await.is(201);
+    }
+    let mut of_abuse = notice(&given[3]);
+    of_abuse["is_child_abuse"] = json!(true);
+    guest.post("/legal-notices", of_abuse).await.is(201);
+    // A report is no notice, whichever rule it is by.
+    let reported = alice.posts_in(topic, "Maps of Suffolk!").await;
+    bob.reports("post", &reported, "illegal").await;
+    let outcomes = ["upheld", "rejected", "ignored"];
+    for (n, (post, outcome)) in given.iter().zip(outcomes).enumerate() {
+        app.app.clock.advance(TimeDelta::minutes(if n == 0 { 60 } else { 120 }));
+        let mallory = app.sign_in("mallory").await;
+        let decision = json!({ "resolution": outcome, "note": "As the law says." });
+        moves(&mallory, &case_of(app, post).await, "resolve", Some(decision)).await.is(200);
+    }
+    // What was decided before is closed at once, and took no time.
+    guest.post("/legal-notices", notice(&given[1])).await.is(201);
+    let report = guest.get("/transparency?period=2026-01").await.is(200).body;
+    let counted: serde_json::Map<_, _> = ["notices", "notices_of_child_abuse", "notice_time", "reports"]
+        .iter()
+        .map(|field| ((*field).to_owned(), report[field].clone()))
+        .collect();
+    expect![[""]].assert_eq(&format!("{:#}\n", json!(counted)));
+    // The same by the rows.
+    let rows = "SELECT coalesce(r.outcome, 'open') || ' ' || count(*) FROM legal_notice n JOIN report r ON r.id = n.report_id
+                GROUP BY r.outcome ORDER BY 1";
+    let notices = report["notices"].as_object().unwrap();
+    let listed: Vec<_> = notices.iter().map(|(outcome, n)| format!("{outcome} {n}")).collect();
+    assert_eq!(listed, app.rows(rows).await);
+    let before = guest.get("/transparency?period=2025").await.is(200).body;
+    assert_eq!((&before["notices"], &before["notices_of_child_abuse"]), (&json!({}), &json!(0)));
+    assert_eq!(before["notice_time"]["median_hours"], Value::Null);
+}
+
+#[tokio::test]
 async fn who_gave_notice_is_for_those_who_decide_and_is_forgotten() {
     let watched = Watched::new().await;
     let Watched { app, bob, mallory, post, .. } = &watched;

@@ -35,6 +35,7 @@ mod appeals;
 mod architecture;
 mod audit;
 mod automation;
+mod case_context;
 mod case_tools;
 mod conventions;
 mod credences;

@@ -535,7 +535,7 @@ async fn a_duplicate_stays_as_a_stub_and_its_replies_and_votes_go_to_the_older_p
     bob.post(&format!("/topics/{topic}/posts"), reply).await.is_problem(409, "post_is_duplicate");
     let statement = alice.get(&format!("/me/decisions/{}", done.text("/actions/0/id"))).await.is(200);
     assert_eq!(
-        statement.text("/statement/decision_visibility"),
+        statement.text("/statement/decision_visibility/0"),
         "DECISION_VISIBILITY_CONTENT_INTERACTION_RESTRICTED"
     );
     // Somebody answers meanwhile, and one of the replies is moved on.

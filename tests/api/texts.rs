@@ -95,7 +95,10 @@ async fn passages_are_blacked_out_wherever_the_post_said_them() {
         }
     }
     let decision = bob.get(&format!("/me/decisions/{}", done.text("/actions/0/id"))).await.is(200);
-    assert_eq!(decision.body["statement"]["decision_visibility"], "DECISION_VISIBILITY_CONTENT_REMOVED");
+    assert_eq!(
+        decision.body["statement"]["decision_visibility"],
+        json!(["DECISION_VISIBILITY_CONTENT_REMOVED"])
+    );
     assert_eq!(done.body["actions"][0]["before"]["text"]["former"][0]["number"], 1);
     // Its author goes on from what is left, and so it cannot be put back.
     bob.with("if-match", "*")
@@ -180,7 +183,10 @@ async fn moderators_say_under_a_post_what_it_lacks() {
     // It is answered and voted on as before.
     mallory.judges(&told.post, 1).await;
     let decision = bob.get(&format!("/me/decisions/{}", source.text("/actions/0/id"))).await.is(200);
-    assert_eq!(decision.body["statement"]["decision_visibility"], "DECISION_VISIBILITY_CONTENT_LABELLED");
+    assert_eq!(
+        decision.body["statement"]["decision_visibility"],
+        json!(["DECISION_VISIBILITY_CONTENT_LABELLED"])
+    );
     let again = told.does("annotate", json!({ "annotation": "needs_source" })).await.is(201);
     assert_eq!(again.body["actions"][0]["id"], source.body["actions"][0]["id"], "it is said already");
     reverts(mallory, &premise.text("/actions/0/id")).await.is(200);

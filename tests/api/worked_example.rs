@@ -22,7 +22,7 @@ struct Step {
     if_match: Option<String>,
     body: Option<String>,
     status: u16,
-    /// What is kept of the answer: under which name, and where it is.
+    /// What is kept of the answer: under which name, and where it is, in the body or as its `ETag`.
     kept: Vec<(String, String)>,
 }
 
@@ -92,8 +92,13 @@ impl Story {
         let body = step.body.map(|body| filled(body).into_bytes());
         let reply = who.send(step.method, &filled(step.path), body).await.is(step.status);
         for (name, pointer) in step.kept {
-            let value = reply.body.pointer(&pointer).unwrap_or_else(|| panic!("{says}: no {pointer}"));
-            self.kept.insert(name, value.as_str().map_or_else(|| value.to_string(), str::to_owned));
+            let found = if pointer == "ETag" {
+                reply.header("etag").map(str::to_owned)
+            } else {
+                let value = reply.body.pointer(&pointer);
+                value.map(|value| value.as_str().map_or_else(|| value.to_string(), str::to_owned))
+            };
+            self.kept.insert(name, found.unwrap_or_else(|| panic!("{says}: no {pointer}")));
         }
         reply
     }

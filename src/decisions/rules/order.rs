@@ -1,6 +1,6 @@
 //! What may be ordered: which action on what subject, how it is confined, and what else an order says.
 
-use super::{ActionKind, Aim, SubjectKind};
+use super::{ActionKind, SubjectKind};
 use crate::clock::Time;
 use crate::error::Field;
 use crate::ids::TopicId;
@@ -109,20 +109,7 @@ pub fn check_action(
     let mut refuse = |field: &str, code: &'static str, detail: &str| {
         wrong.push(Field::new(format!("{at}{field}"), code, detail));
     };
-    let fits = match kind {
-        // Whose votes count is asked for many at a time, by another call.
-        ActionKind::Revert | ActionKind::NullifyVotes => false,
-        ActionKind::SlowMode | ActionKind::Close | ActionKind::Pin => subject == SubjectKind::Topic,
-        ActionKind::Move
-        | ActionKind::Relabel
-        | ActionKind::Merge
-        | ActionKind::Annotate
-        | ActionKind::Redact
-        | ActionKind::Purge => subject == SubjectKind::Post,
-        ActionKind::Rename => subject == SubjectKind::Account,
-        _ => kind.aim() == Aim::Person || subject != SubjectKind::Account,
-    };
-    if !fits {
+    if !kind.fits(subject) {
         refuse("kind", "does_not_fit", "There is no such action on such a subject.");
     }
     let takes_end = matches!(
@@ -153,8 +140,10 @@ pub fn check_action(
         (ActionKind::Restrict, None) => {
             refuse("topic_id", "missing", "Say which debate they are kept out of.");
         }
-        (ActionKind::Restrict | ActionKind::Silence | ActionKind::VoteBan, _) | (_, None) => {}
-        _ => refuse("topic_id", "does_not_fit", "Only silence, restrict and vote_ban hold within a topic."),
+        (_, Some(_)) if !kind.takes_scope() => {
+            refuse("topic_id", "does_not_fit", "Only silence, restrict and vote_ban hold within a topic.");
+        }
+        _ => {}
     }
     match (kind, bounds.seconds) {
         (ActionKind::SlowMode, Some(seconds)) if (1..=LONGEST_WAIT).contains(&seconds) => {}

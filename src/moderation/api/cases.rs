@@ -11,6 +11,7 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::actions::{ActionView, NewAction, orders};
+use super::context::{CaseContext, Surroundings};
 use super::notes::NoteView;
 use super::queues::asked_for;
 use super::report_mutes::muted_until;
@@ -247,6 +248,8 @@ struct CaseView {
     related_cases: Vec<RelatedCase>,
     /// What the reader may do with it as it stands.
     moves: Vec<MoveName>,
+    #[serde(flatten)]
+    context: CaseContext,
 }
 
 /// What a moderator wants to have looked at.
@@ -903,8 +906,10 @@ async fn view(
 ) -> Result<CaseView> {
     let by = actor.require()?.id;
     let (reports, events) = (store::reports(db, case.id).await?, store::history(db, case.id).await?);
+    let around = Surroundings::of(db, actor, case).await?;
     let named = [Some(case.owner_id), case.assignee_id]
         .into_iter()
+        .chain(around.people().map(Some))
         .chain(reports.iter().map(|report| report.reporter_id))
         .chain(events.iter().map(|event| event.actor_id));
     let people = authors(db, named.flatten().collect()).await?;
@@ -928,7 +933,9 @@ async fn view(
     ];
     let leads_on =
         |(_, act): &(MoveName, Move)| may_decide && matches!(standing.after(*act, by), Ok(Some(_)));
-    let content = store::content(db, case).await?.map(|content| ContentView {
+    let content = store::content(db, case).await?;
+    let allowed = store::allowed_actions(actor, (case, circumstances), content.as_ref(), app.now());
+    let content = content.map(|content| ContentView {
         revision: content.revision,
         text: content.text,
         topic_slug: content.slug,
@@ -948,6 +955,7 @@ async fn view(
         notes: NoteView::of(db, store::notes_on_case(db, case.id).await?).await?,
         related_cases: related_cases(app, db, actor, case).await?,
         moves: moves.into_iter().filter(leads_on).map(|(name, _)| name).collect(),
+        context: around.view(&people, allowed, app.now()),
     })
 }
 

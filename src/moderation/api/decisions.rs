@@ -113,20 +113,28 @@ impl DecisionView {
     }
 }
 
-/// What was decided about the reader, why, and what they can do about it. The fields are named as in the transparency
-/// database of the European Union.
+/// What was decided about somebody, and why. The fields are named as in the transparency database of the European Union.
 #[derive(Debug, Serialize, ToSchema)]
 pub(super) struct StatementOfReasons {
-    decision_visibility: Option<String>,
+    /// Empty where it restricts nothing that is seen.
+    decision_visibility: Vec<String>,
     decision_provision: Option<String>,
     decision_account: Option<String>,
     decision_ground: String,
+    /// Where the rule of the site is to be read, in all its versions; null where the ground is a law.
+    decision_ground_reference_url: Option<String>,
     illegal_content_legal_ground: Option<String>,
     illegal_content_explanation: Option<String>,
     incompatible_content_ground: Option<String>,
     incompatible_content_explanation: Option<String>,
+    /// `No`: that it is against the law as well was not found. Null where the ground is a law.
+    incompatible_content_illegal: Option<String>,
     category: String,
+    /// Empty: of what kind the wrong is within its category is not known.
+    category_specification: Vec<String>,
     content_type: String,
+    /// Null: in which language something is written is not known.
+    content_language: Option<String>,
     content_date: Timestamp,
     application_date: Timestamp,
     /// `end_date_visibility_restriction`, `end_date_service_restriction` or `end_date_account_restriction`.
@@ -136,36 +144,29 @@ pub(super) struct StatementOfReasons {
     source_type: NoticeSource,
     automated_detection: bool,
     automated_decision: String,
-    /// What can be done against it.
-    redress: String,
 }
 
-/// Something that was decided about the reader, with the statement of reasons.
-#[derive(Debug, Serialize, ToSchema)]
-struct DecisionInFull {
-    #[serde(flatten)]
-    decision: DecisionView,
-    statement: StatementOfReasons,
-}
-
-impl From<statement_of_reasons::Model> for StatementOfReasons {
-    fn from(row: statement_of_reasons::Model) -> Self {
+impl StatementOfReasons {
+    /// Of an action, by the code of the rule of the site that it goes by.
+    pub(super) fn of(app: &App, row: statement_of_reasons::Model, rule: Option<&str>) -> Self {
+        let is_by_rule = row.incompatible_content_ground.is_some();
+        let rule = rule.filter(|_| is_by_rule);
         Self {
-            redress: format!(
-                "POST /api/v1/me/decisions/{}/appeal: somebody else than whoever decided looks at it again, at no cost. You may \
-             also turn to a body that settles disputes out of court, or to a court.",
-                row.action_id
-            ),
-            decision_visibility: row.decision_visibility,
+            decision_visibility: row.decision_visibility.into_iter().collect(),
             decision_provision: row.decision_provision,
             decision_account: row.decision_account,
             decision_ground: row.decision_ground,
+            decision_ground_reference_url: rule
+                .map(|code| format!("{}/api/v1/rules?rule={code}", app.config.server.public_url)),
             illegal_content_legal_ground: row.illegal_content_legal_ground,
             illegal_content_explanation: row.illegal_content_explanation,
             incompatible_content_ground: row.incompatible_content_ground,
             incompatible_content_explanation: row.incompatible_content_explanation,
+            incompatible_content_illegal: is_by_rule.then(|| "No".to_owned()),
             category: row.category,
+            category_specification: Vec::new(),
             content_type: row.content_type,
+            content_language: None,
             content_date: row.content_date.into(),
             application_date: row.application_date.into(),
             end_date: row.end_date.map(Into::into),
@@ -176,6 +177,36 @@ impl From<statement_of_reasons::Model> for StatementOfReasons {
             automated_decision: row.automated_decision,
         }
     }
+}
+
+/// The same as whoever it is to reads it, with what they can do about it.
+#[derive(Debug, Serialize, ToSchema)]
+struct OwnStatement {
+    #[serde(flatten)]
+    reasons: StatementOfReasons,
+    /// What can be done against it.
+    redress: String,
+}
+
+impl OwnStatement {
+    fn of(app: &App, row: statement_of_reasons::Model, rule: Option<&str>) -> Self {
+        Self {
+            redress: format!(
+                "POST /api/v1/me/decisions/{}/appeal: somebody else than whoever decided looks at it again, at no cost. You may \
+             also turn to a body that settles disputes out of court, or to a court.",
+                row.action_id
+            ),
+            reasons: StatementOfReasons::of(app, row, rule),
+        }
+    }
+}
+
+/// Something that was decided about the reader, with the statement of reasons.
+#[derive(Debug, Serialize, ToSchema)]
+struct DecisionInFull {
+    #[serde(flatten)]
+    decision: DecisionView,
+    statement: OwnStatement,
 }
 
 /// List what was decided about oneself
@@ -203,9 +234,10 @@ async fn list_decisions(
 async fn read_decision(State(app): State<App>, actor: Actor, Path(id): Path<ActionId>) -> Result<Answer> {
     let own = actor.require()?.id;
     let (action, row) = decisions::find_statement(&app.db, id, own).await?;
+    let statement = OwnStatement::of(&app, row, action.rule_code.as_deref());
     let decision = DecisionView::of(&app, &app.db, vec![action]).await?.into_iter().next();
     let decision = decision.ok_or_else(Error::not_found)?;
-    Answer::ok(&DecisionInFull { decision, statement: row.into() }, Cache::No)
+    Answer::ok(&DecisionInFull { decision, statement }, Cache::No)
 }
 
 /// What one may not do, and how many strikes count.

@@ -2,6 +2,7 @@
 
 mod actions;
 mod cases;
+mod context;
 mod decisions;
 mod legal_notices;
 mod messages;

@@ -18,7 +18,7 @@ use crate::audit;
 use crate::audit::rules::{Outcome, Word};
 use crate::clock::{Time, Timestamp};
 use crate::db::keyset;
-use crate::entity::audit_log;
+use crate::entity::{audit_log, statement_of_reasons};
 use crate::error::{Error, Result};
 use crate::http::page::{Limit, Page};
 use crate::http::{Answer, Cache, Query};
@@ -48,10 +48,17 @@ struct TransparencyReport {
     from: Timestamp,
     /// The first moment after it.
     to: Timestamp,
-    /// Reports that people filed, by their outcome.
+    /// Reports that people filed, by their outcome; notices among them.
     reports: Counts,
-    /// How long it took until something came of those that were closed in it.
+    /// How long it took until something came of those that were closed in it, without those that were closed the moment they
+    /// came: what had been decided before, and what weighed nothing where all was decided.
     report_time: Duration,
+    /// Notices that something is against the law, by their outcome.
+    notices: Counts,
+    /// How many of them are about the sexual abuse of children.
+    notices_of_child_abuse: i64,
+    /// How long those took that were decided in it, without those that were closed the moment they came.
+    notice_time: Duration,
     /// Actions by kind, without those that took others back.
     actions: Counts,
     /// The same by the rule that was broken.
@@ -81,12 +88,16 @@ async fn read_transparency_report(
     let (from, to) = period.span();
     let snapshot = app.snapshot().await?;
     let account = store::account_of(&snapshot, (from, to)).await?;
+    let noticed = store::account_of_notices(&snapshot, (from, to)).await?;
     let report = TransparencyReport {
         period,
         from: from.into(),
         to: to.into(),
         reports: account.reports,
         report_time: account.report_time,
+        notices: noticed.outcomes,
+        notices_of_child_abuse: noticed.of_child_abuse,
+        notice_time: noticed.time,
         actions: account.actions,
         actions_by_rule: account.actions_by_rule,
         actions_by_actor: account.actions_by_actor,
@@ -125,7 +136,8 @@ struct StatementQuery {
 
 /// List statements of reasons
 ///
-/// Of a year or a month, in the fields of the transparency database of the European Union, without whom they are to.
+/// Of a year or a month, in the fields of the transparency database of the European Union, without whom they are to; not of
+/// what restricts nobody, such as a warning.
 #[utoipa::path(get, path = "/mod/transparency/statements", tag = "moderation", params(StatementQuery), responses((status = 200, body = Page<FiledStatement>)), security(("bearer" = [])))]
 async fn list_statements(
     State(app): State<App>,
@@ -138,9 +150,10 @@ async fn list_statements(
     let after = query.after.as_deref().map(|after| keyset::decode(&app, &list, after)).transpose()?;
     let rows = store::statements(&app.db, period.span(), after, query.limit).await?;
     let page = Page::cut(rows, query.limit, |last| keyset::encode(&app, &list, &last.action_id));
-    let filed = |row: crate::entity::statement_of_reasons::Model| FiledStatement {
-        puid: row.action_id,
-        statement: row.into(),
+    let rules = store::rules_of_statements(&app.db, &page.items).await?;
+    let filed = |row: statement_of_reasons::Model| {
+        let rule = rules.get(&row.action_id).map(String::as_str);
+        FiledStatement { puid: row.action_id, statement: StatementOfReasons::of(&app, row, rule) }
     };
     let items = page.items.into_iter().map(filed).collect();
     Answer::ok(&Page { items, next: page.next }, Cache::No)

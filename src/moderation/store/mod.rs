@@ -4,6 +4,7 @@ mod actions;
 mod appeals;
 mod batch;
 mod cases;
+mod context;
 mod desk;
 mod hits;
 mod legal_notices;
@@ -32,6 +33,9 @@ pub(super) use cases::{
     CaseOrder, Charge, Circumstances, Listed, Said, circumstances, claimed_until, find, find_for_update,
     history, last_decision, list, next, reports, standing, take,
 };
+pub(super) use context::{
+    PostAbove, allowed_actions, posts_above, prior_cases, rules_of_cases, similar_cases, tags_of_cases,
+};
 pub(super) use desk::{find_to_merge, find_with_merged, merge, merged_into, open_by_hand, tag, unknown_main};
 pub use hits::queue_next;
 pub use legal_notices::forget_old;
@@ -42,7 +46,8 @@ pub(super) use notes::{
     notes_on_case,
 };
 pub(super) use oversight::{
-    Backlog, Counts, Day, Duration, Stance, account_of, backlog, daily, decided_again, stances, statements,
+    Backlog, Counts, Day, Duration, Stance, account_of, account_of_notices, backlog, daily, decided_again,
+    rules_of_statements, stances, statements,
 };
 pub(super) use people::{Happening, RevokedSessions, Shared, Timeline, related, revoke_sessions, timeline};
 pub(super) use policy_rules::{NewVersion, rules, versions_of, write_rule};

@@ -1,9 +1,10 @@
 //! Counting what moderation does: for everybody, and for those who look after it. All of it is counted anew from rows.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
 use sea_orm::{
-    ColumnTrait, ConnectionTrait, EntityTrait, FromQueryResult, QueryFilter, QueryOrder, QuerySelect,
+    ColumnTrait, Condition, ConnectionTrait, EntityTrait, FromQueryResult, QueryFilter, QueryOrder,
+    QuerySelect,
 };
 use uuid::Uuid;
 
@@ -87,7 +88,7 @@ pub(in crate::moderation) struct Account {
     pub(in crate::moderation) appeals: Counts,
     /// How long appeals took that were decided.
     pub(in crate::moderation) appeal_time: Duration,
-    /// How long reports took that something came of.
+    /// How long reports took that something came of, without those that were closed the moment they came.
     pub(in crate::moderation) report_time: Duration,
 }
 
@@ -160,14 +161,69 @@ pub(in crate::moderation) async fn account_of(
         .await?,
         report_time: duration(
             db,
-            duration!("(closed_at - created_at)", "report WHERE closed_at >= $1 AND closed_at < $2 AND rule_hit_id IS NULL"),
+            // What was closed the moment it came waited for nobody.
+            duration!(
+                "(closed_at - created_at)",
+                "report WHERE closed_at >= $1 AND closed_at < $2 AND closed_at > created_at AND rule_hit_id IS NULL"
+            ),
             span,
         )
         .await?,
     })
 }
 
-/// The statements of reasons of a span of time, the first first: those after one, and one more than fits on the page.
+/// What came of notices that something is against the law.
+#[derive(Debug)]
+pub(in crate::moderation) struct NoticeAccount {
+    /// Those that came, by what came of them by now.
+    pub(in crate::moderation) outcomes: Counts,
+    /// How many of them are about the sexual abuse of children.
+    pub(in crate::moderation) of_child_abuse: i64,
+    /// How long those took that were decided, without those that were closed the moment they came.
+    pub(in crate::moderation) time: Duration,
+}
+
+#[derive(FromQueryResult)]
+struct Number {
+    n: i64,
+}
+
+/// Counts notices from one moment until before another.
+///
+/// # Errors
+/// The database is away.
+pub(in crate::moderation) async fn account_of_notices(
+    db: &impl ConnectionTrait,
+    span: (Time, Time),
+) -> Result<NoticeAccount> {
+    let of_child_abuse = "SELECT count(*) AS n FROM legal_notice
+         WHERE created_at >= $1 AND created_at < $2 AND is_child_abuse";
+    let of_child_abuse: Option<Number> = one(db, sql(of_child_abuse, [span.0.into(), span.1.into()])).await?;
+    Ok(NoticeAccount {
+        outcomes: counts(
+            db,
+            "SELECT coalesce(r.outcome, 'open') AS name, count(*) AS n
+             FROM legal_notice n JOIN report r ON r.id = n.report_id
+             WHERE n.created_at >= $1 AND n.created_at < $2 GROUP BY 1",
+            span,
+        )
+        .await?,
+        of_child_abuse: of_child_abuse.map_or(0, |row| row.n),
+        time: duration(
+            db,
+            duration!(
+                "(r.closed_at - r.created_at)",
+                "legal_notice n JOIN report r ON r.id = n.report_id
+                 WHERE r.closed_at >= $1 AND r.closed_at < $2 AND r.closed_at > r.created_at"
+            ),
+            span,
+        )
+        .await?,
+    })
+}
+
+/// The statements of reasons of a span of time of what restricts somebody, the first first: those after one, and one more than
+/// fits on the page.
 ///
 /// # Errors
 /// The database is away.
@@ -177,13 +233,40 @@ pub(in crate::moderation) async fn statements(
     after: Option<ActionId>,
     limit: Limit,
 ) -> Result<Vec<statement_of_reasons::Model>> {
+    let restricts = [
+        statement_of_reasons::Column::DecisionVisibility,
+        statement_of_reasons::Column::DecisionProvision,
+        statement_of_reasons::Column::DecisionAccount,
+    ];
+    let restricts = restricts.into_iter().fold(Condition::any(), |any, column| any.add(column.is_not_null()));
     let rows = statement_of_reasons::Entity::find()
         .filter(statement_of_reasons::Column::ApplicationDate.gte(from))
         .filter(statement_of_reasons::Column::ApplicationDate.lt(to))
         .filter(statement_of_reasons::Column::ActionId.gt(after.unwrap_or(ActionId(Uuid::nil()))))
+        .filter(restricts)
         .order_by_asc(statement_of_reasons::Column::ActionId)
         .limit(u64::try_from(limit.and_one()).unwrap_or_default());
     Ok(rows.all(db).await?)
+}
+
+#[derive(FromQueryResult)]
+struct RuleOfAction {
+    id: ActionId,
+    rule_code: Option<String>,
+}
+
+/// By which rules of the site the actions are that these statements are about, by their codes.
+///
+/// # Errors
+/// The database is away.
+pub(in crate::moderation) async fn rules_of_statements(
+    db: &impl ConnectionTrait,
+    statements: &[statement_of_reasons::Model],
+) -> Result<HashMap<ActionId, String>> {
+    let ids: Vec<Uuid> = statements.iter().map(|statement| statement.action_id.0).collect();
+    let statement = "SELECT id, rule_code FROM mod_action WHERE id = ANY ($1)";
+    let rows: Vec<RuleOfAction> = all(db, sql(statement, [ids.into()])).await?;
+    Ok(rows.into_iter().filter_map(|row| Some((row.id, row.rule_code?))).collect())
 }
 
 /// What waits to be decided at the moment.
@@ -235,7 +318,8 @@ pub(in crate::moderation) struct Day {
     pub(in crate::moderation) actions: i64,
     /// Of the actions of that day, those that were taken back by now.
     pub(in crate::moderation) reverted: i64,
-    /// Half of the reports that something came of that day had waited for less, in hours; null where there were none.
+    /// Half of the reports that something came of that day had waited for less, in hours; null where there were none. Those that
+    /// were closed the moment they came, such as of what had been decided before, are left out.
     pub(in crate::moderation) median_hours: Option<f64>,
     /// Nine in ten had.
     pub(in crate::moderation) p90_hours: Option<f64>,
@@ -266,7 +350,8 @@ pub(in crate::moderation) async fn daily(
              SELECT round((percentile_cont(0.5) WITHIN GROUP (ORDER BY hours))::numeric, 2)::double precision AS median_hours,
                     round((percentile_cont(0.9) WITHIN GROUP (ORDER BY hours))::numeric, 2)::double precision AS p90_hours
              FROM (SELECT extract(epoch FROM closed_at - created_at) / 3600 AS hours FROM report r
-                   WHERE r.closed_at >= d.day AND r.closed_at < d.day + interval '1 day' AND r.rule_hit_id IS NULL) r) took
+                   WHERE r.closed_at >= d.day AND r.closed_at < d.day + interval '1 day' AND r.closed_at > r.created_at
+                     AND r.rule_hit_id IS NULL) r) took
          ORDER BY d.day DESC";
     all(db, sql(statement, [now.into(), days.into()])).await
 }

@@ -107,6 +107,8 @@ pub(in crate::moderation) struct Content {
     pub(in crate::moderation) revision: i32,
     pub(in crate::moderation) text: String,
     pub(in crate::moderation) slug: Option<String>,
+    /// Where it stands, in the words of its kind: a draft, out of sight, a tombstone.
+    pub(super) status: String,
 }
 
 /// What the subject of a case says now, and the slug of the topic that it is in.
@@ -119,16 +121,17 @@ pub(in crate::moderation) async fn content(
 ) -> Result<Option<Content>> {
     let (statement, id) = match (case.subject_post_id, case.subject_topic_id, case.subject_account_id) {
         (Some(id), ..) => (
-            "SELECT p.revision, p.body AS text, t.slug FROM post p JOIN topic t ON t.id = p.topic_id WHERE p.id = $1",
+            "SELECT p.revision, p.body AS text, t.slug, p.status FROM post p JOIN topic t ON t.id = p.topic_id WHERE p.id = $1",
             id.0,
         ),
         (_, Some(id), _) => (
-            "SELECT revision, concat_ws(E'\n\n', title, question_text) AS text, slug
+            "SELECT revision, concat_ws(E'\n\n', title, question_text) AS text, slug, status
              FROM topic WHERE id = $1",
             id.0,
         ),
         (.., Some(id)) => (
-            "SELECT version AS revision, concat_ws(E'\n\n', username, display_name, bio) AS text, NULL AS slug
+            "SELECT version AS revision, concat_ws(E'\n\n', username, display_name, bio) AS text, NULL AS slug,
+                    state AS status
              FROM account WHERE id = $1",
             id.0,
         ),
