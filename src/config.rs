@@ -1,7 +1,8 @@
 //! Settings: the compiled-in defaults, then a file, then the environment; checked once, at the start.
 
 use std::collections::BTreeMap;
-use std::net::{IpAddr, SocketAddr};
+use std::fmt;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::PathBuf;
 
 use anyhow::{Context, bail, ensure};
@@ -662,6 +663,33 @@ impl Network {
         let ((ours, four), (theirs, theirs_four)) = (bits(self.address), bits(address));
         let mask = u128::MAX.checked_shl(128 - u32::from(self.prefix)).unwrap_or(0);
         four == theirs_four && ours & mask == theirs & mask
+    }
+
+    /// Whether it is one of IPv4.
+    pub fn is_ipv4(&self) -> bool {
+        self.address.is_ipv4()
+    }
+
+    /// How many bits say which network it is.
+    pub fn prefix(&self) -> u8 {
+        self.prefix
+    }
+}
+
+/// In its one form: without the bits of the address that stand for a host within it.
+impl fmt::Display for Network {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let first: IpAddr = match self.address {
+            IpAddr::V4(ip) => {
+                let mask = u32::MAX.checked_shl(32_u32.saturating_sub(self.prefix.into())).unwrap_or(0);
+                Ipv4Addr::from_bits(ip.to_bits() & mask).into()
+            }
+            IpAddr::V6(ip) => {
+                let mask = u128::MAX.checked_shl(128_u32.saturating_sub(self.prefix.into())).unwrap_or(0);
+                Ipv6Addr::from_bits(ip.to_bits() & mask).into()
+            }
+        };
+        write!(f, "{first}/{}", self.prefix)
     }
 }
 

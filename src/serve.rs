@@ -52,8 +52,9 @@ impl Database {
         let options = embedded::Options {
             data_dir: config.data_dir.clone(),
             postgres_bin: (!bin.as_os_str().is_empty()).then(|| bin.clone()),
-            // A few more than the pool, for migrations and for whoever looks in with psql.
-            max_connections: settings.max_connections + 10,
+            // A few more than the pool, for background work that waits to be called, for migrations and for whoever looks in
+            // with psql.
+            max_connections: settings.max_connections + 12,
         };
         Ok(Self::Private(Box::new(Cluster::start(&options).await?)))
     }

@@ -86,6 +86,12 @@ pub async fn run(app: App, stop: watch::Receiver<()>) {
         rests: 0.0,
         next: open_cases_next,
     };
+    let sign_ups = Chore {
+        channel: automation::SIGN_UP_CHANNEL,
+        what: "judging who signed up",
+        rests: 0.0,
+        next: judge_sign_ups_next,
+    };
     let jobs =
         Chore { channel: jobs::CHANNEL, what: "seeing to a bulk job", rests: 1.0, next: job_item_next };
     tokio::join!(
@@ -95,6 +101,7 @@ pub async fn run(app: App, stop: watch::Receiver<()>) {
         see_to_own_data(&app, stop.clone()),
         see_to(&app, stop.clone(), nullifications),
         see_to(&app, stop.clone(), cases),
+        see_to(&app, stop.clone(), sign_ups),
         see_to(&app, stop.clone(), jobs),
         see_to_webhooks(&app, stop.clone()),
         summarise_crowds(&app, stop)
@@ -326,6 +333,14 @@ pub async fn nullify_votes_next(app: &App) -> Result<bool> {
 /// The database is away. It is tried again.
 pub async fn open_cases_next(app: &App) -> Result<bool> {
     moderation::queue_next(app).await
+}
+
+/// Judges one of those who signed in for the first time, and says whether there was any.
+///
+/// # Errors
+/// The database is away. It is tried again.
+pub async fn judge_sign_ups_next(app: &App) -> Result<bool> {
+    automation::judge_sign_up_next(app).await
 }
 
 /// Tells webhooks what happened as soon as it did, so many of them at a time. Nothing where the operator wants none.

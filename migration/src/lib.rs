@@ -44,6 +44,7 @@ mod m20261127_000033_queues;
 mod m20261127_000034_people;
 mod m20261127_000035_votes_and_notices;
 mod m20261128_000036_triage;
+mod m20261128_000037_author_rules;
 
 /// Applies and reverts the changes in order.
 #[derive(Debug)]
@@ -91,6 +92,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261127_000034_people::Migration),
             Box::new(m20261127_000035_votes_and_notices::Migration),
             Box::new(m20261128_000036_triage::Migration),
+            Box::new(m20261128_000037_author_rules::Migration),
         ]
     }
 }

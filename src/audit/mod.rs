@@ -21,5 +21,5 @@ mod store;
 mod verify;
 
 pub use checkpoint::{checkpoint, checkpoint_file};
-pub use store::{Entry, Filter, Object, list, record, record_alone};
+pub use store::{Entry, Filter, Object, hex, list, record, record_alone};
 pub use verify::{Stretch, Verified, verify, verify_stretch};

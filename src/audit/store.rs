@@ -163,7 +163,7 @@ pub(super) fn hash(row: &audit_log::Model) -> [u8; 32] {
 }
 
 /// Bytes in hexadecimal.
-pub(super) fn hex(bytes: &[u8]) -> String {
+pub fn hex(bytes: &[u8]) -> String {
     use std::fmt::Write;
     bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
         // A string takes whatever is written to it.

@@ -1,5 +1,5 @@
-//! Rules by which posts are judged without a human: typed conditions, and nothing harsher than hiding until somebody
-//! looks, asking somebody to look, and slowing down.
+//! Rules by which posts, and people who signed up, are judged without a human: typed conditions, and nothing harsher than
+//! hiding a post until somebody looks, asking somebody to look, and slowing down.
 //!
 //! What a rule consists of is a version, which never changes. A rule is off, watched (`shadow`: what it would do is noted)
 //! or enforced, and it is enforced only after a trial of the very version on posts that were there. The rules that are on
@@ -8,7 +8,8 @@
 //!
 //! Whoever makes or changes a post calls [`judge_post`] in their transaction, and does what it says or gives the
 //! transaction up: hits are noted as if it were done. People look at all of it: background work opens a case for each post
-//! that was hidden or is to be looked at, and notes it with the hit.
+//! that was hidden or is to be looked at, and notes it with the hit. It judges those who signed up as well, one after
+//! another ([`judge_sign_up_next`]), and asks somebody to look at them at the most.
 
 mod api;
 pub mod rules;
@@ -16,6 +17,7 @@ mod store;
 
 pub use api::router;
 pub use store::{
-    CHANNEL, Enforced, Judged, Refusal, content_at, erase, find_hit_for_update, forget_old, judge_post,
-    judge_report, next_waiting, note_case, refuse, ring, rules_of,
+    CHANNEL, Enforced, Judged, Refusal, SIGN_UP_CHANNEL, content_at, erase, find_hit_for_update, forget_old,
+    judge_post, judge_report, judge_sign_up_next, judge_vote_burst, next_waiting, note_case, refuse, ring,
+    rules_of,
 };

@@ -1,4 +1,4 @@
-//! Rules of automatic moderation without a database: what they consist of, and what they make of a post.
+//! Rules of automatic moderation without a database: what they consist of, and what they make of a post or of somebody new.
 
 pub mod condition;
 pub mod fingerprint;
@@ -6,6 +6,7 @@ pub mod judge;
 pub mod list;
 pub mod pattern;
 
+use sea_orm::Iterable;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -27,7 +28,7 @@ text_enum! {
 }
 
 text_enum! {
-    /// When a post is judged.
+    /// When a post, or somebody new, is judged.
     pub enum RuleTrigger {
         /// Somebody posted it.
         PostCreated = "post_created",
@@ -35,6 +36,10 @@ text_enum! {
         PostRevised = "post_revised",
         /// So many people have reported it.
         NthReport = "nth_report",
+        /// Votes on it came in a burst.
+        VoteBurst = "vote_burst",
+        /// Somebody signed in for the first time.
+        SignedUp = "signed_up",
     }
 }
 
@@ -45,11 +50,17 @@ text_enum! {
         Words = "words",
         /// Domains, each for all below it too.
         Domains = "domains",
+        /// Networks of addresses that people sign in from.
+        Networks = "networks",
+        /// Addresses of mail, each as a keyed hash: nobody reads in it which they are.
+        EmailHashes = "email_hashes",
+        /// Names of people, in which `*` stands for anything.
+        NamePatterns = "name_patterns",
     }
 }
 
 text_enum! {
-    /// What a rule did to a post.
+    /// What a rule did to a post, or about somebody new.
     pub enum RuleEffect {
         /// Nothing: it is only watched what it would do.
         Nothing = "nothing",
@@ -80,13 +91,14 @@ text! {
     pub struct RuleExplanation, 10..=500, prose;
     /// What the staff call a set.
     pub struct SetName, 3..=80, line;
-    /// A value as somebody writes it: a word or a few, or a domain.
-    pub struct SetValue, 1..=253, line
+    /// A value as somebody writes it: a word or a few, a domain, a network, an address of mail, or the pattern of a name.
+    pub struct SetValue, 1..=254, line
 }
 
 /// When a rule is applied: at one of these or more.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[expect(clippy::struct_excessive_bools, reason = "each is said by itself")]
 pub struct RuleTriggers {
     /// When somebody posts.
     #[serde(default)]
@@ -98,6 +110,30 @@ pub struct RuleTriggers {
     #[serde(default)]
     #[schema(minimum = 1, maximum = 100)]
     pub nth_report: Option<u32>,
+    /// When votes on a post come in a burst. What rules do then is to ask moderators.
+    #[serde(default)]
+    pub vote_burst: bool,
+    /// When somebody signs in for the first time: at nothing else then, and what rules do is to ask moderators.
+    #[serde(default)]
+    pub signed_up: bool,
+}
+
+impl RuleTriggers {
+    /// Whether a rule is asked at one of them, however many reports there are.
+    pub fn has(self, trigger: RuleTrigger) -> bool {
+        match trigger {
+            RuleTrigger::PostCreated => self.post_created,
+            RuleTrigger::PostRevised => self.post_revised,
+            RuleTrigger::NthReport => self.nth_report.is_some(),
+            RuleTrigger::VoteBurst => self.vote_burst,
+            RuleTrigger::SignedUp => self.signed_up,
+        }
+    }
+
+    /// Whether a rule is asked about posts.
+    fn are_of_posts(self) -> bool {
+        RuleTrigger::iter().any(|trigger| trigger != RuleTrigger::SignedUp && self.has(trigger))
+    }
 }
 
 /// What a rule does. Nothing is harsher than that: more takes a human.
@@ -168,9 +204,28 @@ impl RuleContent {
     /// What is wrong with it, by itself.
     pub fn check(&self) -> Vec<Field> {
         let mut wrong = self.when.check("when");
-        let RuleTriggers { post_created, post_revised, nth_report } = self.triggers;
-        if !post_created && !post_revised && nth_report.is_none() {
-            wrong.push(Field::new("triggers", "missing", "A rule is applied at one of these or more."));
+        let RuleTriggers { post_created, post_revised, nth_report, vote_burst, signed_up } = self.triggers;
+        match (signed_up, self.triggers.are_of_posts()) {
+            (false, false) => {
+                wrong.push(Field::new("triggers", "missing", "A rule is applied at one of these or more."));
+            }
+            (true, true) => {
+                let detail = "Somebody who signs up has posted nothing: make another rule for posts.";
+                wrong.push(Field::new("triggers", "only_signed_up", detail));
+            }
+            _ => {}
+        }
+        if signed_up {
+            wrong.extend(self.when.of_posts("when").into_iter().map(|place| {
+                let detail = "It is about a post, and somebody who signs up has posted nothing.";
+                Field::new(place, "does_not_fit", detail)
+            }));
+        }
+        // Whoever votes in a crowd must not have a post hidden by that, and who has said nothing is nobody's to filter.
+        if (vote_burst || signed_up) && self.action != RuleAction::Queue {
+            let detail =
+                "At `vote_burst` and `signed_up` moderators are asked, and nothing else is done: `queue`.";
+            wrong.push(Field::new("action", "does_not_fit", detail));
         }
         // Whoever is restricted by law is told which one.
         if self.action == RuleAction::Filter && self.policy_rule.as_str() == "illegal" {
@@ -186,7 +241,7 @@ impl RuleContent {
         range("exempt.trust_level", self.exempt.trust_level.map(Into::into), 1, 3);
         if let RuleAction::RateLimit(rate) = self.action {
             range("action.rate_limit.posts_per_hour", Some(rate.posts_per_hour.into()), 1, 100);
-            if !post_created || post_revised || nth_report.is_some() {
+            if !post_created || post_revised || nth_report.is_some() || vote_burst || signed_up {
                 let detail = "How often somebody posts is a matter of `post_created` and of nothing else.";
                 wrong.push(Field::new("triggers", "only_post_created", detail));
             }
@@ -237,6 +292,42 @@ mod tests {
         assert_eq!(
             wrong(&json!({ "action": often(1), "triggers": revised })),
             ["triggers only_post_created"]
+        );
+    }
+
+    #[test]
+    fn bursts_and_newcomers_are_for_people_to_look_at() {
+        let burst = |more: serde_json::Value| {
+            let mut changes = json!({ "triggers": { "vote_burst": true, "post_created": true } });
+            changes.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+            wrong(&changes)
+        };
+        assert_eq!(burst(json!({})), [] as [&str; 0]);
+        assert_eq!(burst(json!({ "action": "filter" })), ["action does_not_fit"]);
+        let limit = json!({ "action": { "rate_limit": { "posts_per_hour": 1 } } });
+        assert_eq!(burst(limit), ["action does_not_fit", "triggers only_post_created"]);
+
+        let newcomers = |changes: serde_json::Value| {
+            let set = uuid::Uuid::nil();
+            let when = json!({ "all": [
+                { "any": [{ "network_of": set }, { "email_of": set }, { "name_of": set }] },
+                { "not": { "trust_level": { "at_least": 1 } } },
+                { "author_age_days": { "at_most": 1 } }, { "visible_posts": { "at_most": 0 } },
+            ] });
+            let mut content = json!({ "triggers": { "signed_up": true }, "when": when });
+            content.as_object_mut().unwrap().extend(changes.as_object().unwrap().clone());
+            wrong(&content)
+        };
+        assert_eq!(newcomers(json!({})), [] as [&str; 0]);
+        assert_eq!(newcomers(json!({ "action": "filter" })), ["action does_not_fit"]);
+        let both = json!({ "triggers": { "signed_up": true, "nth_report": 2 } });
+        assert_eq!(newcomers(both), ["triggers only_signed_up"]);
+        let of_posts = json!({ "any": [
+            { "trust_level": { "at_most": 0 } }, { "not": { "links": { "at_most": 1 } } }, { "tag": "armada" },
+        ] });
+        assert_eq!(
+            newcomers(json!({ "when": of_posts })),
+            ["when.any[1].not.links does_not_fit", "when.any[2].tag does_not_fit"]
         );
     }
 

@@ -1,4 +1,4 @@
-//! What versions of rules would have made of posts that were there.
+//! What versions of rules would have made of posts that were there, or of those who signed up.
 
 use sea_orm::entity::prelude::*;
 
@@ -19,7 +19,7 @@ pub struct Model {
     pub version: i32,
     /// Who ran it; nobody once their account was erased.
     pub run_by: Option<AccountId>,
-    /// How many posts it looked at.
+    /// How many posts, or sign-ups, it looked at.
     pub posts: i32,
     /// How many it met.
     pub matched: i32,

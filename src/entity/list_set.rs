@@ -1,4 +1,4 @@
-//! Sets of words and of domains.
+//! Sets that rules of automatic moderation look into.
 
 use sea_orm::entity::prelude::*;
 

@@ -1,4 +1,4 @@
-//! What sets of words and of domains consist of.
+//! What sets that rules look into consist of.
 
 use sea_orm::entity::prelude::*;
 
@@ -13,7 +13,7 @@ pub struct Model {
     /// The set.
     #[sea_orm(primary_key, auto_increment = false)]
     pub set_id: ListSetId,
-    /// The words, or the domain.
+    /// The words, the domain, the network, the keyed hash of an address of mail, or the pattern of a name.
     #[sea_orm(primary_key, auto_increment = false)]
     pub value: String,
     /// From when on it counts no more.

@@ -78,6 +78,7 @@ pub mod scenario_proposal;
 pub mod scenario_set_version;
 pub mod session;
 pub mod sign_in_failure;
+pub mod sign_up;
 pub mod source;
 pub mod stance_effect;
 pub mod statement_of_reasons;

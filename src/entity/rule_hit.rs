@@ -1,4 +1,4 @@
-//! That a rule of automatic moderation met a post.
+//! That a rule of automatic moderation met a post, or somebody who signed up.
 
 use sea_orm::entity::prelude::*;
 
@@ -22,11 +22,11 @@ pub struct Model {
     pub mode: RuleMode,
     /// At what.
     pub trigger: RuleTrigger,
-    /// The post; none where it was not taken.
+    /// The post; none where it was not taken, and where somebody signed up.
     pub post_id: Option<PostId>,
     /// Its revision.
     pub revision: Option<i32>,
-    /// Whose post was not taken; nobody once their account was erased.
+    /// Whose post was not taken, or who signed up; nobody once their account was erased.
     pub author_id: Option<AccountId>,
     /// Why, as JSON of a list of `HitReason`.
     pub reasons: Json,

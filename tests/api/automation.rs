@@ -19,7 +19,7 @@ pub struct Site {
 }
 
 impl Site {
-    async fn new() -> Self {
+    pub async fn new() -> Self {
         Self::with("").await
     }
 
@@ -38,7 +38,7 @@ impl Site {
     }
 
     /// Makes a set of these values, and gives its identifier.
-    async fn set(&self, name: &str, kind: &str, values: &[&str]) -> String {
+    pub async fn set(&self, name: &str, kind: &str, values: &[&str]) -> String {
         let set = self.carol.post("/mod/sets", json!({ "name": name, "kind": kind })).await.is(201);
         let id = set.text("/id");
         let values: Vec<_> = values.iter().map(|value| json!({ "value": value })).collect();
@@ -124,7 +124,9 @@ async fn a_rule_in_shadow_notes_what_it_would_do_and_does_nothing() {
           "triggers": {
             "nth_report": null,
             "post_created": true,
-            "post_revised": true
+            "post_revised": true,
+            "signed_up": false,
+            "vote_burst": false
           },
           "updated_at": "2026-01-15T12:00:00Z",
           "version": 1,

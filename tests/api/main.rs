@@ -34,6 +34,7 @@ mod actions;
 mod appeals;
 mod architecture;
 mod audit;
+mod author_rules;
 mod automation;
 mod case_context;
 mod case_tools;

@@ -144,7 +144,7 @@ async fn every_entity_has_the_columns_of_its_table() {
         legal_notice list_set list_value mail meta_prediction meta_prediction_part meta_prediction_tally mind_change mod_action
         mod_job mod_job_item mod_note moderation_case outcome_likelihood passkey personal_access_token policy_rule post post_fingerprint
         post_revision post_tally quotation rate_limit recovery_code reference_class refresh_token relation report
-        report_mute role_grant rule_hit sanction scenario scenario_proposal scenario_set_version session sign_in_failure source
+        report_mute role_grant rule_hit sanction scenario scenario_proposal scenario_set_version session sign_in_failure sign_up source
         stance_effect statement_of_reasons step_credence template topic topic_activity topic_participant topic_tag totp_factor
         used_challenge username_history variant_step vote vote_inspection vote_nullification
         vote_nullification_item vote_signal vote_signal_account webhook webhook_delivery);
@@ -271,6 +271,31 @@ async fn a_database_that_has_topics_goes_up() {
     let select = "SELECT concat_ws(' ', comparable_since, crowd_shown_to_guests, likeness) FROM topic";
     let brought: String = sqlx::query_scalar(select).fetch_one(&mut connection).await.unwrap();
     assert_eq!(brought, "3 f Jeanne ne delivre pas la ville.");
+}
+
+#[tokio::test]
+async fn who_was_there_before_rules_asked_about_newcomers_is_not_new() {
+    let database = Database::empty().await;
+    let db = pool(&database).await;
+    let before = Migrator::migrations()
+        .iter()
+        .position(|migration| migration.name().ends_with("_author_rules"))
+        .unwrap();
+    Migrator::up(&db, Some(before.try_into().unwrap())).await.unwrap();
+    let mut connection = PgConnection::connect(database.url()).await.unwrap();
+    sqlx::raw_sql(
+        "INSERT INTO account (id, username, username_skeleton, kind, role, trust_level, state, version, created_at, updated_at)
+         SELECT gen_random_uuid(), name, name, kind, 'member', 0, state, 1, now(), now()
+         FROM (VALUES ('alice', 'person', 'active'), ('gone', 'person', 'deleted')) AS given (name, kind, state)",
+    )
+    .execute(&mut connection)
+    .await
+    .unwrap();
+    otherwise::db::migrate(database.url(), None).await.unwrap();
+    let select = "SELECT concat_ws(' ', a.username, s.at = a.created_at, s.judged_at IS NOT NULL)
+                  FROM sign_up s JOIN account a ON a.id = s.account_id";
+    let brought: Vec<String> = sqlx::query_scalar(select).fetch_all(&mut connection).await.unwrap();
+    assert_eq!(brought, ["alice t t"]);
 }
 
 #[tokio::test]

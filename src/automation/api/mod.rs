@@ -102,10 +102,10 @@ impl AutomationRuleEdit {
     }
 }
 
-/// What a version of a rule would have made of posts that were there.
+/// What a version of a rule would have made of posts that were there, or of those who signed up.
 #[derive(Debug, Clone, Copy, Serialize, ToSchema)]
 struct TrialSummary {
-    /// How many posts it looked at.
+    /// How many posts it looked at; how many sign-ups, where it is asked about those.
     posts: i32,
     /// How many of them it would have met.
     matched: i32,
@@ -128,7 +128,7 @@ impl From<&automation_trial::Model> for TrialSummary {
     }
 }
 
-/// A rule by which posts are judged without a human.
+/// A rule by which posts, or those who sign up, are judged without a human.
 #[derive(Debug, Serialize, ToSchema)]
 struct AutomationRuleView {
     id: AutomationRuleId,
@@ -333,7 +333,7 @@ async fn retire_automation_rule(
     Ok(answer)
 }
 
-/// On how many posts a rule is tried: 1 to 10,000.
+/// On how many posts, or sign-ups, a rule is tried: 1 to 10,000.
 #[derive(Debug, Clone, Copy, Deserialize, ToSchema)]
 #[serde(try_from = "i64")]
 #[schema(value_type = i64, minimum = 1, maximum = 10000)]
@@ -346,7 +346,7 @@ impl TryFrom<i64> for TrialSize {
         if (1..=10_000).contains(&last) {
             Ok(Self(last))
         } else {
-            Err(Invalid::new("out_of_range", "From 1 to 10000 posts."))
+            Err(Invalid::new("out_of_range", "From 1 to 10000."))
         }
     }
 }
@@ -355,34 +355,37 @@ impl TryFrom<i64> for TrialSize {
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 struct TrialRun {
-    /// The last so many posts that are there.
+    /// The last so many posts that are there; of a rule with `signed_up`, the last so many who signed up.
     last: TrialSize,
 }
 
-/// A post that a rule would have met, and why.
+/// A post that a rule would have met, or somebody who signed up, and why.
 #[derive(Debug, Serialize, ToSchema)]
 struct TrialSample {
-    post_id: PostId,
+    /// The post; null where somebody signed up.
+    post_id: Option<PostId>,
+    /// Who wrote it, or signed up.
     author: Option<Author>,
     reasons: Vec<HitReason>,
-    /// When it was posted.
+    /// When it was posted, or they signed up.
     created_at: Timestamp,
 }
 
-/// What a version of a rule would have made of posts that were there, and some of them.
+/// What a version of a rule would have made of posts that were there, or of those who signed up, and some of them.
 #[derive(Debug, Serialize, ToSchema)]
 struct TrialView {
     rule_id: AutomationRuleId,
     version: i32,
     #[serde(flatten)]
     summary: TrialSummary,
-    /// The last twenty that it would have met, in the order of their posting.
+    /// The last twenty that it would have met, the oldest first.
     samples: Vec<TrialSample>,
 }
 
 /// Try a rule of automatic moderation out
 ///
-/// On the last posts that are there, as they and their authors are now; nothing is done to them.
+/// On the last posts that are there, as they and their authors are now, or on the last of those who signed up; nothing is done
+/// to them.
 #[utoipa::path(post, path = "/mod/automation-rules/{id}/test", tag = "moderation", params(("id" = AutomationRuleId, Path)), request_body = TrialRun, responses((status = 200, body = TrialView)), security(("bearer" = [])))]
 async fn test_automation_rule(
     State(app): State<App>,
@@ -421,18 +424,18 @@ fn sample(found: Sample, people: &HashMap<AccountId, Author>) -> TrialSample {
     }
 }
 
-/// That a rule met a post, or kept one from being made.
+/// That a rule met a post, or kept one from being made, or met somebody who signed up.
 #[derive(Debug, Serialize, ToSchema)]
 struct RuleHitView {
     id: RuleHitId,
     version: i32,
     mode: RuleMode,
     trigger: RuleTrigger,
-    /// The post; null where it was not taken.
+    /// The post; null where it was not taken, and where somebody signed up.
     post_id: Option<PostId>,
     /// The revision of the post that was judged.
     revision: Option<i32>,
-    /// Whose post was not taken; null where it was, and once their account was erased.
+    /// Whose post was not taken, or who signed up; null where a post was taken, and once their account was erased.
     author: Option<Author>,
     reasons: Vec<HitReason>,
     /// What the rule does: `filter`, `queue` or `rate_limit`.

@@ -1,4 +1,4 @@
-//! Sets of words and of domains on the wire.
+//! Sets that rules look into on the wire.
 
 use axum::extract::State;
 use serde::{Deserialize, Serialize};
@@ -11,7 +11,7 @@ use crate::accounts::{Author, authors};
 use crate::app::App;
 use crate::audit::{self, Object};
 use crate::auth::rules::Scope;
-use crate::automation::rules::list::{MAX_VALUES, normalised};
+use crate::automation::rules::list::MAX_VALUES;
 use crate::automation::rules::{SetKind, SetName, SetValue};
 use crate::automation::store::sets as store;
 use crate::clock::{Time, Timestamp};
@@ -39,7 +39,7 @@ struct SetEdit {
     name: Option<SetName>,
 }
 
-/// Words or domains that rules look for.
+/// What rules look for in posts, or what they know people by.
 #[derive(Debug, Serialize, ToSchema)]
 struct SetView {
     id: ListSetId,
@@ -85,7 +85,7 @@ async fn list_sets(State(app): State<App>, actor: Actor, Query(query): Query<Pag
     Answer::ok(&Page { items, next: page.next }, Cache::No)
 }
 
-/// Make a set of words or domains
+/// Make a set that rules look into
 #[utoipa::path(post, path = "/mod/sets", tag = "moderation", request_body = NewSet, responses((status = 201, body = SetView)), security(("bearer" = [])))]
 async fn create_set(State(app): State<App>, actor: Actor, create: Create<NewSet>) -> Result<Answer> {
     // Before the key is looked up: what was answered to a session is not for a token without the scope.
@@ -168,7 +168,8 @@ async fn delete_set(
 /// A value of a set.
 #[derive(Debug, Serialize, ToSchema)]
 struct SetValueView {
-    /// As it is looked for: words in small letters with one space between, or a domain as the name system has it.
+    /// As it is looked for: words in small letters with one space between, a domain as the name system has it, a network
+    /// without the bits of a host, the keyed hash of an address of mail, or the pattern of a name in small letters.
     value: String,
     /// From when on it counts no more; null where it counts for good.
     expires_at: Option<Timestamp>,
@@ -207,7 +208,9 @@ async fn list_set_values(
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 struct NewSetValue {
-    /// A word, or up to five that follow each other; or a domain, which counts for all below it.
+    /// A word, or up to five that follow each other; a domain, which counts for all below it; an address or a network such as
+    /// `203.0.113.0/24`; an address of mail, of which a keyed hash is kept and nothing else; or a name, in which `*` stands
+    /// for anything.
     value: SetValue,
     /// From when on it counts no more; for good where nothing is said.
     #[serde(default)]
@@ -224,7 +227,8 @@ struct NewSetValues {
 }
 
 /// The values in their one form, each once.
-fn read_values(kind: SetKind, new: Vec<NewSetValue>, now: Time) -> Result<Vec<(String, Option<Time>)>> {
+fn read_values(app: &App, kind: SetKind, new: Vec<NewSetValue>) -> Result<Vec<(String, Option<Time>)>> {
+    let now = app.now();
     let mut wrong = Vec::new();
     let mut values: Vec<(String, Option<Time>)> = Vec::new();
     if new.is_empty() || new.len() > MAX_VALUES {
@@ -239,7 +243,7 @@ fn read_values(kind: SetKind, new: Vec<NewSetValue>, now: Time) -> Result<Vec<(S
                 "This moment is over.",
             ));
         }
-        match normalised(kind, new.value.as_str()) {
+        match store::kept(app, kind, new.value.as_str()) {
             Ok(value) => match values.iter_mut().find(|(known, _)| *known == value) {
                 Some((_, ends)) => *ends = expires_at,
                 None => values.push((value, expires_at)),
@@ -265,7 +269,7 @@ async fn add_set_values(
     let permit = actor.may(EditAutomation)?;
     let tx = app.begin_as(&actor).await?;
     let set = store::find_for_update(&tx, id).await?;
-    let values = read_values(set.kind, new.values, app.now())?;
+    let values = read_values(&app, set.kind, new.values)?;
     let set = store::add_values(&app, &tx, &permit, &set, &values).await?;
     let answer = answer(&app, tx.conn(), set).await?;
     let entry = audit::Entry {
@@ -283,7 +287,7 @@ async fn add_set_values(
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 struct ValueQuery {
-    /// The value, in any form that adds it; needed.
+    /// The value, in any form that adds it; of an address of mail its hash too. It is needed.
     #[param(value_type = Option<String>)]
     value: Option<SetValue>,
 }
@@ -303,7 +307,7 @@ async fn remove_set_value(
     let tx = app.begin_as(&actor).await?;
     let set = store::find_for_update(&tx, id).await?;
     // What cannot be in it is not.
-    let value = normalised(set.kind, value.as_str()).map_err(|_| Error::not_found())?;
+    let value = store::named(&app, set.kind, value.as_str()).map_err(|_| Error::not_found())?;
     let set = store::remove_value(&app, &tx, &permit, &set, value).await?;
     let answer = answer(&app, tx.conn(), set).await?;
     let entry = audit::Entry { object: Some(Object::list_set(id)), ..actor.entry("remove_list_value") };

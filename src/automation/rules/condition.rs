@@ -1,8 +1,9 @@
-//! What a rule asks of a post: conditions of few kinds, combined to a bounded depth.
+//! What a rule asks of a post and its author: conditions of few kinds, combined to a bounded depth.
 
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use super::SetKind;
 use super::pattern::Pattern;
 use crate::error::Field;
 use crate::ids::{ListSetId, TopicId};
@@ -22,7 +23,7 @@ pub const MAX_PATTERNS: usize = 5;
 /// For how long posts are remembered that later ones may resemble, in hours.
 pub const MAX_HOURS: u32 = 24;
 
-/// What is asked of a post.
+/// What is asked of a post and its author, or of somebody new.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Condition {
@@ -50,6 +51,13 @@ pub enum Condition {
     TrustLevel(Bounds),
     /// Its author has so many other posts that were not deleted or removed, counted up to 10,000.
     VisiblePosts(Bounds),
+    /// Its author signed in from an address within a network of this set, in one of the last twenty sessions of which that
+    /// is still kept.
+    NetworkOf(ListSetId),
+    /// Its author gave an address of mail that is in this set, confirmed or not.
+    EmailOf(ListSetId),
+    /// Its author's username, or the name shown beside it, is as one of this set.
+    NameOf(ListSetId),
     /// It says nearly the same as others of late.
     NearDuplicates(NearDuplicates),
     /// All of these hold.
@@ -227,19 +235,76 @@ impl Condition {
         }
     }
 
-    /// The sets that it and those in it look into, each with its place and whether that is for words.
-    pub fn sets(&self, place: &str) -> Vec<(String, ListSetId, bool)> {
+    /// Those in it that combine no others, itself if it does not, each with its place.
+    fn each<'a>(&'a self, place: &str, found: &mut Vec<(String, &'a Self)>) {
         match self {
-            Self::WordOf(id) => vec![(format!("{place}.word_of"), *id, true)],
-            Self::DomainOf(id) => vec![(format!("{place}.domain_of"), *id, false)],
-            Self::Not(condition) => condition.sets(&format!("{place}.not")),
+            Self::Not(condition) => condition.each(&format!("{place}.not"), found),
             Self::All(list) | Self::Any(list) => {
                 let name = if matches!(self, Self::All(_)) { "all" } else { "any" };
-                let inside = |(i, condition): (usize, &Self)| condition.sets(&format!("{place}.{name}[{i}]"));
-                list.iter().enumerate().flat_map(inside).collect()
+                for (i, condition) in list.iter().enumerate() {
+                    condition.each(&format!("{place}.{name}[{i}]"), found);
+                }
             }
-            _ => Vec::new(),
+            _ => found.push((format!("{place}.{}", self.name()), self)),
         }
+    }
+
+    /// The word on the wire.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Tag(_) => "tag",
+            Self::Topic(_) => "topic",
+            Self::Pattern(_) => "pattern",
+            Self::WordOf(_) => "word_of",
+            Self::DomainOf(_) => "domain_of",
+            Self::CitationStatus(_) => "citation_status",
+            Self::Links(_) => "links",
+            Self::Mentions(_) => "mentions",
+            Self::Length(_) => "length",
+            Self::AuthorAgeDays(_) => "author_age_days",
+            Self::TrustLevel(_) => "trust_level",
+            Self::VisiblePosts(_) => "visible_posts",
+            Self::NetworkOf(_) => "network_of",
+            Self::EmailOf(_) => "email_of",
+            Self::NameOf(_) => "name_of",
+            Self::NearDuplicates(_) => "near_duplicates",
+            Self::All(_) => "all",
+            Self::Any(_) => "any",
+            Self::Not(_) => "not",
+        }
+    }
+
+    /// The sets that it and those in it look into, each with its place and the kind that is wanted there.
+    pub fn sets(&self, place: &str) -> Vec<(String, ListSetId, SetKind)> {
+        let mut found = Vec::new();
+        self.each(place, &mut found);
+        let set = |(place, condition): (String, &Self)| match condition {
+            Self::WordOf(id) => Some((place, *id, SetKind::Words)),
+            Self::DomainOf(id) => Some((place, *id, SetKind::Domains)),
+            Self::NetworkOf(id) => Some((place, *id, SetKind::Networks)),
+            Self::EmailOf(id) => Some((place, *id, SetKind::EmailHashes)),
+            Self::NameOf(id) => Some((place, *id, SetKind::NamePatterns)),
+            _ => None,
+        };
+        found.into_iter().filter_map(set).collect()
+    }
+
+    /// The places of those that ask something of a post, and not of its author.
+    pub fn of_posts(&self, place: &str) -> Vec<String> {
+        let mut found = Vec::new();
+        self.each(place, &mut found);
+        let is_of_author = |condition: &Self| {
+            matches!(
+                condition,
+                Self::AuthorAgeDays(_)
+                    | Self::TrustLevel(_)
+                    | Self::VisiblePosts(_)
+                    | Self::NetworkOf(_)
+                    | Self::EmailOf(_)
+                    | Self::NameOf(_)
+            )
+        };
+        found.into_iter().filter(|(_, condition)| !is_of_author(condition)).map(|(place, _)| place).collect()
     }
 }
 
@@ -300,10 +365,29 @@ mod tests {
             { "any": [{ "links": { "at_least": 2 } }, { "citation_status": ["uncited"] }] },
             { "not": { "word_of": "0198c5f0-0000-7000-8000-00000000dead" } },
             { "near_duplicates": { "posts": 3, "accounts": 3, "hours": 1, "distance": 3 } },
+            { "any": [
+                { "network_of": "0198c5f0-0000-7000-8000-00000000beef" },
+                { "email_of": "0198c5f0-0000-7000-8000-00000000dead" },
+                { "name_of": "0198c5f0-0000-7000-8000-00000000dead" },
+                { "domain_of": "0198c5f0-0000-7000-8000-00000000dead" },
+            ] },
         ] });
         let read = read(condition.clone());
         assert_eq!(serde_json::to_value(&read).unwrap(), condition);
-        let sets: Vec<_> = read.sets("when").into_iter().map(|(place, _, words)| (place, words)).collect();
-        assert_eq!(sets, [("when.all[2].not.word_of".to_owned(), true)]);
+        let sets: Vec<_> = read.sets("when").into_iter().map(|(place, _, kind)| (place, kind)).collect();
+        let wanted = [
+            ("when.all[2].not.word_of", SetKind::Words),
+            ("when.all[4].any[0].network_of", SetKind::Networks),
+            ("when.all[4].any[1].email_of", SetKind::EmailHashes),
+            ("when.all[4].any[2].name_of", SetKind::NamePatterns),
+            ("when.all[4].any[3].domain_of", SetKind::Domains),
+        ];
+        assert_eq!(sets, wanted.map(|(place, kind)| (place.to_owned(), kind)));
+        let of_posts = ["[0].pattern", "[1].any[0].links", "[1].any[1].citation_status", "[2].not.word_of"];
+        let of_posts = of_posts.into_iter().chain(["[3].near_duplicates", "[4].any[3].domain_of"]);
+        assert_eq!(
+            read.of_posts("when"),
+            of_posts.map(|place| format!("when.all{place}")).collect::<Vec<_>>()
+        );
     }
 }

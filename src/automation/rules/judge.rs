@@ -1,12 +1,14 @@
-//! Judging a post by a rule.
+//! Judging a post, or somebody new, by a rule.
 
 use std::collections::HashMap;
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use chrono::TimeDelta;
 use regex::Regex;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
+use uuid::Uuid;
 
 use super::condition::{Bounds, Condition, NearDuplicates};
 use super::fingerprint::{distance, fingerprint};
@@ -54,6 +56,27 @@ pub struct Similar {
     pub distance: u32,
 }
 
+/// What is known of whoever wrote a post, or signed up.
+#[derive(Debug, Clone)]
+pub struct Person {
+    /// Their account.
+    pub id: AccountId,
+    /// How old it is, in full days.
+    pub age_days: u32,
+    /// Their level of trust.
+    pub trust_level: i16,
+    /// Whether they were granted anything.
+    pub is_staff: bool,
+    /// How many other posts of theirs are there.
+    pub visible_posts: u32,
+    /// From where they signed in of late, as far as that is kept.
+    pub addresses: Vec<IpAddr>,
+    /// Their address of mail, as sets have it; none where they gave none.
+    pub email_hash: Option<String>,
+    /// Their names, as they are compared.
+    pub names: Vec<String>,
+}
+
 /// What is known of a post and of its author when the post is judged.
 #[derive(Debug, Clone)]
 pub struct Facts {
@@ -70,21 +93,31 @@ pub struct Facts {
     /// The tags of that.
     pub tags: Vec<String>,
     /// Who wrote it.
-    pub author_id: AccountId,
-    /// How old their account is, in full days.
-    pub author_age_days: u32,
-    /// Their level of trust.
-    pub trust_level: i16,
-    /// Whether they were granted anything.
-    pub is_staff: bool,
-    /// How many other posts of theirs are there.
-    pub visible_posts: u32,
+    pub author: Person,
     /// When they posted before within the last hour, the last first.
     pub posted: Vec<Time>,
     /// Posts that say nearly the same, without this one.
     pub similar: Vec<Similar>,
     /// How many people have reported it.
     pub reporters: u32,
+}
+
+impl Facts {
+    /// Of somebody who signed up: there is no post, and rules that are asked then ask for nothing of one.
+    pub fn of_sign_up(now: Time, who: Person) -> Self {
+        Self {
+            trigger: RuleTrigger::SignedUp,
+            now,
+            text: Text::read(String::new(), ""),
+            citation_status: CitationStatus::Uncited,
+            topic_id: TopicId(Uuid::nil()),
+            tags: Vec::new(),
+            author: who,
+            posted: Vec::new(),
+            similar: Vec::new(),
+            reporters: 0,
+        }
+    }
 }
 
 /// Why a condition holds: where it stands in the rule, and what of the post it is about, by place or number.
@@ -127,9 +160,9 @@ impl Measure {
             Self::Links => number(facts.text.domains.len()),
             Self::Mentions => facts.text.mentions,
             Self::Length => facts.text.length,
-            Self::AuthorAgeDays => facts.author_age_days,
-            Self::TrustLevel => facts.trust_level.try_into().unwrap_or_default(),
-            Self::VisiblePosts => facts.visible_posts,
+            Self::AuthorAgeDays => facts.author.age_days,
+            Self::TrustLevel => facts.author.trust_level.try_into().unwrap_or_default(),
+            Self::VisiblePosts => facts.author.visible_posts,
         }
     }
 }
@@ -152,6 +185,9 @@ enum Question {
     DomainOf(Arc<List>),
     CitationStatus(Vec<CitationStatus>),
     Count(Measure, Bounds),
+    NetworkOf(Arc<List>),
+    EmailOf(Arc<List>),
+    NameOf(Arc<List>),
     NearDuplicates(NearDuplicates),
 }
 
@@ -166,33 +202,30 @@ impl Test {
         };
         // A set that is gone has no values.
         let list = |id: &ListSetId| lists.get(id).cloned().unwrap_or_default();
-        let (name, question) = match condition {
+        let question = match condition {
             Condition::All(list) => return Ok(Self::All(inside("all", list)?)),
             Condition::Any(list) => return Ok(Self::Any(inside("any", list)?)),
             Condition::Not(condition) => {
                 return Ok(Self::Not(Box::new(Self::of(condition, &format!("{place}.not"), lists)?)));
             }
-            Condition::Tag(tag) => ("tag", Question::Tag(tag.as_str().to_owned())),
-            Condition::Topic(id) => ("topic", Question::Topic(*id)),
-            Condition::Pattern(pattern) => {
-                ("pattern", Question::Pattern(pattern.pattern.compile(pattern.ignore_case)?))
-            }
-            Condition::WordOf(id) => ("word_of", Question::WordOf(list(id))),
-            Condition::DomainOf(id) => ("domain_of", Question::DomainOf(list(id))),
-            Condition::CitationStatus(of) => ("citation_status", Question::CitationStatus(of.clone())),
-            Condition::Links(bounds) => ("links", Question::Count(Measure::Links, *bounds)),
-            Condition::Mentions(bounds) => ("mentions", Question::Count(Measure::Mentions, *bounds)),
-            Condition::Length(bounds) => ("length", Question::Count(Measure::Length, *bounds)),
-            Condition::AuthorAgeDays(bounds) => {
-                ("author_age_days", Question::Count(Measure::AuthorAgeDays, *bounds))
-            }
-            Condition::TrustLevel(bounds) => ("trust_level", Question::Count(Measure::TrustLevel, *bounds)),
-            Condition::VisiblePosts(bounds) => {
-                ("visible_posts", Question::Count(Measure::VisiblePosts, *bounds))
-            }
-            Condition::NearDuplicates(near) => ("near_duplicates", Question::NearDuplicates(*near)),
+            Condition::Tag(tag) => Question::Tag(tag.as_str().to_owned()),
+            Condition::Topic(id) => Question::Topic(*id),
+            Condition::Pattern(pattern) => Question::Pattern(pattern.pattern.compile(pattern.ignore_case)?),
+            Condition::WordOf(id) => Question::WordOf(list(id)),
+            Condition::DomainOf(id) => Question::DomainOf(list(id)),
+            Condition::CitationStatus(of) => Question::CitationStatus(of.clone()),
+            Condition::Links(bounds) => Question::Count(Measure::Links, *bounds),
+            Condition::Mentions(bounds) => Question::Count(Measure::Mentions, *bounds),
+            Condition::Length(bounds) => Question::Count(Measure::Length, *bounds),
+            Condition::AuthorAgeDays(bounds) => Question::Count(Measure::AuthorAgeDays, *bounds),
+            Condition::TrustLevel(bounds) => Question::Count(Measure::TrustLevel, *bounds),
+            Condition::VisiblePosts(bounds) => Question::Count(Measure::VisiblePosts, *bounds),
+            Condition::NetworkOf(id) => Question::NetworkOf(list(id)),
+            Condition::EmailOf(id) => Question::EmailOf(list(id)),
+            Condition::NameOf(id) => Question::NameOf(list(id)),
+            Condition::NearDuplicates(near) => Question::NearDuplicates(*near),
         };
-        Ok(Self::Asks(format!("{place}.{name}"), question))
+        Ok(Self::Asks(format!("{place}.{}", condition.name()), question))
     }
 
     /// Whether it holds; the reasons are added to a list.
@@ -268,6 +301,16 @@ impl Question {
                 let count = measure.of(facts);
                 bounds.hold(count).then(|| HitReason { number: Some(count), ..HitReason::default() })
             }
+            // That it is so, and not by which of them: what somebody is known by is not kept with the hit.
+            Self::NetworkOf(list) => {
+                plainly(facts.author.addresses.iter().any(|address| list.has_address(*address, facts.now)))
+            }
+            Self::EmailOf(list) => {
+                plainly(facts.author.email_hash.as_ref().is_some_and(|hash| list.has(hash, facts.now)))
+            }
+            Self::NameOf(list) => {
+                plainly(facts.author.names.iter().any(|name| list.has_name(name, facts.now)))
+            }
             Self::NearDuplicates(near) => near_duplicates(*near, facts),
         }
     }
@@ -277,7 +320,7 @@ fn near_duplicates(near: NearDuplicates, facts: &Facts) -> Option<HitReason> {
     let since = facts.now - TimeDelta::hours(near.hours.into());
     let like: Vec<_> =
         facts.similar.iter().filter(|post| post.at > since && post.distance <= near.distance).collect();
-    let mut people: Vec<_> = like.iter().map(|post| post.author_id).chain([facts.author_id]).collect();
+    let mut people: Vec<_> = like.iter().map(|post| post.author_id).chain([facts.author.id]).collect();
     people.sort_unstable();
     people.dedup();
     let posts = number(like.len() + 1);
@@ -322,16 +365,15 @@ impl Rule {
         Ok(Self { id, version, mode, content, test })
     }
 
-    /// What it has to say to a post, whichever mode it is in: a hit where it meets the post.
+    /// What it has to say to a post or to somebody new, whichever mode it is in: a hit where it meets them.
     pub fn judge(&self, facts: &Facts) -> Option<Hit> {
         let RuleContent { triggers, exempt, action, .. } = &self.content;
         let is_asked = match facts.trigger {
-            RuleTrigger::PostCreated => triggers.post_created,
-            RuleTrigger::PostRevised => triggers.post_revised,
             RuleTrigger::NthReport => triggers.nth_report == Some(facts.reporters),
+            trigger => triggers.has(trigger),
         };
-        let is_exempt = exempt.staff && facts.is_staff
-            || exempt.trust_level.is_some_and(|level| facts.trust_level >= level);
+        let is_exempt = exempt.staff && facts.author.is_staff
+            || exempt.trust_level.is_some_and(|level| facts.author.trust_level >= level);
         if !is_asked || is_exempt {
             return None;
         }
@@ -360,7 +402,7 @@ impl Rule {
     }
 }
 
-/// That a rule meets a post.
+/// That a rule meets a post, or somebody new.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Hit {
     /// The rule.
@@ -404,6 +446,7 @@ impl Hit {
 
 /// What the rules in a book ask for beyond the post itself.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[expect(clippy::struct_excessive_bools, reason = "each is asked for by itself")]
 pub struct Wants {
     /// How many posts their authors have.
     pub visible_posts: bool,
@@ -411,6 +454,12 @@ pub struct Wants {
     pub posted: bool,
     /// Whether one of them may refuse a post for that.
     pub refuses: bool,
+    /// From where their authors signed in.
+    pub addresses: bool,
+    /// The addresses of mail of their authors.
+    pub emails: bool,
+    /// The names of their authors.
+    pub names: bool,
     /// The posts that say nearly the same: within how many hours, and how far apart.
     pub near: Option<(u32, u32)>,
 }
@@ -435,21 +484,13 @@ impl RuleBook {
     /// What its rules ask for at this trigger.
     pub fn wants(&self, trigger: RuleTrigger) -> Wants {
         let mut wants = Wants::default();
-        for rule in &self.rules {
-            let triggers = rule.content.triggers;
-            let is_asked = match trigger {
-                RuleTrigger::PostCreated => triggers.post_created,
-                RuleTrigger::PostRevised => triggers.post_revised,
-                RuleTrigger::NthReport => triggers.nth_report.is_some(),
-            };
-            if is_asked {
-                wants = wants.and(rule.wants());
-            }
+        for rule in self.rules.iter().filter(|rule| rule.content.triggers.has(trigger)) {
+            wants = wants.and(rule.wants());
         }
         wants
     }
 
-    /// What its rules have to say to a post.
+    /// What its rules have to say to a post, or to somebody new.
     pub fn judge(&self, facts: &Facts) -> Vec<Hit> {
         self.rules.iter().filter_map(|rule| rule.judge(facts)).collect()
     }
@@ -461,6 +502,9 @@ impl Wants {
             visible_posts: self.visible_posts || other.visible_posts,
             posted: self.posted || other.posted,
             refuses: self.refuses || other.refuses,
+            addresses: self.addresses || other.addresses,
+            emails: self.emails || other.emails,
+            names: self.names || other.names,
             near: match (self.near, other.near) {
                 (Some(one), Some(other)) => Some((one.0.max(other.0), one.1.max(other.1))),
                 (one, other) => one.or(other),
@@ -478,6 +522,9 @@ impl Rule {
             visible_posts: self.test.any(&counts),
             posted: limits,
             refuses: limits && self.mode == RuleMode::Enforce,
+            addresses: self.test.any(&|question| matches!(question, Question::NetworkOf(_))),
+            emails: self.test.any(&|question| matches!(question, Question::EmailOf(_))),
+            names: self.test.any(&|question| matches!(question, Question::NameOf(_))),
             near: self.test.near().map(|near| (near.hours, near.distance)),
         }
     }
@@ -526,9 +573,9 @@ impl Past {
 #[cfg(test)]
 mod tests {
     use serde_json::{Value, json};
-    use uuid::Uuid;
 
     use super::*;
+    use crate::automation::rules::SetKind;
     use crate::decisions::rules::ActionKind;
     use crate::ids::RuleHitId;
     use crate::markdown;
@@ -550,11 +597,16 @@ mod tests {
             citation_status: CitationStatus::Uncited,
             topic_id: TopicId(Uuid::from_u128(1)),
             tags: vec!["armada".to_owned()],
-            author_id: account(1),
-            author_age_days: 3,
-            trust_level: 1,
-            is_staff: false,
-            visible_posts: 7,
+            author: Person {
+                id: account(1),
+                age_days: 3,
+                trust_level: 1,
+                is_staff: false,
+                visible_posts: 7,
+                addresses: ["203.0.113.7", "2001:db8::7"].map(|address| address.parse().unwrap()).to_vec(),
+                email_hash: Some("ab12".to_owned()),
+                names: ["ada.lovelace", "countess of l"].map(str::to_owned).to_vec(),
+            },
             posted: Vec::new(),
             similar: Vec::new(),
             reporters: 0,
@@ -571,8 +623,15 @@ mod tests {
             "triggers": { "post_created": true }, "when": { "tag": "armada" }, "action": "queue", "exempt": {},
         });
         content.as_object_mut().unwrap().extend(changes.as_object().unwrap().clone());
-        let values = |value: &str| Arc::new([(value.to_owned(), None)].into_iter().collect::<List>());
-        let lists = [(set(1), values("spam")), (set(2), values("example.com"))].into_iter().collect();
+        let values = |kind, value: &str| Arc::new(List::new(kind, [(value.to_owned(), None)]));
+        let lists = [
+            (set(1), values(SetKind::Words, "spam")),
+            (set(2), values(SetKind::Domains, "example.com")),
+            (set(4), values(SetKind::Networks, "203.0.113.0/24")),
+            (set(5), values(SetKind::EmailHashes, "ab12")),
+            (set(6), values(SetKind::NamePatterns, "count*of l")),
+        ];
+        let lists = lists.into_iter().collect();
         let id = AutomationRuleId(Uuid::from_u128(9));
         Rule::new(id, 1, RuleMode::Shadow, serde_json::from_value(content).unwrap(), &lists).unwrap()
     }
@@ -610,6 +669,12 @@ mod tests {
             (json!({ "trust_level": { "at_least": 2 } }), false),
             (json!({ "visible_posts": { "at_most": 7 } }), true),
             (json!({ "visible_posts": { "at_most": 6 } }), false),
+            (json!({ "network_of": set(4) }), true),
+            (json!({ "network_of": set(3) }), false),
+            (json!({ "email_of": set(5) }), true),
+            (json!({ "email_of": set(3) }), false),
+            (json!({ "name_of": set(6) }), true),
+            (json!({ "name_of": set(3) }), false),
         ] {
             assert_eq!(holds(&when, &facts), expected, "{when}");
             assert_eq!(holds(&json!({ "not": when }), &facts), !expected, "not {when}");
@@ -639,6 +704,30 @@ mod tests {
                 { "condition": "when.all[1].links", "number": 0 },
             ])
         );
+    }
+
+    #[test]
+    fn d3_what_somebody_is_known_by_is_asked_for_where_it_is_wanted_and_not_told() {
+        let rule = rule_with(&json!({ "triggers": { "signed_up": true }, "when": { "all": [
+            { "network_of": set(4) }, { "email_of": set(5) }, { "not": { "not": { "name_of": set(6) } } },
+        ] } }));
+        let wants = rule.wants();
+        assert_eq!(
+            (wants.addresses, wants.emails, wants.names, wants.visible_posts),
+            (true, true, true, false)
+        );
+        let none = rule_with(&json!({})).wants();
+        assert_eq!((none.addresses, none.emails, none.names), (false, false, false));
+        let book = RuleBook { stamp: 1, rules: vec![rule] };
+        assert_eq!(book.wants(RuleTrigger::SignedUp), wants);
+        assert_eq!(book.wants(RuleTrigger::PostCreated), Wants::default());
+        let facts = Facts::of_sign_up(now(), facts("").author);
+        let hits = book.judge(&facts);
+        assert_eq!(
+            serde_json::to_value(&hits[0].reasons).unwrap(),
+            json!([{ "condition": "when.all[0].network_of" }, { "condition": "when.all[1].email_of" }])
+        );
+        assert_eq!(book.judge(&Facts { trigger: RuleTrigger::VoteBurst, ..facts }), []);
     }
 
     #[test]
@@ -673,7 +762,7 @@ mod tests {
     fn whom_a_rule_does_not_meet_is_exempt() {
         let mut facts = facts("Whatever.");
         let meets = |changes: Value, facts: &Facts| rule_with(&changes).judge(facts).is_some();
-        facts.is_staff = true;
+        facts.author.is_staff = true;
         assert!(!meets(json!({}), &facts));
         assert!(meets(json!({ "exempt": { "staff": false } }), &facts));
         assert!(!meets(json!({ "exempt": { "staff": false, "trust_level": 1 } }), &facts));
@@ -689,7 +778,9 @@ mod tests {
         let created = json!({ "post_created": true });
         assert!(meets(created.clone(), RuleTrigger::PostCreated, 0));
         assert!(!meets(created.clone(), RuleTrigger::PostRevised, 0));
-        assert!(!meets(created, RuleTrigger::NthReport, 3));
+        assert!(!meets(created.clone(), RuleTrigger::NthReport, 3));
+        assert!(!meets(created, RuleTrigger::VoteBurst, 0));
+        assert!(meets(json!({ "vote_burst": true }), RuleTrigger::VoteBurst, 0));
         let third = json!({ "nth_report": 3 });
         for (reporters, expected) in [(2, false), (3, true), (4, false)] {
             assert_eq!(meets(third.clone(), RuleTrigger::NthReport, reporters), expected, "{reporters}");

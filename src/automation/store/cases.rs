@@ -25,13 +25,14 @@ pub async fn ring(tx: &Tx) -> Result<()> {
 }
 
 /// Finds the oldest hit, after one if it is named, whose case is still to be opened, and locks it; what others are about to
-/// see to is passed over.
+/// see to is passed over, and so is what met somebody whose account was erased since.
 ///
 /// # Errors
 /// The database is away.
 pub async fn next_waiting(tx: &Tx, after: Option<RuleHitId>) -> Result<Option<rule_hit::Model>> {
-    let statement =
-        "SELECT * FROM rule_hit WHERE did IN ('filtered', 'queued') AND case_id IS NULL AND id > $1
+    let statement = "SELECT * FROM rule_hit
+                     WHERE did IN ('filtered', 'queued') AND case_id IS NULL
+                       AND (post_id IS NOT NULL OR author_id IS NOT NULL) AND id > $1
                      ORDER BY id LIMIT 1 FOR UPDATE SKIP LOCKED";
     let after = after.unwrap_or(RuleHitId(Uuid::nil()));
     Ok(rule_hit::Entity::find().from_raw_sql(sql(statement, [after.into()])).one(tx.conn()).await?)

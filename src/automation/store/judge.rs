@@ -1,4 +1,4 @@
-//! Judging posts, in the transactions that make or change them.
+//! Judging posts, in the transactions that make or change them or find something out about them.
 
 use std::sync::{Arc, PoisonError};
 
@@ -6,7 +6,9 @@ use chrono::TimeDelta;
 use sea_orm::{ActiveEnum, ConnectionTrait, FromQueryResult};
 use serde::Deserialize;
 
-use super::{Stamp, book};
+use super::author::{AuthorRow, author_columns, author_values};
+use super::cases::ring;
+use super::{Stamp, book, sign_ups};
 use crate::app::App;
 use crate::automation::rules::condition::MAX_HOURS;
 use crate::automation::rules::fingerprint::fingerprint;
@@ -79,7 +81,7 @@ pub async fn judge_post<A>(
     let author_id = permit.by();
     let print = fingerprint(body);
     note_fingerprint(app, tx, id, author_id, print).await?;
-    let (revision, mut hits) = meet(app, tx, (id, author_id), trigger, print).await?;
+    let (revision, mut hits) = meet(app, tx, Subject::Post { id, print }, author_id, trigger).await?;
     if let Some(refusing) = hits.iter().position(|hit| hit.did() == RuleEffect::Refused) {
         return Ok(Judged::Refused(Refusal { hit: hits.swap_remove(refusing), author_id }));
     }
@@ -96,9 +98,28 @@ pub async fn judge_report(
     permit: &Permit<ReportSubject>,
     id: PostId,
 ) -> Result<Vec<Enforced>> {
-    let owner_id = permit.act().owner_id;
-    let (revision, hits) = meet(app, tx, (id, owner_id), RuleTrigger::NthReport, None).await?;
+    let subject = Subject::Post { id, print: None };
+    let (revision, hits) = meet(app, tx, subject, permit.act().owner_id, RuleTrigger::NthReport).await?;
     note(app, tx, (id, revision), hits).await
+}
+
+#[derive(FromQueryResult)]
+struct Shown {
+    author_id: AccountId,
+}
+
+/// Judges a post on which votes came in a burst, as long as it is shown. Nothing more is done about it than that moderators are
+/// asked, and once: whoever finds the same burst again need not care.
+///
+/// # Errors
+/// The database is away.
+pub async fn judge_vote_burst(app: &App, tx: &Tx, id: PostId) -> Result<()> {
+    let statement = "SELECT author_id FROM post WHERE id = $1 AND is_shown(status) AND author_id IS NOT NULL";
+    let shown: Option<Shown> = one(tx.conn(), sql(statement, [id.into()])).await?;
+    let Some(Shown { author_id }) = shown else { return Ok(()) };
+    let subject = Subject::Post { id, print: None };
+    let (revision, hits) = meet(app, tx, subject, author_id, RuleTrigger::VoteBurst).await?;
+    if note(app, tx, (id, revision), hits).await?.is_empty() { Ok(()) } else { ring(tx).await }
 }
 
 /// Keeps what later posts are compared with, and nothing where there is too little to compare.
@@ -130,11 +151,9 @@ struct FactsRow {
     body: String,
     body_html: String,
     citation_status: CitationStatus,
-    trust_level: i16,
-    joined_at: Time,
-    is_staff: bool,
+    #[sea_orm(nested)]
+    author: AuthorRow,
     tags: Vec<String>,
-    visible_posts: i32,
     posted: Vec<Time>,
     similar: serde_json::Value,
     reporters: i32,
@@ -149,13 +168,28 @@ struct SimilarRow {
     distance: u32,
 }
 
-/// The revision of a post, and what the rules that are on have to say to it.
-async fn meet(
+/// What is judged: a post, with its fingerprint where it is compared with others, or somebody who signed up.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Subject {
+    Post { id: PostId, print: Option<u64> },
+    SignUp,
+}
+
+/// What is known of what is judged, and how often the rules were changed by then. Of a person there is no revision.
+#[derive(Debug)]
+pub(super) struct Known {
+    pub(super) stamp: i64,
+    pub(super) revision: i32,
+    pub(super) facts: Facts,
+}
+
+/// The revision of a post, and what the rules that are on have to say to it, or to whoever signed up.
+pub(super) async fn meet(
     app: &App,
     tx: &Tx,
-    (id, author_id): (PostId, AccountId),
+    subject: Subject,
+    author_id: AccountId,
     trigger: RuleTrigger,
-    print: Option<u64>,
 ) -> Result<(i32, Vec<Hit>)> {
     let mut rules = kept(app);
     let mut is_alone = false;
@@ -172,10 +206,14 @@ async fn meet(
                 return Ok((0, Vec::new()));
             }
         } else {
-            let row = facts(app, tx, (id, author_id), wants, print).await?;
-            if row.stamp == rules.stamp {
-                let revision = row.revision;
-                return Ok((revision, rules.judge(&read(app, author_id, trigger, row)?)));
+            let known = match subject {
+                Subject::Post { id, print } => {
+                    read(app, author_id, trigger, facts(app, tx, (id, author_id), wants, print).await?)?
+                }
+                Subject::SignUp => sign_ups::known(app, tx, author_id, wants).await?,
+            };
+            if known.stamp == rules.stamp {
+                return Ok((known.revision, rules.judge(&known.facts)));
             }
         }
         // Something was changed since the rules were made ready. It goes on only as fast as people change rules.
@@ -206,63 +244,58 @@ async fn facts(
     let now = app.now();
     let (hours, distance) = wants.near.filter(|_| print.is_some()).unwrap_or_default();
     let since = now - TimeDelta::hours(hours.into());
-    let statement =
-        "SELECT s.stamp, p.topic_id, p.revision, p.body, p.body_html, p.citation_status,
-                a.trust_level, a.created_at AS joined_at,
-                EXISTS (SELECT FROM role_grant g WHERE g.account_id = a.id AND g.revoked_at IS NULL
-                        AND (g.expires_at IS NULL OR g.expires_at > $3)) AS is_staff,
+    let statement = concat!(
+        "SELECT ",
+        author_columns!(),
+        ", s.stamp, p.topic_id, p.revision, p.body, p.body_html, p.citation_status,
                 ARRAY(SELECT t.tag FROM topic_tag t WHERE t.topic_id = p.topic_id) AS tags,
-                CASE WHEN $4 THEN (SELECT count(*) FROM (
+                CASE WHEN $7 THEN (SELECT count(*) FROM (
                     SELECT FROM post o WHERE o.author_id = a.id AND is_shown(o.status) AND o.id <> p.id
                     LIMIT 10000) c) ELSE 0 END::integer AS visible_posts,
-                CASE WHEN $5 THEN ARRAY(
+                CASE WHEN $8 THEN ARRAY(
                     SELECT c.created_at FROM (
                         SELECT o.created_at FROM post o WHERE o.author_id = a.id AND o.id <> p.id
                         ORDER BY o.id DESC LIMIT 100) c
-                    WHERE c.created_at > $3 - interval '1 hour' ORDER BY c.created_at DESC)
+                    WHERE c.created_at > $1 - interval '1 hour' ORDER BY c.created_at DESC)
                      ELSE ARRAY[]::timestamptz[] END AS posted,
-                CASE WHEN $6 < $3 THEN (
+                CASE WHEN $9 < $1 THEN (
                     SELECT coalesce(jsonb_agg(jsonb_build_object(
                                'post', c.post_id, 'author', c.author_id, 'at', c.made_at, 'distance', c.distance)
                                ORDER BY c.made_at DESC), '[]')
                     FROM (SELECT f.post_id, f.author_id, f.made_at,
-                                 bit_count((f.fingerprint # $7)::bit(64)) AS distance
-                          FROM post_fingerprint f WHERE f.made_at > $6 AND f.post_id <> p.id) c
-                    WHERE c.distance <= $8) ELSE '[]' END AS similar,
+                                 bit_count((f.fingerprint # $10)::bit(64)) AS distance
+                          FROM post_fingerprint f WHERE f.made_at > $9 AND f.post_id <> p.id) c
+                    WHERE c.distance <= $11) ELSE '[]' END AS similar,
                 (SELECT count(DISTINCT coalesce(r.reporter_id, r.id))
                  FROM moderation_case m JOIN report r ON r.case_id = m.id
                  WHERE m.subject_post_id = p.id AND r.outcome IS NULL AND NOT r.is_muted
                    AND r.rule_hit_id IS NULL)::integer AS reporters
          FROM automation_state s CROSS JOIN post p CROSS JOIN account a
-         WHERE p.id = $1 AND a.id = $2";
-    let values = [
+         WHERE p.id = $5 AND a.id = $6"
+    );
+    let values = author_values(now, wants).into_iter().chain([
         id.into(),
         author_id.into(),
-        now.into(),
         wants.visible_posts.into(),
         wants.posted.into(),
         since.into(),
         print.unwrap_or_default().cast_signed().into(),
         i64::from(distance).into(),
-    ];
+    ]);
     one(tx.conn(), sql(statement, values)).await?.ok_or_else(Error::not_found)
 }
 
-fn read(app: &App, author_id: AccountId, trigger: RuleTrigger, row: FactsRow) -> Result<Facts> {
+fn read(app: &App, author_id: AccountId, trigger: RuleTrigger, row: FactsRow) -> Result<Known> {
     let now = app.now();
     let similar: Vec<SimilarRow> = serde_json::from_value(row.similar).map_err(Error::internal)?;
-    Ok(Facts {
+    let facts = Facts {
         trigger,
         now,
         text: Text::read(row.body, &row.body_html),
         citation_status: row.citation_status,
         topic_id: row.topic_id,
         tags: row.tags,
-        author_id,
-        author_age_days: (now - row.joined_at).num_days().try_into().unwrap_or_default(),
-        trust_level: row.trust_level,
-        is_staff: row.is_staff,
-        visible_posts: row.visible_posts.try_into().unwrap_or_default(),
+        author: row.author.person(app, author_id, now),
         posted: row.posted,
         similar: similar
             .into_iter()
@@ -274,7 +307,8 @@ fn read(app: &App, author_id: AccountId, trigger: RuleTrigger, row: FactsRow) ->
             })
             .collect(),
         reporters: row.reporters.try_into().unwrap_or_default(),
-    })
+    };
+    Ok(Known { stamp: row.stamp, revision: row.revision, facts })
 }
 
 /// Notes what met a post, and gives what is to be done about it. What met the same revision before is not noted, nor done,
@@ -312,7 +346,8 @@ async fn reviewed(tx: &Tx, id: PostId, revision: i32) -> Result<Vec<Reviewed>> {
     all(tx.conn(), sql(statement, [id.into(), revision.into()])).await
 }
 
-async fn insert_hit(
+/// Notes that a rule met a post, or somebody whose post was not taken or who signed up; unless it did so before.
+pub(super) async fn insert_hit(
     app: &App,
     tx: &Tx,
     (hit, did): (&Hit, RuleEffect),

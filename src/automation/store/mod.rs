@@ -1,12 +1,15 @@
 //! Rules of automatic moderation: every query and write.
 
+mod author;
 mod cases;
 mod judge;
 pub(super) mod sets;
+mod sign_ups;
 pub(super) mod trial;
 
 pub use cases::{CHANNEL, content_at, find_hit_for_update, next_waiting, note_case, ring, rules_of};
-pub use judge::{Enforced, Judged, Refusal, forget_old, judge_post, judge_report, refuse};
+pub use judge::{Enforced, Judged, Refusal, forget_old, judge_post, judge_report, judge_vote_burst, refuse};
+pub use sign_ups::{CHANNEL as SIGN_UP_CHANNEL, judge_next as judge_sign_up_next};
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -21,12 +24,11 @@ use super::rules::judge::{Lists, Rule, RuleBook};
 use super::rules::list::List;
 use super::rules::{RuleContent, RuleMode, SetKind};
 use crate::app::App;
+use crate::audit;
 use crate::clock::Time;
 use crate::db::{Tx, all, insert, one, sql, update};
 use crate::decisions;
-use crate::entity::{
-    automation_rule, automation_rule_version, automation_trial, list_set, list_value, rule_hit,
-};
+use crate::entity::{automation_rule, automation_rule_version, automation_trial, list_set, rule_hit};
 use crate::error::{Code, Error, Field, Result};
 use crate::http::page::Limit;
 use crate::ids::{AccountId, AutomationRuleId, ListSetId, RuleHitId};
@@ -194,15 +196,15 @@ async fn refuse_unknown(tx: &Tx, content: &RuleContent) -> Result<()> {
     let ids: Vec<Uuid> = content.sets().into_iter().map(|id| id.0).collect();
     let statement = sql("SELECT id, kind FROM list_set WHERE id = ANY ($1)", [ids.into()]);
     let known: Vec<Known> = all(tx.conn(), statement).await?;
-    for (place, id, for_words) in content.when.sets("when") {
-        let wanted = if for_words { SetKind::Words } else { SetKind::Domains };
+    for (place, id, wanted) in content.when.sets("when") {
         match known.iter().find(|known| known.id == id) {
             None => wrong.push(Field::new(place, "unknown_id", "There is no such set.")),
             Some(known) if known.kind != wanted => {
                 wrong.push(Field::new(
                     place,
                     "wrong_kind",
-                    "`word_of` takes a set of words, `domain_of` one of domains.",
+                    "`word_of` takes a set of `words`, `domain_of` one of `domains`, `network_of` of `networks`, \
+                     `email_of` of `email_hashes`, and `name_of` of `name_patterns`.",
                 ));
             }
             Some(_) => {}
@@ -318,19 +320,34 @@ pub(super) async fn hits(
     Ok(rows.all(db).await?)
 }
 
+#[derive(FromQueryResult)]
+struct ValueRow {
+    set_id: ListSetId,
+    kind: SetKind,
+    value: String,
+    expires_at: Option<Time>,
+}
+
 /// The values of sets.
 async fn lists(db: &impl ConnectionTrait, ids: Vec<Uuid>) -> Result<Lists> {
-    let statement = sql("SELECT * FROM list_value WHERE set_id = ANY ($1)", [ids.into()]);
-    let mut values: HashMap<ListSetId, Vec<(String, Option<Time>)>> = HashMap::new();
-    for row in list_value::Entity::find().from_raw_sql(statement).all(db).await? {
-        values.entry(row.set_id).or_default().push((row.value, row.expires_at));
+    let statement = "SELECT v.set_id, s.kind, v.value, v.expires_at
+                     FROM list_value v JOIN list_set s ON s.id = v.set_id WHERE v.set_id = ANY ($1)";
+    let mut sets: HashMap<ListSetId, (SetKind, Vec<(String, Option<Time>)>)> = HashMap::new();
+    for row in all::<ValueRow>(db, sql(statement, [ids.into()])).await? {
+        let (_, values) = sets.entry(row.set_id).or_insert((row.kind, Vec::new()));
+        values.push((row.value, row.expires_at));
     }
-    Ok(values.into_iter().map(|(id, values)| (id, Arc::new(values.into_iter().collect::<List>()))).collect())
+    Ok(sets.into_iter().map(|(id, (kind, values))| (id, Arc::new(List::new(kind, values)))).collect())
 }
 
 #[derive(FromQueryResult)]
 struct Stamp {
     stamp: i64,
+}
+
+/// An address of mail, as accounts are compared by it, in the form in which sets keep it: a keyed hash in hexadecimal.
+fn email_hash(app: &App, key: &str) -> String {
+    audit::hex(&app.keys.pseudonym("list_email", key.as_bytes()))
 }
 
 /// Makes the rules that are on ready to judge by.
@@ -354,8 +371,8 @@ async fn book(db: &impl ConnectionTrait) -> Result<RuleBook> {
     Ok(RuleBook { stamp: stamp.map_or(-1, |stamp| stamp.stamp), rules })
 }
 
-/// Takes away who made, tried and added what, where their account is erased, and what
-/// they were kept from posting.
+/// Takes away who made, tried and added what, where their account is erased, that they signed up and were kept from
+/// posting, and whom rules met.
 ///
 /// # Errors
 /// The database is away.
@@ -364,6 +381,8 @@ pub async fn erase(tx: &Tx, account_id: AccountId) -> Result<()> {
         "UPDATE automation_rule_version SET made_by = NULL WHERE made_by = $1",
         "UPDATE automation_trial SET run_by = NULL WHERE run_by = $1",
         "UPDATE list_value SET added_by = NULL WHERE added_by = $1",
+        // Before the hits: whoever judges them at the moment has this row, and is waited for.
+        "DELETE FROM sign_up WHERE account_id = $1",
         "UPDATE rule_hit SET author_id = NULL WHERE author_id = $1",
         "DELETE FROM post_fingerprint WHERE author_id = $1",
     ] {

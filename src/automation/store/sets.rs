@@ -1,4 +1,4 @@
-//! Sets of words and of domains.
+//! Sets of words, of domains and of what somebody is known by.
 
 use sea_orm::sea_query::OnConflict;
 use sea_orm::{
@@ -7,9 +7,9 @@ use sea_orm::{
 };
 use uuid::Uuid;
 
-use super::{Count, change};
+use super::{Count, change, email_hash};
 use crate::app::App;
-use crate::automation::rules::list::MAX_VALUES;
+use crate::automation::rules::list::{MAX_VALUES, normalised};
 use crate::automation::rules::{SetKind, SetName};
 use crate::clock::Time;
 use crate::db::{OnConstraint, Tx, all, insert, one, sql, update};
@@ -17,6 +17,7 @@ use crate::entity::{list_set, list_value};
 use crate::error::{Code, Error, Result};
 use crate::http::page::Limit;
 use crate::ids::ListSetId;
+use crate::invalid::Invalid;
 use crate::policy::{EditAutomation, Permit};
 
 /// How many sets there may be.
@@ -24,6 +25,36 @@ const MAX_SETS: i64 = 100;
 
 fn taken() -> Error {
     Error::field("name", "taken", "Another set has this name.")
+}
+
+/// A value as a set of a kind keeps it.
+///
+/// # Errors
+/// It is none of the kind.
+pub(in crate::automation) fn kept(
+    app: &App,
+    kind: SetKind,
+    value: &str,
+) -> std::result::Result<String, Invalid> {
+    let value = normalised(kind, value)?;
+    Ok(if kind == SetKind::EmailHashes { email_hash(app, &value) } else { value })
+}
+
+/// What a set of a kind keeps of a value that somebody names to take it out: of an address of mail they may have the hash
+/// only.
+///
+/// # Errors
+/// It is none of the kind.
+pub(in crate::automation) fn named(
+    app: &App,
+    kind: SetKind,
+    value: &str,
+) -> std::result::Result<String, Invalid> {
+    // There is no address without an `@`.
+    if kind == SetKind::EmailHashes && !value.contains('@') {
+        return Ok(value.to_ascii_lowercase());
+    }
+    kept(app, kind, value)
 }
 
 /// Adds a set without values.

@@ -3,6 +3,7 @@
 use super::cases::{Happened, case_or_open, count, go, standing, tell};
 use super::reports::{take_in, was_reviewed};
 use super::subjects::Reported;
+use crate::accounts::rules::AccountState;
 use crate::app::App;
 use crate::audit::{self, Object};
 use crate::db::{Tx, insert};
@@ -15,7 +16,7 @@ use crate::moderation::rules::case::Standing;
 use crate::moderation::rules::weight::weight_of_rule;
 use crate::moderation::rules::{CaseEventKind, CaseOutcome, CaseState, ReportOutcome};
 use crate::posts::rules::PostStatus;
-use crate::{automation, decisions, posts};
+use crate::{accounts, automation, decisions, posts};
 
 /// What is still to be entered in the audit log, at the end of the transaction, since all wait for that log.
 #[derive(Debug, Default)]
@@ -35,7 +36,7 @@ impl Unentered {
     }
 }
 
-/// Opens the case of the oldest thing that a rule did and that has none yet, or adds it to the case of its post; says whether
+/// Opens the case of the oldest thing that a rule did and that has none yet, or adds it to the case of its subject; says whether
 /// there was any. All of it is one transaction: what breaks off is done anew. What goes wrong holds up only itself: the next
 /// ten are tried after it.
 ///
@@ -77,20 +78,36 @@ pub(super) async fn see_to_now(app: &App, tx: &Tx, id: RuleHitId) -> Result<(Cas
     }
 }
 
-/// Files the report of a rule that met a post, under the lock of the hit. The hit is locked before the case, as by everybody.
+/// What a rule met, as it was then; and whether it is gone by now.
+async fn met(tx: &Tx, hit: &rule_hit::Model) -> Result<(Reported, bool)> {
+    let without = || Error::internal(anyhow::anyhow!("a rule did something to nothing"));
+    if let Some((post_id, revision)) = hit.post_id.zip(hit.revision) {
+        let post = posts::find(tx.conn(), post_id).await?;
+        let reported = Reported {
+            subject: Subject { kind: SubjectKind::Post, id: post_id.0 },
+            topic_id: Some(post.topic_id),
+            owner_id: post.author_id.ok_or_else(without)?,
+            revision,
+        };
+        return Ok((reported, post.status == PostStatus::Deleted));
+    }
+    let account = accounts::require(tx.conn(), hit.author_id.ok_or_else(without)?).await?;
+    let reported = Reported {
+        subject: Subject { kind: SubjectKind::Account, id: account.id.0 },
+        topic_id: None,
+        owner_id: account.id,
+        revision: account.version,
+    };
+    Ok((reported, account.state == AccountState::Deleted))
+}
+
+/// Files the report of a rule that met a post, or somebody who signed up, under the lock of the hit. The hit is locked before
+/// the case, as by everybody.
 async fn see_to(app: &App, tx: &Tx, hit: &rule_hit::Model) -> Result<(CaseId, Unentered)> {
-    let without = || Error::internal(anyhow::anyhow!("a rule did something to no post"));
-    let (post_id, revision) = hit.post_id.zip(hit.revision).ok_or_else(without)?;
-    let post = posts::find(tx.conn(), post_id).await?;
+    let (reported, is_gone) = met(tx, hit).await?;
     let content = automation::content_at(tx.conn(), hit).await?;
     let rule = decisions::rule_as_it_held(tx.conn(), content.policy_rule.as_str()).await?;
     let action = decisions::by_rule(tx.conn(), hit.id).await?;
-    let reported = Reported {
-        subject: Subject { kind: SubjectKind::Post, id: post_id.0 },
-        topic_id: Some(post.topic_id),
-        owner_id: post.author_id.ok_or_else(without)?,
-        revision,
-    };
     let happened = |kind| {
         let said =
             format!("The rule \u{201c}{}\u{201d} ({}, version {}).", content.name, hit.rule_id, hit.version);
@@ -100,9 +117,10 @@ async fn see_to(app: &App, tx: &Tx, hit: &rule_hit::Model) -> Result<(CaseId, Un
     let is_decided = standing(&case).is_decided();
     // What a rule hid is looked at once, whatever was decided while its case was still to be opened.
     let is_settled = is_decided && action.is_none() && was_reviewed(tx, &case, &rule.code, &reported).await?;
-    let outcome = match post.status {
-        PostStatus::Deleted => Some(ReportOutcome::Moot),
-        _ => is_settled.then_some(ReportOutcome::AlreadyReviewed),
+    let outcome = if is_gone {
+        Some(ReportOutcome::Moot)
+    } else {
+        is_settled.then_some(ReportOutcome::AlreadyReviewed)
     };
     let now = app.now();
     let row = report::Model {
@@ -111,7 +129,7 @@ async fn see_to(app: &App, tx: &Tx, hit: &rule_hit::Model) -> Result<(CaseId, Un
         reporter_id: None,
         rule_code: rule.code,
         rule_version: rule.version,
-        subject_revision: revision,
+        subject_revision: reported.revision,
         comment: String::new(),
         weight: weight_of_rule(rule.severity),
         outcome,

@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 use super::ring;
 use crate::accounts;
 use crate::app::App;
+use crate::automation::rules::RuleTrigger;
 use crate::clock::Time;
 use crate::db::{Tx, sql};
 use crate::decisions::rules::ActionKind;
@@ -18,7 +19,7 @@ use crate::entity::{
     implication, implication_scenario, inevitability, kind_dispute, legal_notice, mail, meta_prediction,
     meta_prediction_part, mind_change, mod_action, mod_job, mod_note, outcome_likelihood, passkey,
     personal_access_token, post, post_revision, quotation, reference_class, relation, report, report_mute,
-    role_grant, rule_hit, scenario, scenario_proposal, session, source, step_credence, topic,
+    role_grant, rule_hit, scenario, scenario_proposal, session, sign_up, source, step_credence, topic,
     username_history, vote, vote_inspection, vote_nullification, webhook,
 };
 use crate::error::{Code, Error, Result};
@@ -710,7 +711,7 @@ async fn write_queues(
     Ok(Ok(()))
 }
 
-/// When rules of automatic moderation took no post of theirs.
+/// When rules of automatic moderation took no post of theirs, and what became of their signing up.
 async fn write_refusals(
     db: &impl ConnectionTrait,
     id: AccountId,
@@ -718,10 +719,25 @@ async fn write_refusals(
 ) -> Result<Result<(), TooLarge>> {
     file.list("posts_not_taken");
     let hits = rule_hit::Entity::find().filter(rule_hit::Column::AuthorId.eq(id));
-    for row in hits.order_by_asc(rule_hit::Column::Id).all(db).await? {
+    let hits = hits.order_by_asc(rule_hit::Column::Id).all(db).await?;
+    let (met, refused): (Vec<_>, Vec<_>) =
+        hits.into_iter().partition(|hit| hit.trigger == RuleTrigger::SignedUp);
+    for row in refused {
         fits!(file.item(&json!({
             "rule_id": row.rule_id, "version": row.version, "reasons": row.reasons,
             "created_at": moment(row.created_at),
+        })));
+    }
+    file.list("sign_ups");
+    for row in sign_up::Entity::find_by_id(id).all(db).await? {
+        let met = met.iter().map(|hit| {
+            json!({
+                "rule_id": hit.rule_id, "version": hit.version, "reasons": hit.reasons, "did": named(&hit.did),
+                "created_at": moment(hit.created_at),
+            })
+        });
+        fits!(file.item(&json!({
+            "at": moment(row.at), "judged_at": perhaps(row.judged_at), "met_by": met.collect::<Vec<_>>(),
         })));
     }
     Ok(Ok(()))

@@ -660,7 +660,11 @@ pub async fn enforce(app: &App, tx: &Tx, id: PostId, enforced: &[Enforced]) -> R
     let before = apply(tx, authority, &post, &after).await?;
     let source = match enforced.trigger() {
         RuleTrigger::NthReport => NoticeSource::OtherNotification,
-        RuleTrigger::PostCreated | RuleTrigger::PostRevised => NoticeSource::Voluntary,
+        // Nothing is hidden at those two; and nobody gave notice of anything.
+        RuleTrigger::VoteBurst
+        | RuleTrigger::SignedUp
+        | RuleTrigger::PostCreated
+        | RuleTrigger::PostRevised => NoticeSource::Voluntary,
     };
     let act = Act {
         subject: Subject { kind: SubjectKind::Post, id: id.0 },

@@ -10,6 +10,7 @@ use sea_orm::{
 use uuid::Uuid;
 
 use crate::app::App;
+use crate::automation;
 use crate::clock::Time;
 use crate::db::{Tx, all, one, sql};
 use crate::entity::{vote_signal, vote_signal_account};
@@ -35,7 +36,7 @@ const GROUPS: i64 = 2_000;
 const HOUSEHOLD_BITS: u32 = 64;
 
 /// Looks through the votes of the last days, and keeps what is found; says how much that was. A finding that was kept
-/// before keeps its row. Looking twice at once is a waste, and does no harm.
+/// before keeps its row. Looking twice at once is a waste, and does no harm. Of a burst of votes on a post rules are asked.
 ///
 /// # Errors
 /// The database is away.
@@ -60,6 +61,11 @@ pub async fn watch(app: &App) -> Result<usize> {
         let mut groups = groups(&tx, since).await?;
         for finding in lot {
             keep(app, &tx, finding, &mut groups).await?;
+            if let (SignalKind::Velocity | SignalKind::NewAccountBurst, Some(post)) =
+                (finding.kind, finding.post)
+            {
+                automation::judge_vote_burst(app, &tx, post).await?;
+            }
         }
         tx.commit().await?;
     }
