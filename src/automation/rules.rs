@@ -106,7 +106,7 @@ pub struct RuleTriggers {
     /// When an author changes a post.
     #[serde(default)]
     pub post_revised: bool,
-    /// When so many people have reported a post, 1 to 100.
+    /// When so many people have reported a post, or more, 1 to 100.
     #[serde(default)]
     #[schema(minimum = 1, maximum = 100)]
     pub nth_report: Option<u32>,

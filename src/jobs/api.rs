@@ -34,7 +34,7 @@ use crate::ids::{AccountId, JobId, TopicId};
 use crate::invalid::{Invalid, distinct};
 use crate::moderation::rules::CaseOutcome;
 use crate::moderation::{CaseResolution, NewAction, orders};
-use crate::policy::{Actor, ApproveJob, Credential, ExecuteJob, HandleJob, PlanJobs};
+use crate::policy::{Actor, ApproveJob, ExecuteJob, HandleJob, PlanJobs};
 use crate::roles::rules::{Permission, Place};
 
 /// So many items a job has at the most.
@@ -567,14 +567,6 @@ async fn moves(
     Ok(answer)
 }
 
-/// Whoever is signed in with a session proved lately who they are; a script has a token for this alone.
-fn require_fresh(app: &App, actor: &Actor) -> Result<()> {
-    match actor.require()?.credential {
-        Credential::Session { .. } => actor.require_fresh_session(app.fresh_since()).map(drop),
-        Credential::Token { .. } | Credential::Deferred { .. } => Ok(()),
-    }
-}
-
 /// Execute a bulk job
 ///
 /// `If-Match` is the hash of its plan. A job that takes a second person waits for them; others begin. A session takes a
@@ -587,7 +579,7 @@ async fn execute_job(
     if_match: IfMatch,
 ) -> Result<Answer> {
     actor.may(PlanJobs)?;
-    require_fresh(&app, &actor)?;
+    actor.require_fresh(app.fresh_since())?;
     moves(&app, &actor, id, Some(if_match), ("execute_job", Move::Execute { needs_approval: false })).await
 }
 

@@ -20,5 +20,5 @@ pub use templates::{
     erasure_cancelled, erasure_requested, export_ready, factor_added, factor_removed, identity_linked,
     identity_unlinked, message_received, notice_decided, notice_received, passkey_added, passkey_removed,
     password_changed, password_reset, recovery_code_used, recovery_codes_replaced, refresh_token_reused,
-    sessions_revoked,
+    sessions_revoked, webhook_disabled,
 };

@@ -65,6 +65,9 @@ pub enum MailKind {
     /// To an account's address: moderators wrote to its owner about a case.
     #[sea_orm(string_value = "message_received")]
     MessageReceived,
+    /// To an account's address: a webhook of theirs is told nothing more.
+    #[sea_orm(string_value = "webhook_disabled")]
+    WebhookDisabled,
     /// To whoever gave notice of something illegal: the receipt.
     #[sea_orm(string_value = "notice_received")]
     NoticeReceived,

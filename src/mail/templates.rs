@@ -358,6 +358,21 @@ pub fn decision_made(name: Name) -> Text {
     }
 }
 
+/// A webhook of somebody's is told nothing more.
+pub fn webhook_disabled(name: Name) -> Text {
+    Text {
+        subject: "Your webhook was disabled",
+        body: format!(
+            "A webhook that the account {name} looks after took nothing for so\nlong, or said that it is gone, that it is \
+             told nothing more. What happens\nmeanwhile is not sent later.\n\n\
+             Sign in to see which one and why: GET /api/v1/mod/webhooks, and the deliveries\nof each. Once it is \
+             mended, enable it with PATCH and {{\"enabled\": true}}.\n\n\
+             If you did not make one, somebody is signed in to your account: change your\npassword and end all \
+             sessions.\n"
+        ),
+    }
+}
+
 /// What somebody appealed against was looked at again.
 pub fn appeal_decided(name: Name) -> Text {
     Text {
@@ -483,7 +498,7 @@ impl std::fmt::Display for Quoted<'_> {
 mod tests {
     use super::*;
 
-    fn all(name: Name, link: Link) -> [Text; 27] {
+    fn all(name: Name, link: Link) -> [Text; 28] {
         let page = Page { base: link.base, page: "own-data", operation: "GET /api/v1/x", span_secs: 86_400 };
         [
             export_ready(name, page),
@@ -522,6 +537,7 @@ mod tests {
             email_changed(name, link),
             email_reverted(name),
             refresh_token_reused(name),
+            webhook_disabled(name),
             sessions_revoked(name),
             factor_added(name),
             factor_removed(name),

@@ -162,6 +162,17 @@ impl Actor {
         }
     }
 
+    /// The same of whoever is signed in with a session; a script has a token for what it does, and that is enough.
+    ///
+    /// # Errors
+    /// 401 where nobody is signed in, and 403 where the last proof is older.
+    pub fn require_fresh(&self, since: Time) -> Result<()> {
+        match self.require()?.credential {
+            Credential::Session { .. } => self.require_fresh_session(since).map(drop),
+            Credential::Token { .. } | Credential::Deferred { .. } => Ok(()),
+        }
+    }
+
     /// Whether this is the account.
     pub fn is(&self, id: Option<AccountId>) -> bool {
         id.is_some() && self.id() == id

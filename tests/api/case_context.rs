@@ -61,7 +61,62 @@ async fn a_case_has_what_its_post_answers_also_what_is_out_of_sight() {
     assert_eq!(ids(&case["thread"]), above[1..]);
     let hidden = &case["thread"][1];
     assert_eq!((&hidden["id"], &hidden["body"]), (&json!(above[2]), &json!("Answer 1.")));
-    expect![[""]].assert_eq(&format!("{:#}\n", case["thread"]));
+    expect![[r#"
+        [
+          {
+            "author": {
+              "id": "00000000-0000-7000-8000-000000000003",
+              "role": "member",
+              "username": "bob"
+            },
+            "body": "Answer 0.",
+            "created_at": "2026-01-15T12:00:00.000001Z",
+            "id": "00000000-0000-7000-8000-000000000013",
+            "status": "visible"
+          },
+          {
+            "author": {
+              "id": "00000000-0000-7000-8000-000000000001",
+              "role": "member",
+              "username": "alice"
+            },
+            "body": "Answer 1.",
+            "created_at": "2026-01-15T12:00:00.000002Z",
+            "id": "00000000-0000-7000-8000-000000000014",
+            "status": "hidden"
+          },
+          {
+            "author": null,
+            "body": "",
+            "created_at": "2026-01-15T12:00:00.000003Z",
+            "id": "00000000-0000-7000-8000-000000000015",
+            "status": "deleted"
+          },
+          {
+            "author": {
+              "id": "00000000-0000-7000-8000-000000000001",
+              "role": "member",
+              "username": "alice"
+            },
+            "body": "Answer 3.",
+            "created_at": "2026-01-15T12:00:00.000004Z",
+            "id": "00000000-0000-7000-8000-000000000016",
+            "status": "visible"
+          },
+          {
+            "author": {
+              "id": "00000000-0000-7000-8000-000000000003",
+              "role": "member",
+              "username": "bob"
+            },
+            "body": "Answer 4.",
+            "created_at": "2026-01-15T12:00:00.000005Z",
+            "id": "00000000-0000-7000-8000-000000000017",
+            "status": "visible"
+          }
+        ]
+    "#]]
+    .assert_eq(&format!("{:#}\n", case["thread"]));
     // A root answers nothing, and so does what is no post.
     bob.reports("post", post, "spam").await;
     assert_eq!(read(mallory, &case_of(app, post).await).await["thread"], json!([]));
@@ -98,7 +153,31 @@ async fn a_case_has_what_was_decided_before_of_the_same_person_as_far_as_one_see
         [there.clone(), here.clone()],
         "the last first, without {open}, {others} and {case}"
     );
-    expect![[""]].assert_eq(&format!("{seen:#}\n"));
+    expect![[r#"
+        [
+          {
+            "id": "00000000-0000-7000-8000-000000000020",
+            "resolution": "rejected",
+            "resolved_at": "2026-01-15T12:01:00Z",
+            "rule": "spam",
+            "subject": {
+              "id": "00000000-0000-7000-8000-00000000001f",
+              "kind": "post"
+            }
+          },
+          {
+            "id": "00000000-0000-7000-8000-00000000001d",
+            "resolution": "upheld",
+            "resolved_at": "2026-01-15T12:00:00Z",
+            "rule": "harassment",
+            "subject": {
+              "id": "00000000-0000-7000-8000-00000000001c",
+              "kind": "post"
+            }
+          }
+        ]
+    "#]]
+    .assert_eq(&format!("{seen:#}\n"));
     // Whoever looks after the one topic sees nothing of the other.
     let dora = of_the_topic(&watched, "dora").await;
     assert_eq!(ids(&read(&dora, &case).await["prior_cases"]), std::slice::from_ref(&here));
@@ -146,7 +225,50 @@ async fn a_case_has_the_open_ones_that_say_nearly_the_same_as_far_as_one_sees_th
     let bobs = case_of(app, &bobs).await;
     let seen = read(mallory, &case).await["similar_cases"].clone();
     assert_eq!(ids(&seen), [louder.clone(), there.clone(), bobs.clone()]);
-    expect![[""]].assert_eq(&format!("{seen:#}\n"));
+    expect![[r#"
+        [
+          {
+            "id": "00000000-0000-7000-8000-00000000001e",
+            "owner": {
+              "id": "00000000-0000-7000-8000-000000000001",
+              "role": "member",
+              "username": "alice"
+            },
+            "state": "open",
+            "subject": {
+              "id": "00000000-0000-7000-8000-00000000001d",
+              "kind": "post"
+            }
+          },
+          {
+            "id": "00000000-0000-7000-8000-000000000021",
+            "owner": {
+              "id": "00000000-0000-7000-8000-000000000001",
+              "role": "member",
+              "username": "alice"
+            },
+            "state": "open",
+            "subject": {
+              "id": "00000000-0000-7000-8000-000000000020",
+              "kind": "post"
+            }
+          },
+          {
+            "id": "00000000-0000-7000-8000-00000000002b",
+            "owner": {
+              "id": "00000000-0000-7000-8000-000000000003",
+              "role": "member",
+              "username": "bob"
+            },
+            "state": "open",
+            "subject": {
+              "id": "00000000-0000-7000-8000-00000000002a",
+              "kind": "post"
+            }
+          }
+        ]
+    "#]]
+    .assert_eq(&format!("{seen:#}\n"));
     // Of the other topic whoever looks after this one learns nothing, and nobody of a case about themselves.
     let dora = of_the_topic(&watched, "dora").await;
     assert_eq!(ids(&read(&dora, &case).await["similar_cases"]), [louder.clone(), bobs.clone()]);
@@ -193,7 +315,13 @@ async fn a_case_says_what_may_be_done_by_whoever_reads_it() {
     ] {
         table += &format!("{who}: {}\n", names(&allowed(client, case).await));
     }
-    expect![[""]].assert_eq(&table);
+    expect![[r#"
+        a moderator about a post: hide remove lock freeze_votes move relabel merge annotate redact warn silence restrict vote_ban suspend ban
+        a moderator about a topic: hide remove lock freeze_votes slow_mode close pin warn silence restrict vote_ban suspend ban
+        a moderator about an account: rename warn silence restrict vote_ban suspend ban
+        a moderator of the topic about a post: hide remove lock freeze_votes move relabel merge annotate redact warn silence restrict vote_ban
+        whoever only reads reports: 
+    "#]].assert_eq(&table);
     // Each of them is taken, as far as it needs nothing else, and no other.
     let tries = async |who: &Client, kind: &str| {
         let about = json!({

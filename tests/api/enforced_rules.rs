@@ -172,18 +172,24 @@ async fn a9_what_a_rule_hides_its_author_is_told_of_at_once() {
           "automated_decision": "AUTOMATED_DECISION_FULLY",
           "automated_detection": true,
           "category": "STATEMENT_CATEGORY_OTHER_VIOLATION_TC",
+          "category_specification": [],
           "content_date": "2026-01-15T12:00:00Z",
+          "content_language": null,
           "content_type": "CONTENT_TYPE_TEXT",
           "decision_account": null,
           "decision_facts": "Nobody sells maps here. (Applied without a human: rule 00000000-0000-7000-8000-000000000012, version 1, which serves the rule `spam` of the site.)",
           "decision_ground": "DECISION_GROUND_INCOMPATIBLE_CONTENT",
+          "decision_ground_reference_url": "http://127.0.0.1:8080/api/v1/rules?rule=spam",
           "decision_provision": null,
-          "decision_visibility": "DECISION_VISIBILITY_CONTENT_DISABLED",
+          "decision_visibility": [
+            "DECISION_VISIBILITY_CONTENT_DISABLED"
+          ],
           "end_date": null,
           "illegal_content_explanation": null,
           "illegal_content_legal_ground": null,
           "incompatible_content_explanation": "Nobody sells maps here. (Applied without a human: rule 00000000-0000-7000-8000-000000000012, version 1, which serves the rule `spam` of the site.)",
           "incompatible_content_ground": "Spam (spam, version 1)",
+          "incompatible_content_illegal": "No",
           "redress": "POST /api/v1/me/decisions/00000000-0000-7000-8000-000000000016/appeal: somebody else than whoever decided looks at it again, at no cost. You may also turn to a body that settles disputes out of court, or to a court.",
           "source_type": "SOURCE_VOLUNTARY"
         }
@@ -253,6 +259,22 @@ async fn a9_what_rules_hide_or_point_out_comes_to_moderators_within_moments() {
               "topic_id": "00000000-0000-7000-8000-000000000008"
             }
           ],
+          "allowed_actions": [
+            "remove",
+            "lock",
+            "freeze_votes",
+            "move",
+            "relabel",
+            "merge",
+            "annotate",
+            "redact",
+            "warn",
+            "silence",
+            "restrict",
+            "vote_ban",
+            "suspend",
+            "ban"
+          ],
           "assignee": null,
           "claim_expires_at": null,
           "content": {
@@ -265,6 +287,7 @@ async fn a9_what_rules_hide_or_point_out_comes_to_moderators_within_moments() {
               "action_id": null,
               "actor": null,
               "appeal_id": null,
+              "batch_id": null,
               "created_at": "2026-01-15T12:00:00Z",
               "from_state": null,
               "kind": "opened",
@@ -273,12 +296,14 @@ async fn a9_what_rules_hide_or_point_out_comes_to_moderators_within_moments() {
               "related_case_id": null,
               "resolution": null,
               "seq": 1,
+              "tags": null,
               "to_state": "open"
             },
             {
               "action_id": "00000000-0000-7000-8000-000000000016",
               "actor": null,
               "appeal_id": null,
+              "batch_id": null,
               "created_at": "2026-01-15T12:00:00Z",
               "from_state": "open",
               "kind": "acted",
@@ -287,6 +312,7 @@ async fn a9_what_rules_hide_or_point_out_comes_to_moderators_within_moments() {
               "related_case_id": null,
               "resolution": null,
               "seq": 2,
+              "tags": null,
               "to_state": "open"
             }
           ],
@@ -306,6 +332,7 @@ async fn a9_what_rules_hide_or_point_out_comes_to_moderators_within_moments() {
             "role": "member",
             "username": "bob"
           },
+          "prior_cases": [],
           "priority": 17,
           "related_cases": [],
           "report_count": 1,
@@ -320,6 +347,7 @@ async fn a9_what_rules_hide_or_point_out_comes_to_moderators_within_moments() {
               "created_at": "2026-01-15T12:00:00Z",
               "id": "00000000-0000-7000-8000-000000000018",
               "is_muted": false,
+              "is_trusted": false,
               "legal_notice": null,
               "outcome": null,
               "reporter": null,
@@ -330,12 +358,15 @@ async fn a9_what_rules_hide_or_point_out_comes_to_moderators_within_moments() {
             }
           ],
           "resolution": null,
+          "similar_cases": [],
           "sla_due_at": "2026-01-18T12:00:00Z",
           "state": "open",
           "subject": {
             "id": "00000000-0000-7000-8000-000000000014",
             "kind": "post"
           },
+          "tags": [],
+          "thread": [],
           "topic_id": "00000000-0000-7000-8000-000000000008",
           "updated_at": "2026-01-15T12:00:00Z"
         }
@@ -932,6 +963,34 @@ async fn overturning_what_somebody_did_beside_a_rule_restores_what_the_rule_hid(
     let appeal = site.bob.appeals(&removed).await;
     decides(&site.carol, &appeal, "overturned").await.is(200);
     assert_eq!(watched.status(&post).await, "visible");
-    assert_eq!(watched.case(&post).await["resolution"], Value::Null, "another appeal waits");
-    decides(&site.carol, &of_rule, "upheld").await.is(200);
+    assert_eq!(watched.case(&post).await["state"], "appealed", "another appeal waits");
+    decides(&site.carol, &of_rule, "overturned").await.is(200);
+    assert_eq!(watched.case(&post).await["resolution"], "rejected");
+}
+
+#[tokio::test]
+async fn a_rule_waits_for_so_many_people_and_notices_without_one_are_none() {
+    let watched = Watched::new().await;
+    let Watched { site, .. } = &watched;
+    let nth = watched.enforces("filter", at_reports(2)).await;
+    let post = watched.posts(SPAM).await["id"].as_str().unwrap().to_owned();
+    let notice = |name: &str| {
+        json!({
+            "subject": { "kind": "post", "id": post }, "explanation": "It copies my book, line by line.",
+            "legal_ground": "Copyright Act, section 16", "name": name, "email": "ann@example.org", "good_faith": true,
+        })
+    };
+    let guest = site.app.guest();
+    for name in ["Ann Author", "Another Author"] {
+        guest.post("/legal-notices", notice(name)).await.is(201);
+    }
+    site.alice.reports("post", &post, "spam").await;
+    assert_eq!(watched.status(&post).await, "visible");
+    // Of those who have accounts, a notice counts as a report does, at the next of these.
+    let dora = site.app.member("dora").await;
+    dora.post("/legal-notices", notice("Dora")).await.is(201);
+    assert_eq!(watched.status(&post).await, "visible");
+    site.app.member("erin").await.reports("post", &post, "spam").await;
+    assert_eq!(watched.status(&post).await, "hidden");
+    assert_eq!(site.hits(&nth).await.as_array().unwrap().len(), 1);
 }

@@ -72,6 +72,7 @@ async fn nobody_needs_an_account_to_give_notice_and_what_is_decided_is_mailed() 
           "created_at": "2026-01-15T12:00:00Z",
           "id": "00000000-0000-7000-8000-000000000014",
           "is_muted": false,
+          "is_trusted": false,
           "legal_notice": {
             "contact": {
               "email": "ann@example.org",
@@ -241,7 +242,30 @@ async fn notices_are_counted_by_what_came_of_them() {
         .iter()
         .map(|field| ((*field).to_owned(), report[field].clone()))
         .collect();
-    expect![[""]].assert_eq(&format!("{:#}\n", json!(counted)));
+    expect![[r#"
+        {
+          "notice_time": {
+            "median_hours": 3.0,
+            "p90_hours": 4.6
+          },
+          "notices": {
+            "already_reviewed": 1,
+            "ignored": 1,
+            "open": 1,
+            "rejected": 1,
+            "upheld": 1
+          },
+          "notices_of_child_abuse": 1,
+          "reports": {
+            "already_reviewed": 1,
+            "ignored": 1,
+            "open": 2,
+            "rejected": 1,
+            "upheld": 1
+          }
+        }
+    "#]]
+    .assert_eq(&format!("{:#}\n", json!(counted)));
     // The same by the rows.
     let rows = "SELECT coalesce(r.outcome, 'open') || ' ' || count(*) FROM legal_notice n JOIN report r ON r.id = n.report_id
                 GROUP BY r.outcome ORDER BY 1";

@@ -409,6 +409,7 @@ async fn l4_every_operation_is_counted_under_the_limit_of_its_class() {
         POST /api/v1/mod/cases/{id}/release "write"
         POST /api/v1/mod/cases/{id}/reopen "write"
         POST /api/v1/mod/cases/{id}/resolve "write"
+        PUT /api/v1/mod/cases/{id}/tags "write"
         POST /api/v1/mod/cases/{id}/unmute "write"
         GET /api/v1/mod/jobs "read"
         POST /api/v1/mod/jobs "write"

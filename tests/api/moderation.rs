@@ -116,6 +116,23 @@ async fn a_post_is_reported_claimed_and_decided_and_its_reporter_is_told() {
     expect![[r#"
         {
           "actions": [],
+          "allowed_actions": [
+            "hide",
+            "remove",
+            "lock",
+            "freeze_votes",
+            "move",
+            "relabel",
+            "merge",
+            "annotate",
+            "redact",
+            "warn",
+            "silence",
+            "restrict",
+            "vote_ban",
+            "suspend",
+            "ban"
+          ],
           "assignee": {
             "id": "00000000-0000-7000-8000-000000000005",
             "role": "moderator",
@@ -136,6 +153,7 @@ async fn a_post_is_reported_claimed_and_decided_and_its_reporter_is_told() {
                 "username": "bob"
               },
               "appeal_id": null,
+              "batch_id": null,
               "created_at": "2026-01-15T12:00:00Z",
               "from_state": null,
               "kind": "opened",
@@ -144,6 +162,7 @@ async fn a_post_is_reported_claimed_and_decided_and_its_reporter_is_told() {
               "related_case_id": null,
               "resolution": null,
               "seq": 1,
+              "tags": null,
               "to_state": "open"
             },
             {
@@ -154,6 +173,7 @@ async fn a_post_is_reported_claimed_and_decided_and_its_reporter_is_told() {
                 "username": "mallory"
               },
               "appeal_id": null,
+              "batch_id": null,
               "created_at": "2026-01-15T12:00:00Z",
               "from_state": "open",
               "kind": "claimed",
@@ -162,6 +182,7 @@ async fn a_post_is_reported_claimed_and_decided_and_its_reporter_is_told() {
               "related_case_id": null,
               "resolution": null,
               "seq": 2,
+              "tags": null,
               "to_state": "claimed"
             }
           ],
@@ -181,6 +202,7 @@ async fn a_post_is_reported_claimed_and_decided_and_its_reporter_is_told() {
             "role": "member",
             "username": "alice"
           },
+          "prior_cases": [],
           "priority": 17,
           "related_cases": [],
           "report_count": 1,
@@ -192,6 +214,7 @@ async fn a_post_is_reported_claimed_and_decided_and_its_reporter_is_told() {
               "created_at": "2026-01-15T12:00:00Z",
               "id": "00000000-0000-7000-8000-000000000014",
               "is_muted": false,
+              "is_trusted": false,
               "legal_notice": null,
               "outcome": null,
               "reporter": {
@@ -206,12 +229,15 @@ async fn a_post_is_reported_claimed_and_decided_and_its_reporter_is_told() {
             }
           ],
           "resolution": null,
+          "similar_cases": [],
           "sla_due_at": "2026-01-18T12:00:00Z",
           "state": "claimed",
           "subject": {
             "id": "00000000-0000-7000-8000-000000000012",
             "kind": "post"
           },
+          "tags": [],
+          "thread": [],
           "topic_id": "00000000-0000-7000-8000-00000000000b",
           "updated_at": "2026-01-15T12:00:00Z"
         }
@@ -230,6 +256,7 @@ async fn a_post_is_reported_claimed_and_decided_and_its_reporter_is_told() {
               "username": "bob"
             },
             "appeal_id": null,
+            "batch_id": null,
             "created_at": "2026-01-15T12:00:00Z",
             "from_state": null,
             "kind": "opened",
@@ -238,6 +265,7 @@ async fn a_post_is_reported_claimed_and_decided_and_its_reporter_is_told() {
             "related_case_id": null,
             "resolution": null,
             "seq": 1,
+            "tags": null,
             "to_state": "open"
           },
           {
@@ -248,6 +276,7 @@ async fn a_post_is_reported_claimed_and_decided_and_its_reporter_is_told() {
               "username": "mallory"
             },
             "appeal_id": null,
+            "batch_id": null,
             "created_at": "2026-01-15T12:00:00Z",
             "from_state": "open",
             "kind": "claimed",
@@ -256,6 +285,7 @@ async fn a_post_is_reported_claimed_and_decided_and_its_reporter_is_told() {
             "related_case_id": null,
             "resolution": null,
             "seq": 2,
+            "tags": null,
             "to_state": "claimed"
           },
           {
@@ -266,6 +296,7 @@ async fn a_post_is_reported_claimed_and_decided_and_its_reporter_is_told() {
               "username": "mallory"
             },
             "appeal_id": null,
+            "batch_id": null,
             "created_at": "2026-01-15T12:02:00Z",
             "from_state": "claimed",
             "kind": "resolved",
@@ -274,6 +305,7 @@ async fn a_post_is_reported_claimed_and_decided_and_its_reporter_is_told() {
             "related_case_id": null,
             "resolution": "upheld",
             "seq": 3,
+            "tags": null,
             "to_state": "resolved"
           }
         ]

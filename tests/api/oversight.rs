@@ -168,6 +168,12 @@ async fn the_transparency_report_counts_what_was_done_and_what_came_of_it() {
             "overturned": 1
           },
           "from": "2026-01-01T00:00:00Z",
+          "notice_time": {
+            "median_hours": null,
+            "p90_hours": null
+          },
+          "notices": {},
+          "notices_of_child_abuse": 0,
           "period": "2026-01",
           "report_time": {
             "median_hours": 1.5,
@@ -307,7 +313,53 @@ async fn what_restricts_somebody_is_listed_in_the_fields_of_the_transparency_dat
         Value::from(fields)
     };
     let shown: Vec<_> = items.iter().map(grounds).collect();
-    expect![[""]].assert_eq(&format!("{:#}\n", json!(shown)));
+    expect![[r#"
+        [
+          {
+            "category_specification": [],
+            "content_language": null,
+            "decision_ground": "DECISION_GROUND_INCOMPATIBLE_CONTENT",
+            "decision_ground_reference_url": "http://127.0.0.1:8080/api/v1/rules?rule=spam",
+            "decision_provision": null,
+            "decision_visibility": [
+              "DECISION_VISIBILITY_CONTENT_INTERACTION_RESTRICTED"
+            ],
+            "incompatible_content_illegal": "No"
+          },
+          {
+            "category_specification": [],
+            "content_language": null,
+            "decision_ground": "DECISION_GROUND_INCOMPATIBLE_CONTENT",
+            "decision_ground_reference_url": "http://127.0.0.1:8080/api/v1/rules?rule=spam",
+            "decision_provision": null,
+            "decision_visibility": [
+              "DECISION_VISIBILITY_CONTENT_LABELLED"
+            ],
+            "incompatible_content_illegal": "No"
+          },
+          {
+            "category_specification": [],
+            "content_language": null,
+            "decision_ground": "DECISION_GROUND_INCOMPATIBLE_CONTENT",
+            "decision_ground_reference_url": "http://127.0.0.1:8080/api/v1/rules?rule=spam",
+            "decision_provision": "DECISION_PROVISION_PARTIAL_SUSPENSION",
+            "decision_visibility": [],
+            "incompatible_content_illegal": "No"
+          },
+          {
+            "category_specification": [],
+            "content_language": null,
+            "decision_ground": "DECISION_GROUND_ILLEGAL_CONTENT",
+            "decision_ground_reference_url": null,
+            "decision_provision": null,
+            "decision_visibility": [
+              "DECISION_VISIBILITY_CONTENT_REMOVED"
+            ],
+            "incompatible_content_illegal": null
+          }
+        ]
+    "#]]
+    .assert_eq(&format!("{:#}\n", json!(shown)));
     // The address leads to the rule, for everybody.
     let url = items[0]["decision_ground_reference_url"].as_str().unwrap();
     let base = &watched.app.app.config.server.public_url;

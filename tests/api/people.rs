@@ -494,3 +494,20 @@ async fn a9_what_was_asked_for_with_a_session_that_was_taken_from_somebody_is_no
     }
     assert_eq!(app.rows("SELECT DISTINCT status FROM post").await, ["visible"]);
 }
+
+#[tokio::test]
+async fn m4_personal_data_takes_a_recent_proof_of_who_asks() {
+    let watched = Watched::with("[auth]\nfresh_secs = 60").await;
+    let Watched { app, carol, .. } = &watched;
+    let related = async |who: &Client| {
+        who.with("inspection-reason", "They post in turn.").get("/mod/accounts/bob/related").await
+    };
+    let script = token(app, "carol", &["read", "moderate"]).await;
+    related(carol).await.is(200);
+    carol.get("/mod/audit").await.is(200);
+    app.app.clock.advance(TimeDelta::seconds(61));
+    related(carol).await.is_problem(403, "step_up_required");
+    carol.get("/mod/audit").await.is_problem(403, "step_up_required");
+    related(&script).await.is(200);
+    script.get("/mod/audit").await.is(200);
+}

@@ -75,6 +75,7 @@ async fn a_queue_is_made_changed_and_deleted() {
     expect![[r#"
         {
           "audience": "team",
+          "case_tags": [],
           "created_at": "2026-01-15T12:00:00Z",
           "escalated": false,
           "id": "00000000-0000-7000-8000-000000000015",
@@ -588,6 +589,7 @@ async fn queues_are_in_the_copy_and_ones_own_go_with_the_account() {
         [
           {
             "audience": "own",
+            "case_tags": [],
             "created_at": "2026-01-15T12:00:00Z",
             "escalated": true,
             "id": "00000000-0000-7000-8000-000000000014",
@@ -612,6 +614,7 @@ async fn queues_are_in_the_copy_and_ones_own_go_with_the_account() {
           },
           {
             "audience": "team",
+            "case_tags": [],
             "created_at": "2026-01-15T12:00:00Z",
             "escalated": null,
             "id": "00000000-0000-7000-8000-000000000015",

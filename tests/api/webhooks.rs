@@ -524,6 +524,8 @@ async fn x7_what_fails_is_tried_again_and_a_webhook_that_keeps_failing_is_disabl
         ["disable_webhook t {\"state\": \"disabled_by_failures\", \"failures\": 2}"]
     );
     otherwise::audit::verify(&app.app, &app.app.config.data_dir.join("none")).await.unwrap();
+    let told = "SELECT a.username FROM mail m JOIN account a ON a.id = m.account_id WHERE m.kind = 'webhook_disabled'";
+    assert_eq!(app.rows(told).await, ["carol"], "who looks after it is told");
     // Whoever mended it enables it.
     let enabled = carol.patch(&path, json!({ "enabled": true })).await.is(200);
     assert_eq!((&enabled.body["state"], &enabled.body["failures"]), (&json!("enabled"), &json!(0)));

@@ -213,6 +213,12 @@ async fn a_wave_of_spam_is_caught_cleaned_up_and_answered_for() {
             "overturned": 1
           },
           "from": "2026-01-01T00:00:00Z",
+          "notice_time": {
+            "median_hours": null,
+            "p90_hours": null
+          },
+          "notices": {},
+          "notices_of_child_abuse": 0,
           "period": "2026-01",
           "report_time": {
             "median_hours": null,

@@ -7,7 +7,7 @@ ALTER TABLE list_set
 -- Who signed in for the first time, and whether rules have judged that.
 CREATE TABLE sign_up (
     account_id uuid CONSTRAINT sign_up_pkey PRIMARY KEY
-        CONSTRAINT sign_up_account_fkey REFERENCES account (id),
+        CONSTRAINT sign_up_account_fkey REFERENCES account (id) ON DELETE CASCADE,
     at timestamptz NOT NULL,
     -- When rules judged it; they have yet to where there is none.
     judged_at timestamptz

@@ -369,7 +369,7 @@ impl Rule {
     pub fn judge(&self, facts: &Facts) -> Option<Hit> {
         let RuleContent { triggers, exempt, action, .. } = &self.content;
         let is_asked = match facts.trigger {
-            RuleTrigger::NthReport => triggers.nth_report == Some(facts.reporters),
+            RuleTrigger::NthReport => triggers.nth_report.is_some_and(|n| facts.reporters >= n),
             trigger => triggers.has(trigger),
         };
         let is_exempt = exempt.staff && facts.author.is_staff
@@ -782,7 +782,7 @@ mod tests {
         assert!(!meets(created, RuleTrigger::VoteBurst, 0));
         assert!(meets(json!({ "vote_burst": true }), RuleTrigger::VoteBurst, 0));
         let third = json!({ "nth_report": 3 });
-        for (reporters, expected) in [(2, false), (3, true), (4, false)] {
+        for (reporters, expected) in [(2, false), (3, true), (4, true)] {
             assert_eq!(meets(third.clone(), RuleTrigger::NthReport, reporters), expected, "{reporters}");
         }
     }

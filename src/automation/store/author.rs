@@ -15,7 +15,7 @@ macro_rules! author_columns {
     () => {
         "a.trust_level, a.created_at AS joined_at,
                 EXISTS (SELECT FROM role_grant g WHERE g.account_id = a.id AND g.revoked_at IS NULL
-                        AND (g.expires_at IS NULL OR g.expires_at > $1)) AS is_staff,
+                        AND (g.expires_at IS NULL OR g.expires_at > $1) AND gives_rank(g)) AS is_staff,
                 CASE WHEN $2 THEN ARRAY(
                     SELECT l.client_address FROM session l
                     WHERE l.account_id = a.id AND l.client_address IS NOT NULL

@@ -266,10 +266,9 @@ async fn facts(
                                  bit_count((f.fingerprint # $10)::bit(64)) AS distance
                           FROM post_fingerprint f WHERE f.made_at > $9 AND f.post_id <> p.id) c
                     WHERE c.distance <= $11) ELSE '[]' END AS similar,
-                (SELECT count(DISTINCT coalesce(r.reporter_id, r.id))
+                (SELECT count(DISTINCT r.reporter_id)
                  FROM moderation_case m JOIN report r ON r.case_id = m.id
-                 WHERE m.subject_post_id = p.id AND r.outcome IS NULL AND NOT r.is_muted
-                   AND r.rule_hit_id IS NULL)::integer AS reporters
+                 WHERE m.subject_post_id = p.id AND r.outcome IS NULL AND NOT r.is_muted)::integer AS reporters
          FROM automation_state s CROSS JOIN post p CROSS JOIN account a
          WHERE p.id = $5 AND a.id = $6"
     );
@@ -339,6 +338,7 @@ struct Reviewed {
 async fn reviewed(tx: &Tx, id: PostId, revision: i32) -> Result<Vec<Reviewed>> {
     let statement = "SELECT r.rule_code FROM moderation_case c JOIN report r ON r.case_id = c.id
                      WHERE c.subject_post_id = $1 AND r.subject_revision = $2 AND r.outcome IS NOT NULL
+                       AND NOT r.is_muted
                      UNION
                      SELECT a.rule_code FROM mod_action a
                      JOIN rule_hit h ON h.id = a.rule_hit_id JOIN mod_action back ON back.reverts_id = a.id

@@ -296,7 +296,7 @@ async fn posts(db: &impl ConnectionTrait, walk: &Walk, after: Uuid, now: Time) -
          SELECT b.id, b.topic_id, b.author_id, b.body, b.body_html, b.citation_status, b.created_at,
                 w.trust_level, w.joined_at, w.is_staff, w.visible_posts, w.addresses, w.email_key, w.username,
                 w.display_name, ARRAY(SELECT t.tag FROM topic_tag t WHERE t.topic_id = b.topic_id) AS tags,
-                (SELECT count(DISTINCT coalesce(r.reporter_id, r.id))
+                (SELECT count(DISTINCT r.reporter_id)
                  FROM moderation_case m JOIN report r ON r.case_id = m.id
                  WHERE m.subject_post_id = b.id AND NOT r.is_muted)::integer AS reporters
          FROM batch b JOIN who w ON w.id = b.author_id ORDER BY b.id"

@@ -88,6 +88,7 @@ fn saying(kind: MailKind, config: &Config) -> Option<Saying> {
         MailKind::ErasureCancelled => Saying::Notice(mails::erasure_cancelled),
         MailKind::IdentityLinked => Saying::Notice(mails::identity_linked),
         MailKind::IdentityUnlinked => Saying::Notice(mails::identity_unlinked),
+        MailKind::WebhookDisabled => Saying::Notice(mails::webhook_disabled),
         MailKind::DecisionMade => Saying::Notice(mails::decision_made),
         MailKind::MessageReceived => Saying::Notice(mails::message_received),
         MailKind::AppealDecided => Saying::Notice(mails::appeal_decided),

@@ -304,7 +304,9 @@ pub(in crate::jobs) async fn plan_undo(
         "SELECT i.ordinal,
                 coalesce(bool_and(EXISTS (SELECT FROM mod_action r WHERE r.reverts_id = a.id)), true) AS is_taken_back,
                 coalesce(bool_or(a.after_image->>'status' IS DISTINCT FROM coalesce(p.status, t.status))
-                         FILTER (WHERE a.after_image->>'status' IS NOT NULL), false) AS is_changed,
+                         FILTER (WHERE a.after_image->>'status' IS NOT NULL
+                                   AND NOT EXISTS (SELECT FROM mod_action r WHERE r.reverts_id = a.id)), false)
+                    AS is_changed,
                 coalesce(bool_or(a.kind = 'purge'), false) AS is_purged,
                 EXISTS (SELECT FROM moderation_case c
                         CROSS JOIN LATERAL (SELECT e.batch_id FROM case_event e

@@ -28,8 +28,6 @@ struct AnsweredPost {
     body: String,
     status: PostStatus,
     created_at: Timestamp,
-    /// Always false: the subject itself is the `content`.
-    is_subject: bool,
 }
 
 /// A case that was decided about something of the same person.
@@ -124,7 +122,6 @@ impl Surroundings {
             body: post.body,
             status: post.status,
             created_at: post.created_at.into(),
-            is_subject: false,
         };
         let prior = |case: &moderation_case::Model| PriorCase {
             id: case.id,

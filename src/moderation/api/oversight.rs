@@ -384,6 +384,7 @@ async fn list_audit_entries(
     Query(query): Query<AuditQuery>,
 ) -> Result<Answer> {
     actor.may(ReadAuditLog)?;
+    actor.require_fresh(app.fresh_since())?;
     let filter = query.filter()?;
     let list = format!("audit/{filter:?}");
     let before = query.after.as_deref().map(|after| keyset::decode(&app, &list, after)).transpose()?;

@@ -295,7 +295,7 @@ struct RelatedAccounts {
 /// List accounts that belong together
 ///
 /// Those that share an address, a client or the minute of registering with this one, by what is kept anyway. Takes
-/// `pii.read` for the whole site. Each look is kept with its reason.
+/// `pii.read` for the whole site, and of a session a recent proof of who one is. Each look is kept with its reason.
 #[utoipa::path(get, path = "/mod/accounts/{username}/related", tag = "moderation", params(("username" = String, Path), ("Inspection-Reason" = String, Header, description = "Why, in 3 to 500 characters (UTF-8)"), RelatedQuery), responses((status = 200, body = RelatedAccounts)), security(("bearer" = [])))]
 async fn list_related_accounts(
     State(app): State<App>,
@@ -305,6 +305,7 @@ async fn list_related_accounts(
     Query(query): Query<RelatedQuery>,
 ) -> Result<Answer> {
     actor.may(ReadRelated::AT_ALL)?;
+    actor.require_fresh(app.fresh_since())?;
     let tx = app.begin_as(&actor).await?;
     let account = found(tx.conn(), &username).await?;
     let permit = actor.may(ReadRelated { account_id: account.id })?;

@@ -9,17 +9,18 @@ use serde_json::json;
 use super::{DeliveryFailure, DeliveryState, WebhookState, disable, keys_at};
 use crate::app::App;
 use crate::audit::{self, Entry, Object};
-use crate::auth;
 use crate::clock::Time;
 use crate::db::{Tx, one, sql, update};
 use crate::entity::{webhook, webhook_delivery};
 use crate::error::{Error, Result};
 use crate::keys::{hmac_sha256, random};
+use crate::mail::rules::MailKind;
 use crate::outbound::Call;
 use crate::policy::ReceiveEvents;
 use crate::webhooks::rules::{
     Attempt, Message, MessageKind, Receiver, shown_signatures, signed_content, wait,
 };
+use crate::{accounts, auth, mail};
 
 /// A delivery that is this server's for a while.
 struct Taken {
@@ -205,9 +206,11 @@ fn note(
     }
 }
 
-/// Disables a webhook, which is locked, in the name of nobody.
+/// Disables a webhook, which is locked, in the name of nobody, and tells whoever looks after it.
 async fn give_up(app: &App, tx: &Tx, row: webhook::Model, state: WebhookState) -> Result<()> {
     let row = disable(app, tx, row, state).await?;
+    let owner = accounts::require(tx.conn(), row.owner_id).await?;
+    mail::notify(app, tx, &owner, MailKind::WebhookDisabled).await?;
     tracing::warn!(webhook = %row.id, ?state, "a webhook was disabled");
     let entry = Entry {
         object: Some(Object::webhook(row.id)),

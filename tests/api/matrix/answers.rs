@@ -617,6 +617,19 @@ pub(super) fn of_everybody() -> Expect {
           403 sanctioned: suspended
           403 scope_missing: owner_token_read
           404 not_found: tag_moderator
+        tag_case on Open
+          200: tag_moderator moderator administrator
+          401 unauthenticated: anonymous
+          403 not_allowed: owner_token_all member unverified silenced owner
+          403 sanctioned: suspended
+          403 scope_missing: owner_token_read
+        tag_case on Alices
+          200: moderator administrator
+          401 unauthenticated: anonymous
+          403 not_allowed: owner_token_all member unverified silenced owner
+          403 sanctioned: suspended
+          403 scope_missing: owner_token_read
+          404 not_found: tag_moderator
         unmute_case on Open
           200: tag_moderator moderator administrator
           401 unauthenticated: anonymous
