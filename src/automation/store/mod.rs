@@ -328,11 +328,14 @@ struct ValueRow {
     expires_at: Option<Time>,
 }
 
+/// Values of a set, each with the moment at which it ends.
+type Values = Vec<(String, Option<Time>)>;
+
 /// The values of sets.
 async fn lists(db: &impl ConnectionTrait, ids: Vec<Uuid>) -> Result<Lists> {
     let statement = "SELECT v.set_id, s.kind, v.value, v.expires_at
                      FROM list_value v JOIN list_set s ON s.id = v.set_id WHERE v.set_id = ANY ($1)";
-    let mut sets: HashMap<ListSetId, (SetKind, Vec<(String, Option<Time>)>)> = HashMap::new();
+    let mut sets = HashMap::<ListSetId, (SetKind, Values)>::new();
     for row in all::<ValueRow>(db, sql(statement, [ids.into()])).await? {
         let (_, values) = sets.entry(row.set_id).or_insert((row.kind, Vec::new()));
         values.push((row.value, row.expires_at));

@@ -272,10 +272,10 @@ async fn choose(db: &impl ConnectionTrait, actor: &Actor, selector: &Selector) -
 #[derive(FromQueryResult)]
 struct Standing {
     ordinal: i32,
-    is_taken_back: bool,
+    /// Nothing that it did stands, nor is its case decided by that still.
+    is_undone: bool,
     is_changed: bool,
     is_purged: bool,
-    stands_decided: bool,
 }
 
 /// Plans to take back what a job did, as far as it is still so.
@@ -302,18 +302,19 @@ pub(in crate::jobs) async fn plan_undo(
     // What was restricted is compared when it is its turn.
     let statement =
         "SELECT i.ordinal,
-                coalesce(bool_and(EXISTS (SELECT FROM mod_action r WHERE r.reverts_id = a.id)), true) AS is_taken_back,
-                coalesce(bool_or(a.after_image->>'status' IS DISTINCT FROM coalesce(p.status, t.status))
-                         FILTER (WHERE a.after_image->>'status' IS NOT NULL
-                                   AND NOT EXISTS (SELECT FROM mod_action r WHERE r.reverts_id = a.id)), false)
-                    AS is_changed,
-                coalesce(bool_or(a.kind = 'purge'), false) AS is_purged,
-                EXISTS (SELECT FROM moderation_case c
+                coalesce(bool_and(EXISTS (SELECT FROM mod_action r WHERE r.reverts_id = a.id)), true)
+                    AND NOT EXISTS (
+                        SELECT FROM moderation_case c
                         CROSS JOIN LATERAL (SELECT e.batch_id FROM case_event e
                                             WHERE e.case_id = c.id AND e.kind = 'resolved'
                                             ORDER BY e.seq DESC LIMIT 1) last
                         WHERE i.subject_id IN (c.subject_post_id, c.subject_topic_id, c.subject_account_id)
-                          AND c.state = 'resolved' AND last.batch_id = i.job_id) AS stands_decided
+                          AND c.state = 'resolved' AND last.batch_id = i.job_id) AS is_undone,
+                coalesce(bool_or(a.after_image->>'status' IS DISTINCT FROM coalesce(p.status, t.status))
+                         FILTER (WHERE a.after_image->>'status' IS NOT NULL
+                                   AND NOT EXISTS (SELECT FROM mod_action r WHERE r.reverts_id = a.id)), false)
+                    AS is_changed,
+                coalesce(bool_or(a.kind = 'purge'), false) AS is_purged
          FROM mod_job_item i
          LEFT JOIN mod_action a ON a.batch_id = i.job_id AND a.kind <> 'revert'
               AND coalesce(a.subject_post_id, a.subject_topic_id, a.subject_account_id) = i.subject_id
@@ -326,7 +327,7 @@ pub(in crate::jobs) async fn plan_undo(
         .into_iter()
         .map(|row| {
             let blocked = standing.get(&row.ordinal).and_then(|found| match found {
-                Standing { is_taken_back: true, stands_decided: false, .. } => Some(Code::AlreadySo.name()),
+                Standing { is_undone: true, .. } => Some(Code::AlreadySo.name()),
                 Standing { is_purged: true, .. } => Some(Code::NothingToUndo.name()),
                 Standing { is_changed: true, .. } => Some(Code::ChangedSince.name()),
                 _ => None,

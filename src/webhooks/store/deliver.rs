@@ -175,7 +175,8 @@ async fn finish(app: &App, taken: &Taken, sent: Sent) -> Result<()> {
     };
     note(taken, kind, state, status, failure);
     match disabled {
-        Some(state) => give_up(app, &tx, row, state).await?,
+        // Boxed: it is rare, and large.
+        Some(state) => Box::pin(give_up(app, &tx, row, state)).await?,
         None => update(&tx, row).await?,
     }
     tx.commit().await
