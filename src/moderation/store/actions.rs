@@ -235,8 +235,8 @@ pub(in crate::moderation) async fn act(
     Ok(done)
 }
 
-/// Decides a case, which is locked, by what was done in it, alone or in a batch; where it stands decided so already, nothing happens, and this
-/// is told.
+/// Decides a case, which is locked, by what was done in it, alone or in a batch; where it stands decided so already, nothing
+/// happens, and this is told.
 ///
 /// # Errors
 /// What the policy says; 409 where it stands where it cannot be decided.
