@@ -11,7 +11,6 @@ use super::cases::{
     Charge, Circumstances, Happened, Said, case_or_open, count, go, lapse, standing, take, tell,
 };
 use super::hits::{self, Unentered};
-use super::legal_notices::was_noticed;
 use super::subjects::{Reported, made_at, subject_of, tags_of};
 use crate::accounts::rules::Username;
 use crate::app::App;
@@ -23,7 +22,7 @@ use crate::decisions::rules::{
     NoticeSource, Passage, Restriction, Subject, SubjectKind, check_action,
 };
 use crate::decisions::{self, Act};
-use crate::entity::{mod_action, moderation_case, policy_rule, report};
+use crate::entity::{mod_action, moderation_case, policy_rule};
 use crate::error::{Code, Error, Result};
 use crate::events::{self, Event};
 use crate::http::page::Limit;
@@ -468,23 +467,23 @@ async fn locked_post(
     posts::find_for_update(tx, id).await
 }
 
+#[derive(FromQueryResult)]
+struct Origin {
+    source: NoticeSource,
+    met_by_rule: bool,
+}
+
 /// By whom what a case is about was found: by those who gave notice of it or reported it, if anybody did; and whether a rule
 /// of automatic moderation found it.
 async fn found_by(tx: &Tx, case: &moderation_case::Model) -> Result<(NoticeSource, bool)> {
-    let reports = report::Entity::find().filter(report::Column::CaseId.eq(case.id));
-    let of_people = reports.clone().filter(report::Column::RuleHitId.is_null()).one(tx.conn()).await?;
-    let of_trusted = reports.clone().filter(report::Column::IsTrusted.eq(true)).one(tx.conn()).await?;
-    let of_rules = reports.filter(report::Column::RuleHitId.is_not_null()).one(tx.conn()).await?;
-    let source = if of_trusted.is_some() {
-        NoticeSource::TrustedFlagger
-    } else if was_noticed(tx, case.id).await? {
-        NoticeSource::Article16
-    } else if of_people.is_some() {
-        NoticeSource::OtherNotification
-    } else {
-        NoticeSource::Voluntary
-    };
-    Ok((source, of_rules.is_some()))
+    let statement = "SELECT CASE WHEN bool_or(r.is_trusted) THEN 'SOURCE_TRUSTED_FLAGGER'
+                                 WHEN bool_or(n.id IS NOT NULL) THEN 'SOURCE_ARTICLE_16'
+                                 WHEN bool_or(r.rule_hit_id IS NULL) THEN 'SOURCE_TYPE_OTHER_NOTIFICATION'
+                                 ELSE 'SOURCE_VOLUNTARY' END AS source,
+                            coalesce(bool_or(r.rule_hit_id IS NOT NULL), false) AS met_by_rule
+                     FROM report r LEFT JOIN legal_notice n ON n.report_id = r.id WHERE r.case_id = $1";
+    let found: Option<Origin> = one(tx.conn(), sql(statement, [case.id.into()])).await?;
+    Ok(found.map_or((NoticeSource::Voluntary, false), |Origin { source, met_by_rule }| (source, met_by_rule)))
 }
 
 /// The case of an action. Where a rule acted whose case is still to be opened, it is opened now.

@@ -307,17 +307,6 @@ struct Any {
     any: bool,
 }
 
-/// Whether anybody gave notice that the subject of a case is against the law.
-///
-/// # Errors
-/// The database is away.
-pub(super) async fn was_noticed(tx: &Tx, case_id: CaseId) -> Result<bool> {
-    let statement = "SELECT EXISTS (SELECT FROM legal_notice n JOIN report r ON r.id = n.report_id
-                                    WHERE r.case_id = $1) AS any";
-    let row: Option<Any> = one(tx.conn(), sql(statement, [case_id.into()])).await?;
-    Ok(row.is_some_and(|row| row.any))
-}
-
 /// Forgets who gave notices that were decided long ago, unless they appealed and are to be told; says of how many.
 ///
 /// # Errors
