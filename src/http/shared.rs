@@ -1,10 +1,11 @@
 //! Answers that are the same for all who did not sign in: found once, kept for a moment, and given to everybody.
 //!
-//! Nobody is given an answer that lacks what this server had acknowledged when they asked. What other servers and
-//! the command line change may be missing for as long as an answer is kept.
+//! Nobody is given an answer that lacks what this server had acknowledged when they asked. What other servers, bulk
+//! jobs and the command line change may be missing for as long as an answer is kept. One that is asked for again
+//! towards the end of its time is renewed meanwhile, so that of those who read it all the time nobody waits for it.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use axum::http::Uri;
@@ -48,6 +49,8 @@ struct Found {
     /// The changes that it shows: those before the search.
     shows: Moment,
     searched_at: Time,
+    /// Whether somebody has begun to look for the next one.
+    is_renewed: AtomicBool,
 }
 
 #[derive(Clone)]
@@ -74,23 +77,24 @@ impl SharedAnswers {
 ///
 /// # Errors
 /// Those of `find`, which are kept for nobody.
-pub async fn shared<W, F>(app: &App, actor: &Actor, uri: &Uri, find: W) -> Result<Answer>
+pub async fn shared<F, Finding>(app: App, actor: Actor, uri: &Uri, find: F) -> Result<Answer>
 where
-    W: FnOnce() -> F,
-    F: Future<Output = Result<(Answer, About)>>,
+    F: FnOnce(App, Actor) -> Finding + Send + 'static,
+    Finding: Future<Output = Result<(Answer, About)>> + Send + 'static,
 {
     let SharedAnswers { kept: Some(kept), max_age, searches } = &app.shared_answers else {
-        return Ok(find().await?.0);
+        return Ok(find(app.clone(), actor).await?.0);
     };
     if actor.id().is_some() {
-        return Ok(find().await?.0);
+        return Ok(find(app.clone(), actor).await?.0);
     }
     let before = searches.load(Ordering::SeqCst);
+    let age = |found: &Found| app.now() - found.searched_at;
     let holds = |found: &Found| {
-        let age = app.now() - found.searched_at;
         // Looked for after this request came, or young and still as it was.
         found.search > before
-            || (TimeDelta::zero()..*max_age).contains(&age) && !app.changes.since(found.shows, found.about)
+            || (TimeDelta::zero()..*max_age).contains(&age(found))
+                && !app.changes.since(found.shows, found.about)
     };
     let uri = uri.path_and_query().map_or("", |uri| uri.as_str());
     let entry = kept.entry_async(uri, |_, found| {
@@ -99,18 +103,46 @@ where
     let place = match tokio::time::timeout(PATIENCE, entry).await {
         Ok(EntryResult::Retained(found)) => {
             metrics::counter!("shared_answers_total", "from" => "memory").increment(1);
+            let is_old = age(&found) >= *max_age * 3 / 4;
+            if is_old && !found.is_renewed.swap(true, Ordering::SeqCst) {
+                tokio::spawn(renew(app.clone(), actor, uri.to_owned(), find));
+            }
             return Ok(found.answer.clone());
         }
         Ok(EntryResult::Vacant(place) | EntryResult::Replaced(place, _)) => Some(place),
         Ok(EntryResult::Removed(..) | EntryResult::Timeout) | Err(_) => None,
     };
     metrics::counter!("shared_answers_total", "from" => "database").increment(1);
-    let search = searches.fetch_add(1, Ordering::SeqCst) + 1;
-    let (shows, searched_at) = (app.changes.now(), app.now());
-    let (answer, about) = find().await?;
+    let found = search(app.clone(), actor, find).await?;
+    let answer = found.answer.clone();
     if let Some(place) = place {
         // It is no longer wanted if it was dropped meanwhile.
-        let _ = place.insert(Arc::new(Found { answer: answer.clone(), about, search, shows, searched_at }));
+        let _ = place.insert(Arc::new(found));
     }
     Ok(answer)
+}
+
+/// Finds an answer, and notes how far it can be relied on.
+async fn search<F, Finding>(app: App, actor: Actor, find: F) -> Result<Found>
+where
+    F: FnOnce(App, Actor) -> Finding,
+    Finding: Future<Output = Result<(Answer, About)>>,
+{
+    let search = app.shared_answers.searches.fetch_add(1, Ordering::SeqCst) + 1;
+    let (shows, searched_at) = (app.changes.now(), app.now());
+    let (answer, about) = find(app, actor).await?;
+    Ok(Found { answer, about, search, shows, searched_at, is_renewed: AtomicBool::new(false) })
+}
+
+/// Finds an answer before the one that is kept gets too old. Where that fails, whoever asks next is told why.
+async fn renew<F, Finding>(app: App, actor: Actor, uri: String, find: F)
+where
+    F: FnOnce(App, Actor) -> Finding,
+    Finding: Future<Output = Result<(Answer, About)>>,
+{
+    match (search(app.clone(), actor, find).await, &app.shared_answers.kept) {
+        (Ok(found), Some(kept)) => kept.insert(uri, Arc::new(found)),
+        (Err(error), _) => tracing::debug!(%error, uri, "an answer that is kept could not be renewed"),
+        (Ok(_), None) => {}
+    }
 }

@@ -316,7 +316,7 @@ async fn list_implications(
     Query(query): Query<ListQuery>,
     uri: Uri,
 ) -> Result<Answer> {
-    shared(&app, &actor, &uri, async || {
+    shared(app, actor, &uri, async move |app, actor| {
         // In one snapshot: what is counted is what is listed.
         let snapshot = app.snapshot().await?;
         let topic = topics::find(&snapshot, &actor, &name).await?;
@@ -343,7 +343,7 @@ async fn read_implication(
     Path(id): Path<ImplicationId>,
     uri: Uri,
 ) -> Result<Answer> {
-    shared(&app, &actor, &uri, async || {
+    shared(app, actor, &uri, async move |app, actor| {
         let snapshot = app.snapshot().await?;
         let topic_id = readable(&snapshot, &actor, id).await?.topic_id;
         let (view, version) = view(&snapshot, &actor, id).await?;

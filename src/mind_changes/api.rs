@@ -151,7 +151,7 @@ async fn list_post_mind_changes(
     Query(query): Query<PageQuery>,
     uri: Uri,
 ) -> Result<Answer> {
-    shared(&app, &actor, &uri, async || {
+    shared(app, actor, &uri, async move |app, actor| {
         let post = posts::find(&app.db, id).await?;
         let topic = topics::find(&app.db, &actor, &post.topic_id.to_string()).await?;
         Ok((list(&app, &app.db, &actor, Of::Post(id), &query).await?, About::Topic(topic.id)))
@@ -170,7 +170,7 @@ async fn list_topic_mind_changes(
     Query(query): Query<PageQuery>,
     uri: Uri,
 ) -> Result<Answer> {
-    shared(&app, &actor, &uri, async || {
+    shared(app, actor, &uri, async move |app, actor| {
         let topic = topics::find(&app.db, &actor, &name).await?;
         Ok((list(&app, &app.db, &actor, Of::Topic(topic.id), &query).await?, About::Topic(topic.id)))
     })

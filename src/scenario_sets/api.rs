@@ -266,7 +266,7 @@ async fn list_scenario_proposals(
     Query(query): Query<ListQuery>,
     uri: Uri,
 ) -> Result<Answer> {
-    shared(&app, &actor, &uri, async || {
+    shared(app, actor, &uri, async move |app, actor| {
         let topic = topics::find(&app.db, &actor, &name).await?;
         let status = query.status.map_or("any".to_owned(), |status| format!("{status:?}"));
         let list = format!("scenario-proposals/{}/{status}", topic.id);
@@ -290,7 +290,7 @@ async fn read_scenario_proposal(
     Path(id): Path<ScenarioProposalId>,
     uri: Uri,
 ) -> Result<Answer> {
-    shared(&app, &actor, &uri, async || {
+    shared(app, actor, &uri, async move |app, actor| {
         let row = store::find(&app.db, id).await?;
         let topic = topics::find(&app.db, &actor, &row.topic_id.to_string()).await?;
         Ok((answer(&actor, &app.db, row).await?, About::Topic(topic.id)))

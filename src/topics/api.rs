@@ -466,7 +466,10 @@ async fn list_topics(
     Query(query): Query<ListQuery>,
     uri: Uri,
 ) -> Result<Answer> {
-    shared(&app, &actor, &uri, async || Ok((list(&app, &actor, &query).await?, About::AllTopics))).await
+    shared(app, actor, &uri, async move |app, actor| {
+        Ok((list(&app, &actor, &query).await?, About::AllTopics))
+    })
+    .await
 }
 
 async fn list(app: &App, actor: &Actor, query: &ListQuery) -> Result<Answer> {
@@ -535,7 +538,7 @@ async fn read_topic(
     Path(name): Path<String>,
     uri: Uri,
 ) -> Result<Answer> {
-    shared(&app, &actor, &uri, async || {
+    shared(app, actor, &uri, async move |app, actor| {
         // In one snapshot: posts bring sources while the parts are read.
         let snapshot = app.snapshot().await?;
         let topic = store::find(&snapshot, &actor, &name).await?;

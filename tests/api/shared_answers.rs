@@ -146,6 +146,41 @@ async fn drafts_and_errors_are_kept_for_nobody() {
     }
 }
 
+#[tokio::test]
+async fn what_is_read_all_the_time_is_renewed_before_anybody_waits_for_it() {
+    let app = TestApp::new().await;
+    let finder = Finder::default();
+    let found = || finder.found.load(Ordering::SeqCst);
+    finder.finish.notify_one();
+    assert_eq!(finder.ask(&app).await.unwrap(), "1");
+    app.app.clock.advance(KEPT_FOR * 3 / 4 - TimeDelta::milliseconds(1));
+    assert_eq!(finder.ask(&app).await.unwrap(), "1");
+    tokio::task::yield_now().await;
+    assert_eq!(found(), 1, "it is young");
+    app.app.clock.advance(TimeDelta::milliseconds(1));
+    for _ in 0..10 {
+        assert_eq!(finder.ask(&app).await.unwrap(), "1", "nobody waits for the next one");
+        tokio::task::yield_now().await;
+    }
+    assert_eq!(found(), 2, "one looks for all of them");
+    finder.finish.notify_one();
+    tokio::task::yield_now().await;
+    app.app.clock.advance(KEPT_FOR / 4);
+    assert_eq!(finder.ask(&app).await.unwrap(), "2", "it was there in time");
+    assert_eq!(found(), 2);
+
+    // One that was overtaken by a change while it was looked for is given to nobody who asks afterwards.
+    app.app.clock.advance(KEPT_FOR / 2);
+    assert_eq!(finder.ask(&app).await.unwrap(), "2");
+    tokio::task::yield_now().await;
+    assert_eq!(found(), 3);
+    app.app.changes.note(Change::Everywhere);
+    finder.finish.notify_one();
+    tokio::task::yield_now().await;
+    finder.finish.notify_one();
+    assert_eq!(finder.ask(&app).await.unwrap(), "4");
+}
+
 /// Somebody who finds an answer: how often that was done, and what lets them finish.
 #[derive(Clone, Default)]
 struct Finder {
@@ -157,12 +192,13 @@ struct Finder {
 impl Finder {
     async fn ask(&self, app: &TestApp) -> Result<Value> {
         let uri = Uri::from_static("/somewhere?sort=best");
-        let answer = shared(&app.app, &Actor::Anonymous, &uri, async || {
-            let number = self.found.fetch_add(1, Ordering::SeqCst) + 1;
-            self.finish.notified().await;
+        let finder = self.clone();
+        let answer = shared(app.app.clone(), Actor::Anonymous, &uri, async move |app, _| {
+            let number = finder.found.fetch_add(1, Ordering::SeqCst) + 1;
+            finder.finish.notified().await;
             // What is found is old news by then, if that is what the test is about.
-            if self.overtaken {
-                app.app.changes.note(Change::Everywhere);
+            if finder.overtaken {
+                app.changes.note(Change::Everywhere);
             }
             Ok((Answer::ok(&number, Cache::Public)?, About::AllTopics))
         });
@@ -224,11 +260,11 @@ async fn nobody_waits_long_for_another_who_does_not_find_it() {
     let app = TestApp::new().await;
     let uri = Uri::from_static("/somewhere");
     let ask = async |answer: Option<Result<u8>>| {
-        let find = async || match answer {
+        let find = async move |_, _| match answer {
             Some(found) => Ok((Answer::ok(&found?, Cache::Public)?, About::AllTopics)),
             None => pending().await,
         };
-        let answer = shared(&app.app, &Actor::Anonymous, &uri, find).await?;
+        let answer = shared(app.app.clone(), Actor::Anonymous, &uri, find).await?;
         Ok::<_, Error>(serde_json::to_value(answer).unwrap()["body"].clone())
     };
     // One never ends: the other finds it alone, after a while.

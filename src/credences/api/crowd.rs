@@ -115,7 +115,7 @@ async fn read_crowd(
     Query(query): Query<CrowdQuery>,
     uri: Uri,
 ) -> Result<Answer> {
-    shared(&app, &actor, &uri, async || {
+    shared(app, actor, &uri, async move |app, actor| {
         let topic = topics::find(&app.db, &actor, &name).await?;
         require_own_credences(&app, &actor, &topic).await?;
         let snapshot = app.snapshot().await?;

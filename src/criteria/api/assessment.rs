@@ -277,7 +277,7 @@ async fn read_assessment(
     Path(name): Path<String>,
     uri: Uri,
 ) -> Result<Answer> {
-    shared(&app, &actor, &uri, async || {
+    shared(app, actor, &uri, async move |app, actor| {
         let snapshot = app.snapshot().await?;
         let topic = topics::find(&snapshot, &actor, &name).await?;
         let about = About::Topic(topic.id);

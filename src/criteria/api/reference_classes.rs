@@ -146,7 +146,7 @@ async fn read_reference_class(
     Path(id): Path<ReferenceClassId>,
     uri: Uri,
 ) -> Result<Answer> {
-    shared(&app, &actor, &uri, async || {
+    shared(app, actor, &uri, async move |app, actor| {
         let snapshot = app.snapshot().await?;
         let stored = store::read_class(&snapshot, id).await?;
         let topic = topics::find(&snapshot, &actor, &stored.class.topic_id.to_string()).await?;

@@ -208,7 +208,7 @@ async fn read_thread(
     Query(query): Query<ThreadQuery>,
     uri: Uri,
 ) -> Result<Answer> {
-    shared(&app, &actor, &uri, async || {
+    shared(app, actor, &uri, async move |app, actor| {
         let topic = topics::find(&app.db, &actor, &name).await?;
         let about = About::Topic(topic.id);
         let posts = query.page(&app, &actor, (topic.id, topic.id.0), (20, 5, 4)).await?;
@@ -230,7 +230,7 @@ async fn list_replies(
     Query(query): Query<ThreadQuery>,
     uri: Uri,
 ) -> Result<Answer> {
-    shared(&app, &actor, &uri, async || {
+    shared(app, actor, &uri, async move |app, actor| {
         let topic = readable(&app.db, &actor, id).await?;
         let page = query.page(&app, &actor, (topic.id, id.0), (25, 5, 0)).await?;
         Ok((Answer::ok(&page, Cache::for_reader(&actor))?, About::Topic(topic.id)))
@@ -445,7 +445,7 @@ async fn in_context(
 /// With the posts above it, root first.
 #[utoipa::path(get, path = "/posts/{id}", tag = "posts", params(("id" = PostId, Path)), responses((status = 200, body = PostInContext)), security((), ("bearer" = [])))]
 async fn read_post(State(app): State<App>, actor: Actor, Path(id): Path<PostId>, uri: Uri) -> Result<Answer> {
-    shared(&app, &actor, &uri, async || {
+    shared(app, actor, &uri, async move |app, actor| {
         let topic = readable(&app.db, &actor, id).await?;
         let (view, revision) = in_context(&app.db, &actor, id, app.now()).await?;
         let answer = Answer::ok(&view, Cache::for_reader(&actor))?.version(revision);
