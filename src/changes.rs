@@ -1,7 +1,8 @@
 //! What was changed lately, as far as this server did it: whoever kept an answer can tell whether it still holds.
 //!
 //! A change is noted when its transaction has ended, before whoever asked for it is answered. So an answer that
-//! was read after a moment shows everything that was noted up to that moment.
+//! was read after a moment shows everything that was noted up to that moment. Other servers note nothing here, and
+//! neither do bulk jobs until they end: an answer is kept for a moment only, and shows it afterwards.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -88,13 +89,19 @@ impl Changes {
 /// The changes of one transaction, noted when it ends in whatever way: one that was given up while it was being
 /// committed may have been made.
 pub(crate) struct Pending {
-    changes: Arc<Changes>,
+    /// Where they are noted; nowhere where nobody is waiting for them.
+    changes: Option<Arc<Changes>>,
     made: Mutex<Vec<Change>>,
 }
 
 impl Pending {
     pub(crate) fn new(changes: Arc<Changes>) -> Self {
-        Self { changes, made: Mutex::default() }
+        Self { changes: Some(changes), made: Mutex::default() }
+    }
+
+    /// Leaves them to be found out, as those of another server are.
+    pub(crate) fn are_awaited_by_nobody(&mut self) {
+        self.changes = None;
     }
 
     pub(crate) fn add(&self, change: Change) {
@@ -107,8 +114,9 @@ impl Pending {
 
 impl Drop for Pending {
     fn drop(&mut self) {
-        for change in self.made.get_mut().unwrap_or_else(PoisonError::into_inner).drain(..) {
-            self.changes.note(change);
+        let made = self.made.get_mut().unwrap_or_else(PoisonError::into_inner).drain(..);
+        if let Some(changes) = &self.changes {
+            made.for_each(|change| changes.note(change));
         }
     }
 }

@@ -93,7 +93,7 @@ pub async fn run(app: App, stop: watch::Receiver<()>) {
         next: judge_sign_ups_next,
     };
     let jobs =
-        Chore { channel: jobs::CHANNEL, what: "seeing to a bulk job", rests: 1.0, next: job_item_next };
+        Chore { channel: jobs::CHANNEL, what: "seeing to a bulk job", rests: 0.5, next: job_item_next };
     tokio::join!(
         tidying,
         watching,

@@ -7,6 +7,7 @@
 #![expect(clippy::cast_precision_loss, reason = "counts are small")]
 
 mod crowd;
+mod everyday;
 mod moderation;
 mod sign_in;
 #[path = "../../tests/service/support.rs"]

@@ -1,15 +1,13 @@
 //! What signing in costs: its own time, and everybody else's.
 
 use std::fs;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use argon2::password_hash::PasswordHasher;
 use argon2::{Algorithm, Argon2, Params, Version};
 use serde_json::json;
 
+use crate::everyday::{Asked, Everyday};
 use crate::support::{Client, FIRST_DEBATE, Folder, PASSWORD, Server, until};
 use crate::{Bound, Row, cores, each, percentile};
 
@@ -117,12 +115,12 @@ async fn a_crowd(server: &Server) -> Vec<Row> {
     for (name, reader) in readers {
         let (mut busy, mut idle) = (Vec::new(), Vec::new());
         for _ in 0..TURNS {
-            let alone = Reader::start(server, &reader);
+            let alone = read(server, &reader);
             tokio::time::sleep(Duration::from_secs(3)).await;
-            idle.push(percentile(alone.stop(), 99));
-            let (read, added) = read_beside_a_crowd(server, &reader).await;
-            println!("{} pages were read while {CROWD} people signed in.", read.len());
-            busy.push(percentile(read, 99));
+            idle.push(percentile(alone.stop().concat(), 99));
+            let (pages, added) = read_beside_a_crowd(server, &reader).await;
+            println!("{} pages were read while {CROWD} people signed in.", pages.len());
+            busy.push(percentile(pages, 99));
             if memory_rows.is_empty() {
                 memory_rows.extend(added);
             }
@@ -139,18 +137,23 @@ async fn a_crowd(server: &Server) -> Vec<Row> {
     rows
 }
 
+/// Begins to read a thread, again and again.
+fn read(server: &Server, reader: &Client) -> Everyday {
+    Everyday::start(server, &[(reader, Asked::Page(format!("/topics/{FIRST_DEBATE}/thread")))])
+}
+
 /// How long pages took while a crowd signed in, and the memory that was added.
 async fn read_beside_a_crowd(server: &Server, reader: &Client) -> (Vec<f64>, Option<Row>) {
     let before = memory(server, "VmRSS:");
     fs::write(format!("/proc/{}/clear_refs", server.id()), "5").ok();
     let guest = server.guest();
-    let reading = Reader::start(server, reader);
+    let reading = read(server, reader);
     each(CROWD, CROWD, move |number| {
         let guest = guest.clone();
         async move { sign_in(&guest, &format!("person{number}"), PASSWORD, 201).await }
     })
     .await;
-    let busy = reading.stop();
+    let busy = reading.stop().concat();
     let added = before.zip(memory(server, "VmHWM:")).map(|(before, peak)| Row {
         name: "memory that 200 sign-ins at once add, against a hash a core and 64 MiB",
         ours: (peak - before) / 1024.0,
@@ -159,38 +162,6 @@ async fn read_beside_a_crowd(server: &Server, reader: &Client) -> (Vec<f64>, Opt
         bound: Bound::AtMost(1.0),
     });
     (busy, added)
-}
-
-/// Somebody who reads a thread, one page after the other, on a thread of their own: a crowd that this program plays
-/// at the same time does not make them wait for their turn here.
-pub(crate) struct Reader {
-    stop: Arc<AtomicBool>,
-    reading: JoinHandle<Vec<f64>>,
-}
-
-impl Reader {
-    pub(crate) fn start(server: &Server, person: &Client) -> Self {
-        let stop = Arc::new(AtomicBool::new(false));
-        // With connections of its own: they belong to the runtime that made them.
-        let (client, stopped) = (person.at(server), stop.clone());
-        let read = async move {
-            let mut times = Vec::new();
-            while !stopped.load(Ordering::Relaxed) {
-                let started = Instant::now();
-                client.get(&format!("/topics/{FIRST_DEBATE}/thread")).await.is(200);
-                times.push(started.elapsed().as_secs_f64() * 1e3);
-            }
-            times
-        };
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-        Self { stop, reading: std::thread::spawn(move || runtime.block_on(read)) }
-    }
-
-    /// How long each page took, in milliseconds.
-    pub(crate) fn stop(self) -> Vec<f64> {
-        self.stop.store(true, Ordering::Relaxed);
-        self.reading.join().unwrap()
-    }
 }
 
 /// A line of the kernel's account of the server's memory, in KiB.

@@ -914,3 +914,26 @@ async fn jobs_that_begin_at_one_moment_take_turns() {
     }
     assert_eq!(done, [[1, 0], [2, 0], [2, 0], [2, 1], [2, 2], [2, 2]]);
 }
+
+#[tokio::test]
+async fn guests_read_what_is_kept_while_a_job_goes_on_and_see_all_of_it_when_it_is_over() {
+    let wave = Wave::new().await;
+    let Watched { app, mallory, topic, .. } = &wave.watched;
+    let thread = format!("/topics/{topic}/thread?sort=old");
+    let visible = async || {
+        let body = app.guest().get(&thread).await.is(200).body;
+        let posts = body["posts"]["items"].as_array().unwrap().iter();
+        posts.filter(|post| post["status"] == "visible").count()
+    };
+    assert_eq!(visible().await, 14);
+    let plan = wave.plans(json!([action("hide")])).await;
+    goes(mallory, &plan, "execute").await.is(200);
+    for _ in 0..3 {
+        assert!(job_item_next(&app.app).await.unwrap());
+    }
+    assert_eq!(visible().await, 14, "nobody looks anew for each item");
+    app.app.clock.advance(TimeDelta::milliseconds(100));
+    assert_eq!(visible().await, 11);
+    work(app).await;
+    assert_eq!(visible().await, 2, "no time has passed, and it is over");
+}

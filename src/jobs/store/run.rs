@@ -9,6 +9,7 @@ use super::{JobState, Of, end_undo, ended, forget_passages, locked, progress};
 use crate::app::App;
 use crate::audit::{self, Entry, Object};
 use crate::auth;
+use crate::changes::Change;
 use crate::db::{Tx, sql, update};
 use crate::decisions::rules::{ActionKind, Subject};
 use crate::entity::{mod_job, mod_job_item};
@@ -86,7 +87,9 @@ async fn author(app: &App, job: &mod_job::Model) -> Result<Option<Actor>> {
 
 /// Does what is to be done about an item, and marks it, in one transaction.
 async fn perform(app: &App, actor: &Actor, job: &mod_job::Model, item: &mod_job_item::Model) -> Result<Seen> {
-    let tx = app.begin_as(actor).await?;
+    let mut tx = app.begin_as(actor).await?;
+    // Nobody was told yet: readers do not look again for each item.
+    tx.changes_unnoticed();
     match perform_in(app, &tx, actor, job, item).await {
         Ok(Seen::To) => {
             tx.commit().await?;
@@ -225,3 +228,5 @@ async fn finish(app: &App, job: &mod_job::Model) -> Result<Seen> {
     tx.commit().await?;
     Ok(Seen::To)
 }
+    // Whoever is told that it is over sees what it did.
+    tx.changes(Change::Everywhere);
