@@ -45,6 +45,7 @@ mod m20261127_000034_people;
 mod m20261127_000035_votes_and_notices;
 mod m20261128_000036_triage;
 mod m20261128_000037_author_rules;
+mod m20261128_000038_approval_credential;
 
 /// Applies and reverts the changes in order.
 #[derive(Debug)]
@@ -93,6 +94,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261127_000035_votes_and_notices::Migration),
             Box::new(m20261128_000036_triage::Migration),
             Box::new(m20261128_000037_author_rules::Migration),
+            Box::new(m20261128_000038_approval_credential::Migration),
         ]
     }
 }

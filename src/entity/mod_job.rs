@@ -47,6 +47,8 @@ pub struct Model {
     pub approved_by: Option<AccountId>,
     /// When.
     pub approved_at: Option<Time>,
+    /// With which session they did; unknown where that was before it was kept.
+    pub approval_credential_id: Option<Uuid>,
     /// When it was planned.
     pub created_at: Time,
     /// When it was executed.

@@ -916,6 +916,43 @@ async fn jobs_that_begin_at_one_moment_take_turns() {
 }
 
 #[tokio::test]
+async fn what_somebody_agreed_to_is_done_for_as_long_as_they_might() {
+    let wave = Wave::with("[jobs]\nsecond_person_above = 11").await;
+    let Watched { app, mallory, carol, .. } = &wave.watched;
+    app.member("dora").await;
+    grants(carol, "dora", json!({ "kind": "site" })).await;
+    let begun = async |kind: &str| {
+        let dora = app.sign_in("dora").await;
+        let plan = wave.plans(json!([action(kind)])).await;
+        goes(mallory, &plan, "execute").await.is(200);
+        assert_eq!(goes(&dora, &plan, "approve").await.is(200).body["approved_by"]["username"], "dora");
+        assert!(job_item_next(&app.app).await.unwrap());
+        plan
+    };
+    let became = async |plan: &Value| {
+        work(app).await;
+        stands(&read(mallory, plan).await)
+    };
+    // Somebody else may have had the session in which she agreed.
+    let plan = begun("hide").await;
+    let change =
+        json!({ "current_password": crate::support::PASSWORD, "new_password": "a walk along the cliffs" });
+    let dora = app.sign_in("dora").await;
+    dora.put("/me/password", change).await.is(204);
+    let back =
+        json!({ "current_password": "a walk along the cliffs", "new_password": crate::support::PASSWORD });
+    dora.put("/me/password", back).await.is(204);
+    expect!["partial: 1 done, 11 skipped, 12 total; left alone: 11 not_allowed"]
+        .assert_eq(&became(&plan).await);
+    let plan = begun("remove").await;
+    let grant = carol.get("/accounts/dora/role-grants").await.is(200).text("/items/0/id");
+    carol.delete(&format!("/role-grants/{grant}")).await.is(204);
+    expect!["partial: 1 done, 11 skipped, 12 total; left alone: 11 not_allowed"]
+        .assert_eq(&became(&plan).await);
+    assert_eq!(statuses(app).await, ["removed 1", "visible 13"]);
+}
+
+#[tokio::test]
 async fn guests_read_what_is_kept_while_a_job_goes_on_and_see_all_of_it_when_it_is_over() {
     let wave = Wave::new().await;
     let Watched { app, mallory, topic, .. } = &wave.watched;

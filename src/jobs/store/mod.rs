@@ -289,6 +289,7 @@ pub(super) async fn go(
         }
         Move::Approve => {
             (job.approved_by, job.approved_at) = (Some(by.id), Some(now));
+            job.approval_credential_id = Some(by.credential_id().0);
             if let Some(undoes) = job.undoes_id {
                 begin_undo(app, tx, (undoes, job.id), true).await?;
             }
@@ -474,7 +475,7 @@ pub async fn erase(app: &App, tx: &Tx, account_id: AccountId) -> Result<()> {
     forget_passages(tx, Of::Owner(account_id), app.now()).await?;
     for statement in [
         "UPDATE mod_job SET author_id = NULL, note = '', credential_id = NULL WHERE author_id = $1",
-        "UPDATE mod_job SET approved_by = NULL WHERE approved_by = $1",
+        "UPDATE mod_job SET approved_by = NULL, approval_credential_id = NULL WHERE approved_by = $1",
         "UPDATE mod_job_item SET owner_id = NULL WHERE owner_id = $1",
     ] {
         tx.conn().execute_raw(sql(statement, [account_id.into()])).await?;

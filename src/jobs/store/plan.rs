@@ -158,6 +158,7 @@ async fn insert_plan(
         approval_reasons: reasons.into_iter().map(str::to_owned).collect(),
         approved_by: None,
         approved_at: None,
+        approval_credential_id: None,
         created_at: now,
         executed_at: None,
         finished_at: None,

@@ -17,7 +17,7 @@ use crate::error::{Code, Error, Result};
 use crate::ids::{AccountId, SessionId};
 use crate::jobs::rules::{ItemState, JobKind};
 use crate::moderation::{self, Order};
-use crate::policy::Actor;
+use crate::policy::{Actor, ApproveJob};
 
 /// So many jobs are tried, should others be at them.
 const TRIED: i64 = 10;
@@ -67,6 +67,9 @@ pub async fn run_next(app: &App) -> Result<bool> {
 /// Sees to an item in the name of whoever asked for it, as they stand now.
 async fn see_to(app: &App, job: &mod_job::Model, item: &mod_job_item::Model) -> Result<Seen> {
     let refused = match author(app, job).await? {
+        Some(_) if !is_agreed_to(app, job).await? => {
+            Code::NotAllowed.error("Whoever agreed to it could not do so any more.")
+        }
         Some(actor) => match perform(app, &actor, job, item).await {
             Ok(seen) => return Ok(seen),
             Err(error) if error.code == Code::Unavailable => return Err(error),
@@ -83,6 +86,19 @@ async fn author(app: &App, job: &mod_job::Model) -> Result<Option<Actor>> {
         (Some(author), Some(credential)) => auth::on_behalf(app, author, SessionId(credential)).await,
         _ => Ok(None),
     }
+}
+
+/// Whether the second person, where the job takes one, might agree to it as they stand now.
+async fn is_agreed_to(app: &App, job: &mod_job::Model) -> Result<bool> {
+    if job.approval_reasons.is_empty() {
+        return Ok(true);
+    }
+    let Some(approver) = job.approved_by else {
+        return Ok(false);
+    };
+    let agreed_with = SessionId(job.approval_credential_id.unwrap_or_default());
+    let approver = auth::on_behalf(app, approver, agreed_with).await?;
+    Ok(approver.is_some_and(|approver| approver.may(ApproveJob(job)).is_ok()))
 }
 
 /// Does what is to be done about an item, and marks it, in one transaction.
@@ -223,10 +239,10 @@ async fn finish(app: &App, job: &mod_job::Model) -> Result<Seen> {
     };
     tracing::info!(job = %job.id, state = ?job.state, done = counts.done, ?left_alone, "a bulk job has ended");
     ended(app, &tx, &job).await?;
+    // Whoever is told that it is over sees what it did.
+    tx.changes(Change::Everywhere);
     update(&tx, job).await?;
     audit::record(app, &tx, entry).await?;
     tx.commit().await?;
     Ok(Seen::To)
 }
-    // Whoever is told that it is over sees what it did.
-    tx.changes(Change::Everywhere);

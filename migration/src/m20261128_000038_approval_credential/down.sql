@@ -1,0 +1,1 @@
+ALTER TABLE mod_job DROP COLUMN approval_credential_id;
