@@ -46,6 +46,7 @@ mod m20261127_000035_votes_and_notices;
 mod m20261128_000036_triage;
 mod m20261128_000037_author_rules;
 mod m20261128_000038_approval_credential;
+mod m20261128_000039_reported_version;
 
 /// Applies and reverts the changes in order.
 #[derive(Debug)]
@@ -95,6 +96,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261128_000036_triage::Migration),
             Box::new(m20261128_000037_author_rules::Migration),
             Box::new(m20261128_000038_approval_credential::Migration),
+            Box::new(m20261128_000039_reported_version::Migration),
         ]
     }
 }

@@ -70,6 +70,7 @@ pub mod refresh_token;
 pub mod relation;
 pub mod report;
 pub mod report_mute;
+pub mod reported_version;
 pub mod role_grant;
 pub mod rule_hit;
 pub mod sanction;

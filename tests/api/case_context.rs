@@ -3,11 +3,13 @@
 
 use chrono::TimeDelta;
 use expect_test::expect;
+use otherwise::keys::sha256;
+use otherwise::worker::own_data_next;
 use serde_json::{Value, json};
 
 use crate::moderation::{Watched, case_of, grants, moves};
-use crate::support::Client;
 use crate::support::builders::action;
+use crate::support::{Client, PASSWORD};
 
 /// A text that has enough words to be compared with others.
 const OFFER: &str = "Cheap maps of Kent, printed on linen and sent by post today.";
@@ -384,4 +386,64 @@ async fn what_may_be_done_follows_where_the_subject_stands() {
     moves(mallory, &hard, "escalate", Some(note)).await.is(200);
     assert_eq!(read(mallory, &hard).await["allowed_actions"], json!([]));
     assert_ne!(read(carol, &hard).await["allowed_actions"], json!([]));
+}
+
+#[tokio::test]
+async fn a_case_has_what_was_reported_however_it_reads_now() {
+    let watched = Watched::new().await;
+    let Watched { app, alice, bob, mallory, topic, post, .. } = &watched;
+    let case_of_what = async |column: &str| {
+        app.rows(&format!("SELECT id::text FROM moderation_case WHERE {column} IS NOT NULL")).await.remove(0)
+    };
+    let said = async |case: &str| {
+        let case = read(mallory, case).await;
+        let versions = case["reported_versions"].as_array().unwrap().iter();
+        let texts: Vec<String> = versions
+            .map(|version| {
+                let text = version["text"].as_str().unwrap().to_owned();
+                let digits: String =
+                    sha256(text.as_bytes()).iter().map(|byte| format!("{byte:02x}")).collect();
+                assert_eq!(version["sha256"], digits);
+                format!("{} {text}", version["revision"])
+            })
+            .collect();
+        (texts, case["content"]["text"].as_str().unwrap().to_owned())
+    };
+    // An account, reported twice as it was, and once as it became.
+    let id = alice.get("/me").await.text("/id");
+    alice.patch("/me", json!({ "bio": "Buy maps at my shop." })).await.is(200);
+    bob.reports("account", &id, "spam").await;
+    bob.reports("account", &id, "personal_data").await;
+    alice.patch("/me", json!({ "bio": "Buy globes at my shop." })).await.is(200);
+    bob.reports("account", &id, "hatred").await;
+    alice.patch("/me", json!({ "bio": "Reads." })).await.is(200);
+    let account = case_of_what("subject_account_id").await;
+    let (texts, now) = said(&account).await;
+    assert_eq!(texts, ["3 alice\n\nBuy globes at my shop.", "2 alice\n\nBuy maps at my shop."]);
+    assert_eq!(now, "alice\n\nReads.");
+
+    let id = alice.get(&format!("/topics/{topic}")).await.text("/id");
+    bob.reports("topic", &id, "spam").await;
+    mallory
+        .patch(&format!("/topics/{topic}"), json!({ "title": "Had the Armada landed in Sussex" }))
+        .await
+        .is(200);
+    let (texts, now) = said(&case_of_what("subject_topic_id").await).await;
+    assert!(texts[0].contains("landed in Kent") && now.contains("landed in Sussex"), "{texts:?} {now}");
+
+    bob.reports("post", post, "spam").await;
+    alice.patch(&format!("/posts/{post}"), json!({ "body": "Maps of Kent are of use here." })).await.is(200);
+    let (texts, now) = said(&case_of(app, post).await).await;
+    assert_eq!(
+        (texts, now.as_str()),
+        (vec!["1 Buy maps of Kent, cheap!".to_owned()], "Maps of Kent are of use here.")
+    );
+
+    // What people said of themselves goes with them.
+    alice.post("/me/erasure", json!({ "password": PASSWORD })).await.is(202);
+    app.app.clock.advance(TimeDelta::days(8));
+    while own_data_next(&app.app).await.unwrap() {}
+    let mallory = app.sign_in("mallory").await;
+    assert_eq!(read(&mallory, &account).await["reported_versions"], json!([]));
+    assert_eq!(app.rows("SELECT count(*)::text FROM reported_version WHERE text LIKE '%shop%'").await, ["0"]);
 }

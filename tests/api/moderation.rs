@@ -206,6 +206,13 @@ async fn a_post_is_reported_claimed_and_decided_and_its_reporter_is_told() {
           "priority": 17,
           "related_cases": [],
           "report_count": 1,
+          "reported_versions": [
+            {
+              "revision": 1,
+              "sha256": "7d9ae1b27d102731aa9da3c105d811eaa4ae899e792bad45b4e987b35f61dcd0",
+              "text": "Buy maps of Kent, cheap!"
+            }
+          ],
           "reporter_count": 1,
           "reports": [
             {

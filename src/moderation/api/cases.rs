@@ -17,7 +17,7 @@ use super::queues::asked_for;
 use super::report_mutes::muted_until;
 use crate::accounts::{Author, authors};
 use crate::app::App;
-use crate::audit::{self, Object};
+use crate::audit::{self, Object, hex};
 use crate::auth::rules::Scope;
 use crate::automation;
 use crate::automation::rules::RuleVersion;
@@ -37,7 +37,8 @@ use crate::moderation::rules::case::Move;
 use crate::moderation::rules::queue::check_list;
 use crate::moderation::rules::{CaseEventKind, CaseNote, CaseOutcome, CaseState, ReportOutcome, RuleCode};
 use crate::moderation::store::{
-    self, ActionFilter, CaseOrder, Charge, Circumstances, Contact, Done, Hidden, Listed, Order, Purpose, Said,
+    self, ActionFilter, CaseOrder, Charge, Circumstances, Contact, Done, Hidden, Listed, Order, Purpose,
+    ReportedVersion, Said,
 };
 use crate::policy::{ActOn, Actor, NullifyVotes, ReadCase, ReadCases};
 use crate::roles::rules::Permission;
@@ -217,6 +218,18 @@ struct ContentView {
     topic_slug: Option<String>,
 }
 
+/// What the subject of a case said when it was reported.
+#[derive(Debug, Serialize, ToSchema)]
+struct ReportedVersionView {
+    /// The version, as in the reports.
+    revision: i32,
+    /// The text of that version, of the same parts as `content`; null where it was purged.
+    text: Option<String>,
+    /// The SHA-256 of the text as it was reported, in hexadecimal digits: of a post that was redacted since, it is that of
+    /// what was there before.
+    sha256: String,
+}
+
 /// What moderators do with a case.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
@@ -236,6 +249,8 @@ struct CaseView {
     #[serde(flatten)]
     summary: CaseSummary,
     content: Option<ContentView>,
+    /// What it said in the versions that were reported, the last first: the hundred last.
+    reported_versions: Vec<ReportedVersionView>,
     /// The hundred weightiest reports, those that are open first.
     reports: Vec<CaseReportView>,
     /// The last hundred things that happened to it, in order.
@@ -950,6 +965,7 @@ async fn view(
         actions: ActionView::of(db, done).await?,
         summary: CaseSummary::of(app, case, &people, sla(app, None)),
         content,
+        reported_versions: reported_versions(db, case.id).await?,
         reports: reports.into_iter().map(|row| case_report(row, &people, &rules, &mut notices)).collect(),
         events: events.into_iter().map(|row| case_event(row, &people)).collect(),
         notes: NoteView::of(db, store::notes_on_case(db, case.id).await?).await?,
@@ -957,6 +973,17 @@ async fn view(
         moves: moves.into_iter().filter(leads_on).map(|(name, _)| name).collect(),
         context: around.view(&people, allowed, app.now()),
     })
+}
+
+/// What the subject of a case said in the versions that were reported.
+async fn reported_versions(db: &impl ConnectionTrait, id: CaseId) -> Result<Vec<ReportedVersionView>> {
+    let versions = store::reported_versions(db, id).await?;
+    let view = |ReportedVersion { revision, text, sha256 }| ReportedVersionView {
+        revision,
+        text,
+        sha256: hex(&sha256),
+    };
+    Ok(versions.into_iter().map(view).collect())
 }
 
 /// The cases that belong to one, as far as this reader may see them.

@@ -1,12 +1,12 @@
 //! Cases of what rules of automatic moderation did, so that people look at all of it.
 
 use super::cases::{Happened, case_or_open, count, go, standing, tell};
-use super::reports::{take_in, was_reviewed};
+use super::reports::{insert_report, take_in, was_reviewed};
 use super::subjects::Reported;
 use crate::accounts::rules::AccountState;
 use crate::app::App;
 use crate::audit::{self, Object};
-use crate::db::{Tx, insert};
+use crate::db::Tx;
 use crate::decisions::rules::{Subject, SubjectKind};
 use crate::entity::{report, rule_hit};
 use crate::error::{Code, Error, Result};
@@ -140,7 +140,7 @@ async fn see_to(app: &App, tx: &Tx, hit: &rule_hit::Model) -> Result<(CaseId, Un
         is_trusted: false,
     };
     let event = Event { kind: "report_filed", subject_id: Some(row.id.0), ..Event::default() };
-    insert(tx, row).await?;
+    insert_report(tx, &reported, row).await?;
     events::record(app, tx, event).await?;
     if !is_new {
         take_in(app, tx, &mut case, is_decided && outcome.is_none(), happened).await?;

@@ -7,7 +7,7 @@ use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, FromQueryResult, QueryF
 use serde::{Deserialize, Serialize};
 
 use super::cases::{Happened, case_or_open, count, standing};
-use super::reports::{is_trusted, take_in, was_reviewed};
+use super::reports::{insert_report, is_trusted, take_in, was_reviewed};
 use super::subjects::Reported;
 use crate::app::App;
 use crate::clock::Time;
@@ -97,7 +97,7 @@ pub(in crate::moderation) async fn file_notice(
         created_at: now,
         closed_at: outcome.map(|_| now),
     };
-    insert(tx, row.clone()).await?;
+    insert_report(tx, reported, row.clone()).await?;
     let id = app.ids.next();
     let sealed_contact = match &notice.contact {
         Some(contact) => {

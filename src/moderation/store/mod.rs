@@ -57,7 +57,9 @@ pub(super) use queues::{
 };
 pub(super) use report_mutes::{mute_reports, report_mute_of, unmute_reports};
 pub(super) use reports::{accuracy, file, find_own_report, list_own_reports, subjects};
-pub(super) use subjects::{Purpose, content, find_subject, subject_of, tags_of};
+pub(super) use subjects::{
+    Purpose, ReportedVersion, content, find_subject, reported_versions, subject_of, tags_of,
+};
 pub(super) use templates::{
     NewTemplate, TemplateFilter, delete_template, edit_template, find_template, find_template_for_update,
     insert_template, list_templates,
@@ -103,6 +105,7 @@ pub async fn erase(app: &App, tx: &Tx, account_id: AccountId) -> Result<()> {
         "UPDATE report SET reporter_id = NULL, comment = '' WHERE reporter_id = $1",
         "DELETE FROM mod_note n WHERE n.author_id = $1 OR n.account_id = $1
              OR EXISTS (SELECT FROM moderation_case c WHERE c.id = n.case_id AND c.owner_id = $1)",
+        "DELETE FROM reported_version v USING moderation_case c WHERE c.id = v.case_id AND c.subject_account_id = $1",
         "DELETE FROM case_message WHERE account_id = $1",
         "UPDATE case_message SET sender_id = NULL WHERE sender_id = $1",
         "DELETE FROM case_queue WHERE owner_id = $1 AND audience = 'own'",

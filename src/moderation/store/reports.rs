@@ -9,7 +9,7 @@ use uuid::Uuid;
 
 use super::cases::{Happened, case_or_open, count, stand, standing, tell};
 use super::report_mutes::report_mute_of;
-use super::subjects::{Reported, subject_of, tags_of};
+use super::subjects::{Reported, keep_version, subject_of, tags_of};
 use crate::accounts::rules::Role;
 use crate::app::App;
 use crate::clock::Time;
@@ -79,7 +79,7 @@ pub(in crate::moderation) async fn file(
         closed_at: outcome.map(|_| now),
         rule_hit_id: None,
     };
-    insert(tx, row.clone()).await?;
+    insert_report(tx, reported, row.clone()).await?;
     // The event that a new case begins with is its first report.
     if !is_new {
         let reopens = is_decided && outcome.is_none();
@@ -87,6 +87,12 @@ pub(in crate::moderation) async fn file(
     }
     count(app, tx, case).await?;
     Ok((row, true))
+}
+
+/// Adds a report, and keeps what its subject says in the version that it is about.
+pub(super) async fn insert_report(tx: &Tx, reported: &Reported, row: report::Model) -> Result<()> {
+    keep_version(tx, row.case_id, reported).await?;
+    insert(tx, row).await
 }
 
 /// Whether somebody is a trusted flagger of what is somewhere.

@@ -4,11 +4,11 @@ use sea_orm::{ConnectionTrait, FromQueryResult};
 
 use crate::accounts::rules::{AccountKind, AccountState};
 use crate::clock::Time;
-use crate::db::{Tx, one, sql};
+use crate::db::{Tx, all, one, sql};
 use crate::decisions::rules::{Subject, SubjectKind};
 use crate::entity::moderation_case;
 use crate::error::{Code, Error, Result};
-use crate::ids::{AccountId, PostId, TopicId};
+use crate::ids::{AccountId, CaseId, PostId, TopicId};
 use crate::policy::Actor;
 use crate::posts::rules::PostStatus;
 use crate::topics::rules::TopicStatus;
@@ -111,6 +111,72 @@ pub(in crate::moderation) struct Content {
     pub(super) status: String,
 }
 
+/// What a subject says, as SQL over its row: the same when it is reported as when it is read.
+macro_rules! said {
+    (topic) => {
+        "concat_ws(E'\n\n', title, question_text)"
+    };
+    (account) => {
+        "concat_ws(E'\n\n', username, display_name, bio)"
+    };
+}
+
+/// What a subject said in a version that was reported.
+#[derive(Debug, FromQueryResult)]
+pub(in crate::moderation) struct ReportedVersion {
+    pub(in crate::moderation) revision: i32,
+    /// Nothing where it was purged.
+    pub(in crate::moderation) text: Option<String>,
+    pub(in crate::moderation) sha256: Vec<u8>,
+}
+
+/// Keeps what a subject says in the version that is reported, or what that hashes to where it is kept elsewhere. The
+/// first that was kept of a version stays.
+pub(super) async fn keep_version(tx: &Tx, case_id: CaseId, reported: &Reported) -> Result<()> {
+    macro_rules! keep {
+        ($text:expr, $said:expr, $from:literal) => {
+            concat!(
+                "INSERT INTO reported_version (case_id, revision, text, sha256)
+                 SELECT $1, $2, ",
+                $text,
+                ", sha256(convert_to(",
+                $said,
+                ", 'UTF8')) FROM ",
+                $from,
+                " ON CONFLICT DO NOTHING"
+            )
+        };
+    }
+    let statement = match reported.subject.kind {
+        SubjectKind::Post => keep!("NULL", "body", "post_revision WHERE post_id = $3 AND number = $2"),
+        SubjectKind::Topic => keep!(said!(topic), said!(topic), "topic WHERE id = $3 AND revision = $2"),
+        SubjectKind::Account => keep!(
+            said!(account),
+            said!(account),
+            "account WHERE id = $3 AND version = $2 AND state <> 'deleted'"
+        ),
+    };
+    let values = [case_id.into(), reported.revision.into(), reported.subject.id.into()];
+    tx.conn().execute_raw(sql(statement, values)).await?;
+    Ok(())
+}
+
+/// What the subject of a case said in the versions that were reported, the last first: the last hundred.
+///
+/// # Errors
+/// The database is away.
+pub(in crate::moderation) async fn reported_versions(
+    db: &impl ConnectionTrait,
+    case_id: CaseId,
+) -> Result<Vec<ReportedVersion>> {
+    let statement = "SELECT v.revision, coalesce(v.text, r.body) AS text, v.sha256
+                     FROM reported_version v
+                     JOIN moderation_case c ON c.id = v.case_id
+                     LEFT JOIN post_revision r ON r.post_id = c.subject_post_id AND r.number = v.revision
+                     WHERE v.case_id = $1 ORDER BY v.revision DESC LIMIT 100";
+    all(db, sql(statement, [case_id.into()])).await
+}
+
 /// What the subject of a case says now, and the slug of the topic that it is in.
 ///
 /// # Errors
@@ -125,14 +191,15 @@ pub(in crate::moderation) async fn content(
             id.0,
         ),
         (_, Some(id), _) => (
-            "SELECT revision, concat_ws(E'\n\n', title, question_text) AS text, slug, status
-             FROM topic WHERE id = $1",
+            concat!("SELECT revision, ", said!(topic), " AS text, slug, status FROM topic WHERE id = $1"),
             id.0,
         ),
         (.., Some(id)) => (
-            "SELECT version AS revision, concat_ws(E'\n\n', username, display_name, bio) AS text, NULL AS slug,
-                    state AS status
-             FROM account WHERE id = $1",
+            concat!(
+                "SELECT version AS revision, ",
+                said!(account),
+                " AS text, NULL AS slug, state AS status FROM account WHERE id = $1"
+            ),
             id.0,
         ),
         _ => return Ok(None),

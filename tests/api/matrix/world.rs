@@ -257,6 +257,7 @@ impl World {
                  DELETE FROM passkey;
                  DELETE FROM case_event e USING moderation_case c, account a
                  WHERE c.id = e.case_id AND a.id = c.owner_id AND a.username NOT IN ('sid', 'sue');
+                 DELETE FROM reported_version;
                  DELETE FROM report_mute;
                  DELETE FROM mod_note;
                  DELETE FROM template;

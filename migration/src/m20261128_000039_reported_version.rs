@@ -1,0 +1,21 @@
+//! What was reported, as it read then: topics and accounts change, and what they said before is kept nowhere else.
+
+use sea_orm_migration::prelude::*;
+
+#[derive(DeriveMigrationName)]
+pub(crate) struct Migration;
+
+#[async_trait::async_trait]
+impl MigrationTrait for Migration {
+    async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
+        let up = include_str!("m20261128_000039_reported_version/up.sql");
+        manager.get_connection().execute_unprepared(up).await?;
+        Ok(())
+    }
+
+    async fn down(&self, manager: &SchemaManager) -> Result<(), DbErr> {
+        let down = include_str!("m20261128_000039_reported_version/down.sql");
+        manager.get_connection().execute_unprepared(down).await?;
+        Ok(())
+    }
+}
