@@ -11,7 +11,7 @@ use utoipa_axum::routes;
 use uuid::Uuid;
 
 use super::rules::{NullificationReason, NullificationState, SignalKind, SignalPart};
-use super::store::{self, Listed, Nullified};
+use super::store::{self, Listed, Nullified, WouldStrike};
 use crate::accounts::{Author, authors};
 use crate::app::App;
 use crate::audit::{self, Object};
@@ -126,6 +126,17 @@ struct NewVoteNullification {
     rule: Option<RuleCode>,
     /// Why, to each of them.
     explanation: Explanation,
+    /// Says what would come of it, and does nothing.
+    #[serde(default)]
+    dry_run: bool,
+}
+
+/// What a nullification would strike.
+#[derive(Debug, Clone, Copy, Serialize, ToSchema)]
+struct WouldStrikeView {
+    votes: i64,
+    /// On so many posts.
+    posts: i64,
 }
 
 /// Votes that do not count.
@@ -141,6 +152,8 @@ struct VoteNullificationView {
     post_ids: Option<Vec<PostId>>,
     /// How many votes it has struck at the moment.
     votes: i64,
+    /// What it would strike by now, where that was all that was asked for (`dry_run`); null otherwise.
+    would_strike: Option<WouldStrikeView>,
     /// Of these accounts, those for whom it was taken back, by an appeal or otherwise: their votes count.
     lifted: Vec<Author>,
     /// Empty once the account of whoever gave it was erased.
@@ -179,6 +192,7 @@ impl VoteNullificationView {
             author: person(row.author_id),
             post_ids: row.post_ids.map(|ids| ids.into_iter().map(PostId).collect()),
             votes: votes.get(&row.id).copied().unwrap_or_default(),
+            would_strike: None,
             lifted: lifted.filter_map(|(_, id)| people.get(id).cloned()).collect(),
             reason: row.reason,
             rule: row.rule_code,
@@ -304,7 +318,8 @@ async fn inspect_votes(
 ///
 /// All that these accounts have cast by now, or those on some posts; done in the background, and undone as exactly. Posts
 /// of whoever asks are left out. Whoever votes again on such a post moves nothing. Each of these people is told why, and can
-/// appeal. Many votes, and those of the staff, take a second person.
+/// appeal. Many votes, and those of the staff, take a second person. A dry run is in the audit log: it tells something of how
+/// they vote.
 #[utoipa::path(post, path = "/mod/vote-nullifications", tag = "vote signals", request_body = NewVoteNullification, responses((status = 201, body = VoteNullificationView)), security(("bearer" = [])))]
 async fn create_vote_nullification(
     State(app): State<App>,
@@ -334,6 +349,16 @@ async fn create_vote_nullification(
     };
     let (row, done) = store::create(&app, &tx, &actor, &permit, nullified).await?;
     let id = row.id;
+    if new.dry_run {
+        let WouldStrike { votes, posts } = store::votes_in(&tx, &row, None).await?;
+        let view = VoteNullificationView::one(tx.conn(), row).await?;
+        let view = VoteNullificationView { would_strike: Some(WouldStrikeView { votes, posts }), ..view };
+        tx.undo().await?;
+        // It tells something of how these people vote.
+        let data = json!({ "accounts": account_ids, "author_id": new.author_id });
+        audit::record_alone(&app, audit::Entry { data, ..actor.entry("try_nullification") }).await?;
+        return Answer::ok(&view, Cache::No);
+    }
     let view = VoteNullificationView::one(tx.conn(), row).await?;
     let answer = Answer::created(format!("/api/v1/mod/vote-nullifications/{id}"), &view, Cache::No)?;
     let answer = once.record(&app, &tx, answer).await?;

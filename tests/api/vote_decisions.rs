@@ -367,7 +367,8 @@ async fn many_votes_take_a_second_person() {
           "state": "awaiting_approval",
           "undone_at": null,
           "undone_by": null,
-          "votes": 0
+          "votes": 0,
+          "would_strike": null
         }
     "#]]
     .assert_eq(&format!("{read:#}\n"));
@@ -564,4 +565,41 @@ async fn v4_who_may_not_look_at_votes_learns_nothing_of_whose_they_are() {
     // Whether or not the votes were on a post of hers.
     reverts(mallory, &decision).await.is(200);
     assert_eq!(kinds(&erin, "").await, [] as [Value; 0]);
+}
+
+#[tokio::test]
+async fn a_dry_run_says_what_would_be_struck_and_strikes_nothing() {
+    let struck = Struck::with("[jobs]\nsecond_person_above = 2").await;
+    let Struck { watched: Watched { app, alice, mallory, posts, .. }, .. } = &struck;
+    app.mails().await;
+    let tried = async |body: &Value| {
+        let mut body = body.clone();
+        body["dry_run"] = json!(true);
+        mallory.with("idempotency-key", "once").post("/mod/vote-nullifications", body).await
+    };
+    let would = tried(&struck.both()).await.is(200).body;
+    assert_eq!(would["would_strike"], json!({ "votes": 3, "posts": 2 }));
+    assert_eq!((&would["votes"], &would["approval_reasons"]), (&json!(0), &json!(["many_votes"])));
+    let mut narrower = struck.both();
+    narrower["post_ids"] = json!([posts[0]]);
+    let would = tried(&narrower).await.is(200).body;
+    assert_eq!(would["would_strike"], json!({ "votes": 2, "posts": 1 }));
+    assert_eq!((&would["state"], &would["approval_reasons"]), (&json!("applying"), &json!([])));
+    // As the wrong person, and about nobody.
+    let mut dry = struck.both();
+    dry["dry_run"] = json!(true);
+    alice.post("/mod/vote-nullifications", dry).await.is_problem(403, "not_allowed");
+    tried(&order(&["00000000-0000-7000-8000-00000000ffff"])).await.refuses(&[("accounts[0]", "unknown_id")]);
+
+    assert!(!nullify_votes_next(&app.app).await.unwrap());
+    assert!(app.mails().await.is_empty());
+    assert_eq!(told(app).await, Vec::<String>::new());
+    assert_eq!(mallory.get("/mod/vote-nullifications").await.is(200).body["items"], json!([]));
+    let log = "SELECT concat_ws(' ', verb, jsonb_array_length(data->'accounts')) FROM audit_log
+               WHERE verb LIKE '%nullif%' ORDER BY seq";
+    assert_eq!(app.rows(log).await, ["try_nullification 2", "try_nullification 2"]);
+    // What was tried with this key was not done with it.
+    let done =
+        mallory.with("idempotency-key", "once").post("/mod/vote-nullifications", narrower).await.is(201);
+    assert_eq!(done.body["would_strike"], Value::Null);
 }

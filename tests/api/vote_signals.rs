@@ -315,7 +315,8 @@ async fn v3_what_is_undone_is_exactly_what_it_was() {
           "state": "in_force",
           "undone_at": null,
           "undone_by": null,
-          "votes": 3
+          "votes": 3,
+          "would_strike": null
         }
     "#]]);
     // Who voted sees their vote as they cast it, whoever else looks.

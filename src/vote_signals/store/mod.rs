@@ -7,7 +7,8 @@ mod striking;
 
 pub(super) use inspection::{look, voters_of};
 pub(super) use nullification::{
-    Nullified, approve, create, find, find_for_update, hold_cases, lifted, list, of_staff, struck, undo,
+    Nullified, WouldStrike, approve, create, find, find_for_update, hold_cases, lifted, list, of_staff,
+    struck, undo, votes_in,
 };
 pub use nullification::{agreed_by, hold, lift, require_unconcerned};
 pub(super) use signals::{Listed, list_signals, named};

@@ -87,15 +87,24 @@ async fn require_known(tx: &Tx, new: &Nullified) -> Result<()> {
     if wrong.is_empty() { Ok(()) } else { Err(Error::fields(wrong)) }
 }
 
-#[derive(FromQueryResult)]
-struct Votes {
-    votes: i64,
+/// What a nullification would strike by now.
+#[derive(Debug, FromQueryResult)]
+pub(in crate::vote_signals) struct WouldStrike {
+    pub(in crate::vote_signals) votes: i64,
+    pub(in crate::vote_signals) posts: i64,
 }
 
-/// How many votes a nullification would strike by now, counted no further than to `most`.
-async fn votes_in(tx: &Tx, row: &vote_nullification::Model, most: i64) -> Result<i64> {
-    let statement = "SELECT count(*) AS votes FROM (
-                         SELECT FROM vote v JOIN post p ON p.id = v.post_id
+/// How many votes on how many posts a nullification would strike by now; counted to the end, or no further than to so many.
+///
+/// # Errors
+/// The database is away.
+pub(in crate::vote_signals) async fn votes_in(
+    tx: &Tx,
+    row: &vote_nullification::Model,
+    most: Option<i64>,
+) -> Result<WouldStrike> {
+    let statement = "SELECT count(*) AS votes, count(DISTINCT post_id) AS posts FROM (
+                         SELECT v.post_id FROM vote v JOIN post p ON p.id = v.post_id
                          WHERE v.account_id = ANY ($1) AND ($2::uuid IS NULL OR p.author_id = $2)
                            AND ($3::uuid[] IS NULL OR v.post_id = ANY ($3)) AND p.author_id IS DISTINCT FROM $4
                          LIMIT $5) found";
@@ -106,8 +115,8 @@ async fn votes_in(tx: &Tx, row: &vote_nullification::Model, most: i64) -> Result
         row.created_by.into(),
         most.into(),
     ];
-    let found: Option<Votes> = one(tx.conn(), sql(statement, values)).await?;
-    Ok(found.map_or(0, |found| found.votes))
+    let found: Option<WouldStrike> = one(tx.conn(), sql(statement, values)).await?;
+    Ok(found.unwrap_or(WouldStrike { votes: 0, posts: 0 }))
 }
 
 /// Has votes not count, and tells those why whose they are; the background work sees to the votes. Where it takes a second
@@ -152,7 +161,7 @@ pub(in crate::vote_signals) async fn create(
         approved_at: None,
     };
     let enough = i64::from(app.config.jobs.second_person_above);
-    let votes = votes_in(tx, &row, enough + 1).await?;
+    let votes = votes_in(tx, &row, Some(enough + 1)).await?.votes;
     let reasons = approval_reasons(votes, enough, permit.act().of_staff);
     if !reasons.is_empty() {
         row.state = NullificationState::AwaitingApproval;
