@@ -3,6 +3,7 @@
 
 use chrono::TimeDelta;
 use expect_test::expect;
+use otherwise::audit::hex;
 use otherwise::keys::sha256;
 use otherwise::worker::own_data_next;
 use serde_json::{Value, json};
@@ -401,9 +402,7 @@ async fn a_case_has_what_was_reported_however_it_reads_now() {
         let texts: Vec<String> = versions
             .map(|version| {
                 let text = version["text"].as_str().unwrap().to_owned();
-                let digits: String =
-                    sha256(text.as_bytes()).iter().map(|byte| format!("{byte:02x}")).collect();
-                assert_eq!(version["sha256"], digits);
+                assert_eq!(version["sha256"], hex(&sha256(text.as_bytes())));
                 format!("{} {text}", version["revision"])
             })
             .collect();
