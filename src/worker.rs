@@ -273,7 +273,7 @@ struct Chore<Next> {
     channel: &'static str,
     /// What it is, for the log.
     what: &'static str,
-    /// How much longer it rests after a piece than that took: what people ask for meanwhile comes first.
+    /// For how many times as long as a piece took it rests afterwards: what people ask for meanwhile comes first.
     rests: f64,
     /// Does the next piece, and says whether there was one.
     next: Next,

@@ -354,3 +354,27 @@ async fn overturning_one_act_leaves_alone_what_was_decided_in_another_round() {
     assert_eq!(dora.get(&format!("/reports/{second}")).await.text("/outcome"), "rejected");
     assert_eq!(bob.get(&format!("/reports/{first}")).await.text("/outcome"), "rejected");
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn of_many_who_decide_an_appeal_at_once_one_does() {
+    let watched = Watched::new().await;
+    let Watched { app, alice, mallory, carol, post, .. } = &watched;
+    let hidden = mallory.acts("post", post, action("hide")).await;
+    let appeal = alice.appeals(&hidden).await;
+    let (dora, emil) = (app.administrator("dora").await, app.administrator("emil").await);
+    let path = format!("/mod/appeals/{appeal}/decide");
+    // Whatever it reads like: what counts is how it stands once it is theirs.
+    let decide = async |who: &Client, outcome: &str| {
+        who.with("if-match", "*").post(&path, verdict(outcome)).await.status
+    };
+    let (first, second, third) =
+        tokio::join!(decide(carol, "overturned"), decide(&dora, "upheld"), decide(&emil, "overturned"));
+    let mut answers = [first, second, third];
+    answers.sort_unstable();
+    assert_eq!(answers, [200, 409, 409]);
+    assert_eq!(app.rows("SELECT count(*)::text FROM audit_log WHERE verb = 'decide_appeal'").await, ["1"]);
+    assert_eq!(app.rows("SELECT count(*)::text FROM mail WHERE kind = 'appeal_decided'").await, ["1"]);
+    let decided = app.rows("SELECT outcome FROM appeal").await.remove(0);
+    let reverts = app.rows("SELECT count(*)::text FROM mod_action WHERE kind = 'revert'").await.remove(0);
+    assert_eq!(reverts, if decided == "overturned" { "1" } else { "0" });
+}

@@ -692,6 +692,16 @@ async fn a_rule_is_asked_when_so_many_people_have_reported_a_post() {
         who.reports("account", &alice, "spam").await;
     }
     assert_eq!(count().await, 1);
+    // Who gives notice without an account is nobody who is counted, neither then nor when the rule is tried.
+    let other = site.alice.posts_in(&site.topic, "Buy maps of Essex, cheap!").await;
+    site.bob.reports("post", &other, "spam").await;
+    let notice = json!({
+        "subject": { "kind": "post", "id": other }, "explanation": "It copies my book, line by line.",
+        "legal_ground": "Copyright Act, section 16", "name": "Ann Author", "email": "ann@example.org",
+        "good_faith": true,
+    });
+    site.app.guest().post("/legal-notices", notice).await.is(201);
+    assert_eq!(count().await, 1);
     let trial = site.try_out(&rule, 10).await.is(200);
     assert_eq!(trial.body["matched"], 1);
 }
