@@ -336,6 +336,13 @@ async fn a9_what_rules_hide_or_point_out_comes_to_moderators_within_moments() {
           "priority": 17,
           "related_cases": [],
           "report_count": 1,
+          "reported_versions": [
+            {
+              "revision": 1,
+              "sha256": "7d9ae1b27d102731aa9da3c105d811eaa4ae899e792bad45b4e987b35f61dcd0",
+              "text": "Buy maps of Kent, cheap!"
+            }
+          ],
           "reporter_count": 0,
           "reports": [
             {
