@@ -974,3 +974,17 @@ async fn guests_read_what_is_kept_while_a_job_goes_on_and_see_all_of_it_when_it_
     work(app).await;
     assert_eq!(visible().await, 2, "no time has passed, and it is over");
 }
+
+#[tokio::test]
+async fn guests_see_what_a_job_did_that_was_called_off() {
+    let wave = Wave::new().await;
+    let Watched { app, mallory, topic, .. } = &wave.watched;
+    let thread = format!("/topics/{topic}/thread");
+    let before = app.guest().get(&thread).await.is(200).body;
+    let plan = wave.plans(json!([action("hide")])).await;
+    goes(mallory, &plan, "execute").await.is(200);
+    assert!(job_item_next(&app.app).await.unwrap());
+    assert_eq!(app.guest().get(&thread).await.is(200).body, before);
+    mallory.post(&format!("/mod/jobs/{}/cancel", id(&plan)), json!({})).await.is(200);
+    assert_ne!(app.guest().get(&thread).await.is(200).body, before, "no time has passed");
+}

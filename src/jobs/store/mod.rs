@@ -17,6 +17,7 @@ use uuid::Uuid;
 
 use super::rules::{Counts, ItemState, JobKind, JobState, Move};
 use crate::app::App;
+use crate::changes::Change;
 use crate::clock::Time;
 use crate::db::{Tx, all, one, sql, update};
 use crate::decisions::rules::SubjectKind;
@@ -325,6 +326,8 @@ async fn cancel(app: &App, tx: &Tx, mut job: mod_job::Model) -> Result<mod_job::
 
 /// Adds to the log of events that a job which was under way is over.
 async fn ended(app: &App, tx: &Tx, job: &mod_job::Model) -> Result<()> {
+    // Whoever is told so sees what it did: its items went unnoticed.
+    tx.changes(Change::Everywhere);
     let event = Event {
         kind: "job_finished",
         actor_id: job.author_id,

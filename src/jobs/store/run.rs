@@ -9,7 +9,6 @@ use super::{JobState, Of, end_undo, ended, forget_passages, locked, progress};
 use crate::app::App;
 use crate::audit::{self, Entry, Object};
 use crate::auth;
-use crate::changes::Change;
 use crate::db::{Tx, sql, update};
 use crate::decisions::rules::{ActionKind, Subject};
 use crate::entity::{mod_job, mod_job_item};
@@ -67,14 +66,12 @@ pub async fn run_next(app: &App) -> Result<bool> {
 /// Sees to an item in the name of whoever asked for it, as they stand now.
 async fn see_to(app: &App, job: &mod_job::Model, item: &mod_job_item::Model) -> Result<Seen> {
     let refused = match author(app, job).await? {
-        Some(_) if !is_agreed_to(app, job).await? => {
-            Code::NotAllowed.error("Whoever agreed to it could not do so any more.")
-        }
-        Some(actor) => match perform(app, &actor, job, item).await {
+        Some(actor) if is_agreed_to(app, job).await? => match perform(app, &actor, job, item).await {
             Ok(seen) => return Ok(seen),
             Err(error) if error.code == Code::Unavailable => return Err(error),
             Err(error) => error,
         },
+        Some(_) => Code::NotAllowed.error("Whoever agreed to it could not do so any more."),
         None => Code::NotAllowed.error("Whoever asked for it is gone."),
     };
     leave_alone(app, job, item, &refused).await
@@ -239,8 +236,6 @@ async fn finish(app: &App, job: &mod_job::Model) -> Result<Seen> {
     };
     tracing::info!(job = %job.id, state = ?job.state, done = counts.done, ?left_alone, "a bulk job has ended");
     ended(app, &tx, &job).await?;
-    // Whoever is told that it is over sees what it did.
-    tx.changes(Change::Everywhere);
     update(&tx, job).await?;
     audit::record(app, &tx, entry).await?;
     tx.commit().await?;
