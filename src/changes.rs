@@ -100,7 +100,7 @@ impl Pending {
     }
 
     /// Leaves them to be found out, as those of another server are.
-    pub(crate) fn are_awaited_by_nobody(&mut self) {
+    pub(crate) fn leave_unnoticed(&mut self) {
         self.changes = None;
     }
 

@@ -43,7 +43,7 @@ impl Tx {
     /// Has readers find out what this changes when what is kept for them is no longer, as if another server had done it.
     /// Where one transaction follows another, each would have everybody wait for the same answer anew.
     pub fn changes_unnoticed(&mut self) {
-        self.changes.are_awaited_by_nobody();
+        self.changes.leave_unnoticed();
     }
 
     /// The connection, for reads and writes inside the transaction.

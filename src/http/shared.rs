@@ -82,12 +82,10 @@ where
     F: FnOnce(App, Actor) -> Finding + Send + 'static,
     Finding: Future<Output = Result<(Answer, About)>> + Send + 'static,
 {
-    let SharedAnswers { kept: Some(kept), max_age, searches } = &app.shared_answers else {
+    let SharedAnswers { kept, max_age, searches } = &app.shared_answers;
+    let (Some(kept), None) = (kept, actor.id()) else {
         return Ok(find(app.clone(), actor).await?.0);
     };
-    if actor.id().is_some() {
-        return Ok(find(app.clone(), actor).await?.0);
-    }
     let before = searches.load(Ordering::SeqCst);
     let age = |found: &Found| app.now() - found.searched_at;
     let holds = |found: &Found| {
@@ -140,9 +138,9 @@ where
     F: FnOnce(App, Actor) -> Finding,
     Finding: Future<Output = Result<(Answer, About)>>,
 {
-    match (search(app.clone(), actor, find).await, &app.shared_answers.kept) {
-        (Ok(found), Some(kept)) => kept.insert(uri, Arc::new(found)),
-        (Err(error), _) => tracing::debug!(%error, uri, "an answer that is kept could not be renewed"),
-        (Ok(_), None) => {}
+    let Some(kept) = &app.shared_answers.kept else { return };
+    match search(app.clone(), actor, find).await {
+        Ok(found) => kept.insert(uri, Arc::new(found)),
+        Err(error) => tracing::debug!(%error, uri, "an answer that is kept could not be renewed"),
     }
 }
