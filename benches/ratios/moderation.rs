@@ -176,7 +176,9 @@ async fn job() -> Vec<Row> {
         ],
         vec![(&guest, thread)],
     ];
-    let mut waits = [[vec![Vec::new(); 4], vec![Vec::new(); 4]], [vec![Vec::new(); 1], vec![Vec::new(); 1]]];
+    // While it goes on, and while it is paused.
+    let mut waits =
+        people.each_ref().map(|asked| [vec![Vec::new(); asked.len()], vec![Vec::new(); asked.len()]]);
     let mut took = Duration::ZERO;
     for turn in 1..=TURNS {
         let (asked, waits) = (&people[turn % 2], &mut waits[turn % 2]);

@@ -144,8 +144,8 @@ async fn every_entity_has_the_columns_of_its_table() {
         legal_notice list_set list_value mail meta_prediction meta_prediction_part meta_prediction_tally mind_change mod_action
         mod_job mod_job_item mod_note moderation_case outcome_likelihood passkey personal_access_token policy_rule post post_fingerprint
         post_revision post_tally quotation rate_limit recovery_code reference_class refresh_token relation report
-        report_mute reported_version role_grant rule_hit sanction scenario scenario_proposal scenario_set_version session sign_in_failure sign_up source
-        stance_effect statement_of_reasons step_credence template topic topic_activity topic_participant topic_tag totp_factor
+        report_mute reported_version role_grant rule_hit sanction scenario scenario_proposal scenario_set_version session
+        sign_in_failure sign_up source stance_effect statement_of_reasons step_credence template topic topic_activity topic_participant topic_tag totp_factor
         used_challenge username_history variant_step vote vote_inspection vote_nullification
         vote_nullification_item vote_signal vote_signal_account webhook webhook_delivery);
     let files: BTreeSet<String> = fs::read_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join("src/entity"))
