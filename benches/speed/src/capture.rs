@@ -23,6 +23,13 @@ pub(crate) struct Statement {
     parameters: Vec<Option<String>>,
 }
 
+/// Lets the log show the values of statements to sessions that begin from now on. The server's own cluster keeps them out
+/// of its log, which they have no place in.
+pub(crate) async fn allow(folder: &Folder) {
+    let mut db = folder.connect().await;
+    db.execute("ALTER DATABASE otherwise SET log_error_verbosity = 'default'").await.unwrap();
+}
+
 /// The statements of a request, which is made several times. Those of the last one are given.
 pub(crate) async fn statements(folder: &Folder, mut ask: impl AsyncFnMut()) -> Vec<Statement> {
     let mut db = folder.connect().await;
@@ -70,6 +77,8 @@ pub(crate) fn transaction_of(statements: Vec<Statement>, part: &str) -> Vec<Stat
 /// Reads what was executed from the log.
 fn parse(log: &str) -> Vec<Statement> {
     let mut found: Vec<Statement> = Vec::new();
+    // Parsing and binding are told of as well; only what follows an execution at once is about it.
+    let mut was_executed = false;
     // A message goes on in lines that begin with a tab.
     for message in log.replace("\n\t", "\u{1}").lines() {
         let message = message.replace('\u{1}', "\n");
@@ -83,17 +92,15 @@ fn parse(log: &str) -> Vec<Statement> {
             } else {
                 said.strip_prefix("statement: ")
             };
+            was_executed = text.is_some();
             if let Some(text) = text {
                 let (backend, text) = (backend.to_owned(), text.trim().trim_end_matches(';').to_owned());
                 found.push(Statement { backend, text, parameters: Vec::new() });
             }
-        } else if let Some(values) = said.strip_prefix("DETAIL:  parameters: ") {
-            // The details of parsing and binding come before there is a statement of this backend to have them.
-            if let Some(statement) = found.last_mut().filter(|last| last.backend == backend) {
-                if statement.parameters.is_empty() {
-                    statement.parameters = parameters(values);
-                }
-            }
+        } else if let Some(values) = said.strip_prefix("DETAIL:  parameters: ")
+            && let Some(statement) = found.last_mut().filter(|last| was_executed && last.backend == backend)
+        {
+            statement.parameters = parameters(values);
         }
     }
     found

@@ -68,6 +68,12 @@ impl Spent {
         }
     }
 
+    /// What was spent until now, by a load generator that still runs as well.
+    pub(crate) fn with_child(watched: Watched, child: u32) -> Self {
+        let now = Self::now(watched);
+        Self { load: now.load + of_process(&child.to_string()), ..now }
+    }
+
     /// What was spent since then, for each of so many requests.
     pub(crate) fn since(self, then: Self, requests: f64) -> Self {
         let each = |now: f64, then: f64| (now - then).max(0.0) / requests.max(1.0);

@@ -16,7 +16,7 @@ pub(crate) struct Requests {
     pub(crate) name: &'static str,
     /// The pieces, one after the other; a request is one of each.
     pub(crate) pieces: Vec<Vec<String>>,
-    /// Whether the text `@UNIQUE@` in the second piece stands for something that no other request has.
+    /// Whether the text `@UNIQUE@` in the first piece stands for something that no other request has.
     pub(crate) is_unique: bool,
 }
 
@@ -58,7 +58,7 @@ function request()
     end
     if unique then
         count = count + 1
-        parts[2] = parts[2]:gsub("@UNIQUE@", string.format("%s-%09d", run, count))
+        parts[1] = parts[1]:gsub("@UNIQUE@", string.format("%s-%09d", run, count))
     end
     return concat(parts)
 end

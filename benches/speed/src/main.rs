@@ -104,6 +104,7 @@ async fn set_up(arguments: &Arguments) -> Bench {
     require_durable(&folder).await;
     let plan = data::fill(&folder, posts).await;
     let people = People::new(&folder, &server).await;
+    capture::allow(&folder).await;
     let cold = folder.serve_beside("cold", &[("OTHERWISE__SHARED_ANSWERS__MEMORY_BYTES", "0")]);
     Bench {
         cold,

@@ -50,7 +50,7 @@ async fn load(bench: &mut Bench) -> Load {
         .map(|(topic, who)| whole(topic, who))
         .map(|request| request.replace('|', "Idempotency-Key: bench-@UNIQUE@\r\n\r\n"))
         .collect();
-    let pieces = vec![vec![String::new()], requests];
+    let pieces = vec![requests];
     Load::prepare(&bench.folder, &Requests { name: "replies", pieces, is_unique: true })
 }
 
@@ -59,7 +59,7 @@ async fn script(bench: &mut Bench) -> (Script, usize) {
     let (first, last) = topics(bench);
     let token = bench.people.tokens(&bench.server).await[0].clone();
     let http = bench.people.http();
-    let url = bench.server.url(&format!("/topics/{}/posts", ids::text(Kind::Topic, first.into())));
+    let url = bench.cold.url(&format!("/topics/{}/posts", ids::text(Kind::Topic, first.into())));
     let asked = AtomicU32::new(0);
     let key = || format!("captured-{}-{}", bench.server.id(), asked.load(Ordering::Relaxed));
     let statements = capture::statements(&bench.folder, async || {
