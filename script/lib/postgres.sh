@@ -99,15 +99,32 @@ need_linker() {
 # What the tests use besides: ps to look at processes, curl for the README's tour, openssl for a certificate, and on
 # Linux bwrap to confine the program as its image does.
 need_test_tools() {
-    local tool tools="ps curl openssl" missing= packages= advice
+    local tools="ps curl openssl"
     if [ "$(uname -s)" = Linux ]; then tools="$tools bwrap"; fi
-    for tool in $tools; do
+    # shellcheck disable=SC2086 # a list of tools
+    need_tools "the tests need" $tools
+}
+
+# What the benchmark asks with: wrk the server, and pgbench PostgreSQL itself. PostgreSQL is there by then.
+need_load_tools() {
+    local tools=wrk
+    if [ ! -x "$postgres_bin/pgbench" ]; then tools="$tools pgbench"; fi
+    # shellcheck disable=SC2086 # a list of tools
+    need_tools "the benchmark needs" $tools
+}
+
+# need_tools WHO TOOL…: installs those that are not there.
+need_tools() {
+    local who=$1 tool missing= packages= advice
+    shift
+    for tool in "$@"; do
         if has "$tool"; then continue; fi
         missing="$missing $tool"
         case $tool in
             # Debian and Alpine have the program in procps, Fedora in procps-ng.
             ps) if [ "$(package_manager)" = dnf ]; then packages="$packages procps-ng"; else packages="$packages procps"; fi ;;
             bwrap) packages="$packages bubblewrap" ;;
+            pgbench) packages="$packages $(pgbench_package)" ;;
             *) packages="$packages $tool" ;;
         esac
     done
@@ -116,9 +133,9 @@ need_test_tools() {
         apt-get) advice="sudo apt-get update && sudo apt-get install -y$packages" ;;
         dnf) advice="sudo dnf install -y$packages" ;;
         apk) advice="sudo apk add$packages" ;;
-        *) die "the tests need these programs, which were not found:$missing" ;;
+        *) die "$who these programs, which were not found:$missing" ;;
     esac
-    can_be_root || die "the tests need$missing. Install them with: $advice"
+    can_be_root || die "$who$missing. Install them with: $advice"
 
     say "Not found:$missing. Installing$packages."
     # shellcheck disable=SC2086 # a list of packages
@@ -127,6 +144,15 @@ need_test_tools() {
         dnf) as_root dnf install -y $packages >&2 ;;
         apk) as_root apk add $packages >&2 ;;
     esac || die "they could not be installed. Try it by hand: $advice"
+}
+
+# Debian has pgbench with the server, so this is asked elsewhere only.
+pgbench_package() {
+    case $(package_manager) in
+        dnf) echo postgresql-contrib ;;
+        apk) echo "postgresql$(($(postgres_version "$postgres_bin") / 100))-contrib" ;;
+        *) echo postgresql-contrib ;;
+    esac
 }
 
 # Sets postgres_bin to the folder of the newest PostgreSQL, installing one where there is none.

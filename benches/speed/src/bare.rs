@@ -38,10 +38,8 @@ impl Bare {
         let answer = move || {
             let (body, headers) = (body.clone(), headers.clone());
             async move {
-                let headers: axum::http::HeaderMap = headers
-                    .into_iter()
-                    .map(|(name, value)| (name, value.parse().unwrap()))
-                    .collect();
+                let headers: axum::http::HeaderMap =
+                    headers.into_iter().map(|(name, value)| (name, value.parse().unwrap())).collect();
                 (headers, body)
             }
         };
@@ -103,9 +101,7 @@ impl Answer {
         }
         let answer = request.send().await.unwrap();
         assert!(answer.status().is_success(), "{} {url}", answer.status());
-        let header = |name: &str| {
-            answer.headers().get(name).map(|value| value.to_str().unwrap().to_owned())
-        };
+        let header = |name: &str| answer.headers().get(name).map(|value| value.to_str().unwrap().to_owned());
         let (content_type, content_encoding) = (header("content-type").unwrap(), header("content-encoding"));
         Self { content_type, content_encoding, body: answer.bytes().await.unwrap().to_vec() }
     }

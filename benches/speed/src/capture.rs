@@ -82,7 +82,8 @@ fn parse(log: &str) -> Vec<Statement> {
     // A message goes on in lines that begin with a tab.
     for message in log.replace("\n\t", "\u{1}").lines() {
         let message = message.replace('\u{1}', "\n");
-        let Some((backend, said)) = message.split_once('[').and_then(|(_, rest)| rest.split_once("] ")) else {
+        let Some((backend, said)) = message.split_once('[').and_then(|(_, rest)| rest.split_once("] "))
+        else {
             continue;
         };
         if let Some(said) = said.strip_prefix("LOG:  duration: ") {
@@ -177,7 +178,9 @@ async fn types(db: &mut PgConnection, number: usize, statement: &Statement) -> V
     db.execute(AssertSqlSafe(format!("PREPARE captured_{number} AS {}", statement.text)))
         .await
         .unwrap_or_else(|error| panic!("{}: {error}", statement.text));
-    let look = format!("SELECT parameter_types::text[] FROM pg_prepared_statements WHERE name = 'captured_{number}'");
+    let look = format!(
+        "SELECT parameter_types::text[] FROM pg_prepared_statements WHERE name = 'captured_{number}'"
+    );
     let types: Vec<String> = sqlx::query(AssertSqlSafe(look)).fetch_one(db).await.unwrap().get(0);
     assert!(types.len() == statement.parameters.len(), "{statement:?} {types:?}");
     types
@@ -205,9 +208,11 @@ async fn expression(
     for variable in variables {
         pieces = pieces
             .into_iter()
-            .flat_map(|(is_expression, piece)| {
-                if is_expression { vec![(true, piece)] } else { split(&piece, variable) }
-            })
+            .flat_map(
+                |(is_expression, piece)| {
+                    if is_expression { vec![(true, piece)] } else { split(&piece, variable) }
+                },
+            )
             .collect();
     }
     let texts: Vec<String> = pieces

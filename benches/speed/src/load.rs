@@ -110,7 +110,14 @@ impl Load {
         let seconds = seconds.ceil().max(1.0);
         command
             .current_dir(&self.folder)
-            .args(["-t1", &format!("-c{connections}"), &format!("-d{seconds}s"), "--timeout", "10s", "--latency"])
+            .args([
+                "-t1",
+                &format!("-c{connections}"),
+                &format!("-d{seconds}s"),
+                "--timeout",
+                "10s",
+                "--latency",
+            ])
             .arg("-s")
             .arg(&self.script)
             .arg(format!("http://{address}"))

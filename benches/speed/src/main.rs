@@ -44,7 +44,7 @@ struct Arguments {
     /// Posts in the largest topic [default: 1000000, or 50000 with --quick].
     #[arg(long, value_parser = clap::value_parser!(u32).range(10_000..=1_000_000))]
     posts: Option<u32>,
-    /// How long each side is measured at a time, in seconds [default: 4, or 1 with --quick].
+    /// How long each side is measured at a time, in seconds [default: 3, or 1 with --quick].
     #[arg(long)]
     seconds: Option<u32>,
     /// How often each side is measured; the medians count.
@@ -97,9 +97,8 @@ async fn main() -> ExitCode {
 /// Starts the servers and fills the database.
 async fn set_up(arguments: &Arguments) -> Bench {
     let posts = arguments.posts.unwrap_or(if arguments.quick { 50_000 } else { 1_000_000 });
-    let seconds = arguments.seconds.unwrap_or(if arguments.quick { 1 } else { 4 });
-    let folder =
-        Folder::new(arguments.keep.as_deref(), &arguments.server, arguments.postgres_bin.as_deref());
+    let seconds = arguments.seconds.unwrap_or(if arguments.quick { 1 } else { 3 });
+    let folder = Folder::new(arguments.keep.as_deref(), &arguments.server, arguments.postgres_bin.as_deref());
     let server = folder.serve();
     require_durable(&folder).await;
     let plan = data::fill(&folder, posts).await;

@@ -32,9 +32,9 @@ impl People {
         let mut db = folder.connect().await;
         let known = sqlx::query("SELECT FROM account WHERE username = 'somebody_real'");
         if known.fetch_optional(&mut db).await.unwrap().is_none() {
-            let registration = json!({ "username": "somebody_real", "email": "somebody@example.org", "password": PASSWORD });
-            let answer =
-                http.post(server.url("/accounts")).json(&registration).send().await.unwrap();
+            let registration =
+                json!({ "username": "somebody_real", "email": "somebody@example.org", "password": PASSWORD });
+            let answer = http.post(server.url("/accounts")).json(&registration).send().await.unwrap();
             let status = answer.status();
             assert!(status.is_success(), "{status} {}", answer.text().await.unwrap());
             let statement = format!(

@@ -64,7 +64,8 @@ impl Figure {
             Bound::AtLeast(_) => "at_least",
             Bound::AtMost(_) => "at_most",
         };
-        let cpu = self.spent.map(|(ours, reference)| json!({ "ours": cpu(ours), "reference": cpu(reference) }));
+        let cpu =
+            self.spent.map(|(ours, reference)| json!({ "ours": cpu(ours), "reference": cpu(reference) }));
         json!({
             "row": self.row, "name": self.name, "ours": self.ours, "reference": self.reference, "unit": self.unit,
             "ratio": self.ratio(), "floor": self.bound.number(), "kind": kind, "held": self.is_held(),
@@ -89,13 +90,23 @@ pub(crate) fn report(figures: &[Figure], results: &Path) -> bool {
     table.set_header(["row", "what", "ours", "reference", "unit", "ratio", "bound", ""]);
     let mut spent = Table::new();
     spent.load_style(UTF8_FULL_CONDENSED);
-    spent.set_header(["row", "µs of CPU a request", "server", "postgres", "load", "bare", "postgres", "load"]);
+    spent.set_header([
+        "row",
+        "µs of CPU a request",
+        "server",
+        "postgres",
+        "load",
+        "bare",
+        "postgres",
+        "load",
+    ]);
     for figure in figures {
         let bound = match figure.bound {
             Bound::AtLeast(bound) => format!("≥ {bound}"),
             Bound::AtMost(bound) => format!("≤ {bound}"),
         };
-        let name = figure.note.as_ref().map_or(figure.name.clone(), |note| format!("{} ({note})", figure.name));
+        let name =
+            figure.note.as_ref().map_or(figure.name.clone(), |note| format!("{} ({note})", figure.name));
         table.add_row([
             figure.row.to_string(),
             name,
@@ -127,20 +138,26 @@ fn draw(figures: &[Figure], file: &Path) {
     let root = SVGBackend::new(file, (1000, height)).into_drawing_area();
     root.fill(&WHITE).unwrap();
     let style = ("sans-serif", 14).into_font();
-    root.draw(&Text::new("Ratio over bound, on a logarithmic scale; right of the line is held", (20, 12), style.clone()))
-        .unwrap();
+    root.draw(&Text::new(
+        "Ratio over bound, on a logarithmic scale; right of the line is held",
+        (20, 12),
+        style.clone(),
+    ))
+    .unwrap();
     // From a tenth of the bound to ten times as much.
     let place = |margin: f64| 700 + (margin.clamp(0.1, 10.0).log10() * 240.0) as i32;
     for (number, figure) in (0..).zip(figures) {
         let top = 40 + 26 * number;
         let margin = figure.margin();
         let colour = if figure.is_held() { RGBColor(46, 125, 50) } else { RGBColor(198, 40, 40) };
-        root.draw(&Text::new(format!("{}  {}", figure.row, figure.name), (20, top + 2), style.clone())).unwrap();
+        root.draw(&Text::new(format!("{}  {}", figure.row, figure.name), (20, top + 2), style.clone()))
+            .unwrap();
         let (from, to) = (place(1.0).min(place(margin)), place(1.0).max(place(margin)));
         root.draw(&Rectangle::new([(from, top), (to, top + 18)], colour.filled())).unwrap();
         root.draw(&Text::new(format!("{margin:.2}"), (950, top + 2), style.clone())).unwrap();
     }
     let bottom = i32::try_from(height).unwrap() - 15;
-    root.draw(&PathElement::new(vec![(place(1.0), 34), (place(1.0), bottom)], BLACK.stroke_width(1))).unwrap();
+    root.draw(&PathElement::new(vec![(place(1.0), 34), (place(1.0), bottom)], BLACK.stroke_width(1)))
+        .unwrap();
     root.present().unwrap();
 }

@@ -57,8 +57,7 @@ impl Folder {
         // PostgreSQL refuses to be root: where this is root, it runs as a user who must get through.
         fs::set_permissions(&path, fs::Permissions::from_mode(0o711)).unwrap();
         let server = server.canonicalize().unwrap_or_else(|_| panic!("there is no {}", server.display()));
-        let folder =
-            Self { postgres_bin: find_postgres(postgres_bin), path, server, _temporary: temporary };
+        let folder = Self { postgres_bin: find_postgres(postgres_bin), path, server, _temporary: temporary };
         folder.wrap_postgres();
         folder
     }

@@ -11,8 +11,8 @@ use std::fs;
 use std::sync::Arc;
 use std::time::{Instant, SystemTime};
 
-use rand::rngs::StdRng;
 use rand::SeedableRng;
+use rand::rngs::StdRng;
 use sqlx::postgres::PgConnection;
 use sqlx::{AssertSqlSafe, Executor, Row};
 
@@ -32,8 +32,7 @@ const DAY: i64 = 86_400_000_000;
 const AGES: (i64, i64) = (150, 2);
 
 /// The tables that are filled without their further indexes.
-const LARGE: [&str; 7] =
-    ["account", "post", "post_tally", "post_rank", "post_revision", "relation", "vote"];
+const LARGE: [&str; 7] = ["account", "post", "post_tally", "post_rank", "post_revision", "relation", "vote"];
 
 /// What is generated, as far as the tables have it in common.
 struct Generated {
@@ -184,8 +183,11 @@ async fn drop_indexes(connection: &mut PgConnection) -> Vec<String> {
 
 /// Makes the topics from the first debate: everything that a topic has of its own, under other names.
 async fn topics(connection: &mut PgConnection, generated: &Generated, rng: &mut StdRng) {
-    run(connection, "CREATE TEMPORARY TABLE planned (n integer, id uuid, title text, made timestamptz, author uuid)")
-        .await;
+    run(
+        connection,
+        "CREATE TEMPORARY TABLE planned (n integer, id uuid, title text, made timestamptz, author uuid)",
+    )
+    .await;
     let mut rows = Rows::into(connection, "planned").await;
     for number in 1..=generated.plan.topics() {
         let title = generated.writer.title(rng);
@@ -225,7 +227,8 @@ pub(crate) fn username(number: u32) -> String {
 }
 
 async fn accounts(connection: &mut PgConnection, generated: &Generated) {
-    let columns = "account (id, username, username_skeleton, kind, role, trust_level, state, version, created_at,
+    let columns =
+        "account (id, username, username_skeleton, kind, role, trust_level, state, version, created_at,
                             updated_at)";
     let mut rows = Rows::into(connection, columns).await;
     let made = generated.begins - 30 * DAY;
@@ -253,7 +256,11 @@ async fn cast(connection: &mut PgConnection, generated: &Generated) -> Vec<Count
             rows.row(6).await.uuid(ids::bytes(Kind::Post, number.into()));
             rows.uuid(ids::bytes(Kind::Account, vote.account.into()));
             rows.int2(vote.quality).int2(vote.agreement).time(at);
-            if vote.quality == 0 { rows.null() } else { rows.time(at) };
+            if vote.quality == 0 {
+                rows.null()
+            } else {
+                rows.time(at)
+            };
         }
     }
     rows.finish().await;
@@ -301,14 +308,14 @@ fn standing(up: f64, down: f64, seconds: f64) -> [f64; 4] {
     };
     let score = up - down;
     let hot = score.signum() * score.abs().max(1.0).log10() + seconds / 45_000.0;
-    let controversial =
-        if up > 0.0 && down > 0.0 { count.powf(up.min(down) / up.max(down)) } else { 0.0 };
+    let controversial = if up > 0.0 && down > 0.0 { count.powf(up.min(down) / up.max(down)) } else { 0.0 };
     // Subtracted, so that no key is −0.0.
     [0.0 - best, 0.0 - score, 0.0 - hot, 0.0 - controversial]
 }
 
 async fn posts(connection: &mut PgConnection, generated: &Generated) {
-    let columns = "post (id, topic_id, author_id, parent_id, root_id, depth, body, body_html, renderer_version,
+    let columns =
+        "post (id, topic_id, author_id, parent_id, root_id, depth, body, body_html, renderer_version,
                          citation_status, status, revision, created_at)";
     let mut rows = Rows::into(connection, columns).await;
     let mut text = Text::default();
@@ -317,7 +324,11 @@ async fn posts(connection: &mut PgConnection, generated: &Generated) {
         let post = |number: u32| ids::bytes(Kind::Post, number.into());
         rows.row(13).await.uuid(post(number)).uuid(ids::bytes(Kind::Topic, node.topic.into()));
         rows.uuid(ids::bytes(Kind::Account, node.author.into()));
-        if node.parent == 0 { rows.null() } else { rows.uuid(post(node.parent)) };
+        if node.parent == 0 {
+            rows.null()
+        } else {
+            rows.uuid(post(node.parent))
+        };
         rows.uuid(post(node.root)).int4(node.depth).text(&text.body).text(&text.html).int4(1);
         rows.text("not_applicable").text("visible").int4(1).time(generated.made(number));
     }
@@ -341,8 +352,7 @@ async fn revisions(connection: &mut PgConnection, generated: &Generated) {
 }
 
 async fn relations(connection: &mut PgConnection, generated: &Generated) {
-    let columns =
-        "relation (id, topic_id, post_id, position, type, target_kind, target_post_id, created_at)";
+    let columns = "relation (id, topic_id, post_id, position, type, target_kind, target_post_id, created_at)";
     let mut rows = Rows::into(connection, columns).await;
     for (number, node) in generated.posts() {
         let Some(relation) = Generated::relation(number, node) else { continue };

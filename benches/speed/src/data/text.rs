@@ -5,13 +5,14 @@ use rand::rngs::StdRng;
 use rand_distr::{Distribution, LogNormal};
 
 const SYLLABLES: [&str; 48] = [
-    "con", "ter", "ment", "pro", "ver", "tion", "in", "re", "per", "com", "al", "est", "er", "or", "an", "is", "at",
-    "en", "de", "ex", "sub", "ting", "ly", "ous", "ate", "ish", "mar", "lin", "sol", "gen", "hist", "pol", "stat", "cur",
-    "form", "port", "ward", "ness", "ful", "ther", "ken", "bri", "sto", "plan", "gra", "fed", "um", "ic",
+    "con", "ter", "ment", "pro", "ver", "tion", "in", "re", "per", "com", "al", "est", "er", "or", "an",
+    "is", "at", "en", "de", "ex", "sub", "ting", "ly", "ous", "ate", "ish", "mar", "lin", "sol", "gen",
+    "hist", "pol", "stat", "cur", "form", "port", "ward", "ness", "ful", "ther", "ken", "bri", "sto", "plan",
+    "gra", "fed", "um", "ic",
 ];
 const SHORT: [&str; 24] = [
-    "the", "of", "and", "to", "a", "in", "that", "it", "was", "for", "on", "with", "as", "had", "but", "not", "by",
-    "this", "they", "from", "would", "have", "which", "if",
+    "the", "of", "and", "to", "a", "in", "that", "it", "was", "for", "on", "with", "as", "had", "but", "not",
+    "by", "this", "they", "from", "would", "have", "which", "if",
 ];
 
 /// Writes texts.

@@ -172,7 +172,8 @@ pub(crate) async fn cold(bench: &mut Bench) {
 /// Row 6.
 pub(crate) fn grown_and_small(bench: &mut Bench) {
     let grown = Load::prepare(&bench.folder, &guests("page-grown", std::iter::once(GROWN), Packing::Plain));
-    let small = Load::prepare(&bench.folder, &guests("page-small", std::iter::once(THOUSAND), Packing::Plain));
+    let small =
+        Load::prepare(&bench.folder, &guests("page-small", std::iter::once(THOUSAND), Packing::Plain));
     let watched = bench.watched(bench.cold.id());
     let compared = bench.compare(
         || grown.ask(&bench.cold.address, 1, bench.seconds, watched),

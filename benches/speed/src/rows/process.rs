@@ -125,9 +125,8 @@ pub(crate) async fn under_load(bench: &mut Bench) {
 /// The median of p99 without and with a crowd, in microseconds.
 fn p99(bench: &Bench, load: &Load, crowd: &[Load], is_cold: bool) -> (f64, f64) {
     let server = if is_cold { &bench.cold } else { &bench.server };
-    let ask = || -> Measured {
-        load.ask(&server.address, CONNECTIONS, bench.seconds, bench.watched(server.id()))
-    };
+    let ask =
+        || -> Measured { load.ask(&server.address, CONNECTIONS, bench.seconds, bench.watched(server.id())) };
     let (mut quiet, mut busy) = (Vec::new(), Vec::new());
     for _ in 0..bench.rounds.min(3) {
         quiet.push(ask().p99);

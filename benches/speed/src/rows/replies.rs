@@ -46,7 +46,9 @@ async fn load(bench: &mut Bench) -> Load {
     // The topic stands in the path and in the body, so a request is one piece around its key.
     let authorizations = authorizations(tokens);
     let requests = (first..=last)
-        .flat_map(|topic| authorizations.iter().skip(topic as usize % 16).step_by(16).map(move |who| (topic, who)))
+        .flat_map(|topic| {
+            authorizations.iter().skip(topic as usize % 16).step_by(16).map(move |who| (topic, who))
+        })
         .map(|(topic, who)| whole(topic, who))
         .map(|request| request.replace('|', "Idempotency-Key: bench-@UNIQUE@\r\n\r\n"))
         .collect();
@@ -90,7 +92,7 @@ async fn script(bench: &mut Bench) -> (Script, usize) {
     let set = format!(
         "\\set n random({first}, {last})\n\\set v random(1, {VOTERS})\n\\set r random(1, 999999999999)\n\\set s random(0, 9999)\n"
     );
-    (Script::prepare(&bench.folder, "replies", &(set + &text)), statements.len())
+    (Script::prepare(&bench.folder, "replies", &(set + &text)).settling(3), statements.len())
 }
 
 /// Row 7.
