@@ -235,8 +235,13 @@ async fn accounts(connection: &mut PgConnection, generated: &Generated) {
     for number in 1..=generated.plan.accounts {
         let name = username(number);
         rows.row(10).await.uuid(ids::bytes(Kind::Account, number.into())).text(&name).text(&name);
-        let trust = if number <= VOTERS { 1 } else { 0 };
-        rows.text("person").text("member").int2(trust).text("active").int4(1).time(made).time(made);
+        rows.text("person")
+            .text("member")
+            .int2(i16::from(number <= VOTERS))
+            .text("active")
+            .int4(1)
+            .time(made)
+            .time(made);
     }
     rows.finish().await;
 }

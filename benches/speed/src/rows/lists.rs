@@ -91,7 +91,7 @@ pub(crate) async fn reads(bench: &mut Bench) {
             reference: compared.reference.per_second,
             unit: read.unit,
             bound: Bound::AtLeast(0.7),
-            spent: compared.spent(),
+            spent: Some(compared.spent()),
             note: Some(format!("{} statements", statements.len())),
         });
     }

@@ -95,7 +95,7 @@ fn figure(row: u32, name: String, compared: &Compared, bound: Bound) -> Figure {
         reference: compared.reference.per_second,
         unit: "pages/s",
         bound,
-        spent: compared.spent(),
+        spent: Some(compared.spent()),
         note: None,
     }
 }
@@ -186,7 +186,7 @@ pub(crate) fn grown_and_small(bench: &mut Bench) {
         reference: 1e6 / compared.reference.per_second,
         unit: "µs/page",
         bound: Bound::AtMost(1.3),
-        spent: compared.spent(),
+        spent: Some(compared.spent()),
         note: None,
     });
 }

@@ -110,7 +110,7 @@ pub(crate) async fn durable(bench: &mut Bench) {
         reference: compared.reference.per_second,
         unit: "posts/s",
         bound: Bound::AtLeast(0.6),
-        spent: compared.spent(),
+        spent: Some(compared.spent()),
         note: Some(format!("{count} statements")),
     });
 }

@@ -132,7 +132,7 @@ pub(crate) async fn spread(bench: &mut Bench) {
         reference: compared.reference.per_second,
         unit: "votes/s",
         bound: Bound::AtLeast(2.0),
-        spent: compared.spent(),
+        spent: Some(compared.spent()),
         note: None,
     });
 }
@@ -154,7 +154,7 @@ pub(crate) async fn on_one_post(bench: &mut Bench) {
         reference: compared.reference.per_second,
         unit: "votes/s",
         bound: Bound::AtLeast(10.0),
-        spent: compared.spent(),
+        spent: Some(compared.spent()),
         note: None,
     });
     if let Some(reference) = bench.spread {
