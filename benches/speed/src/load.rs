@@ -1,9 +1,8 @@
 //! Asking a server as fast as it answers: wrk, with prepared pieces of requests that are picked at random.
 
-use std::fmt::Write as _;
 use std::fs;
 use std::path::PathBuf;
-use std::process::{Command, Stdio};
+use std::process::{Command, Output, Stdio};
 
 use serde_json::Value;
 
@@ -74,13 +73,15 @@ end
 "#;
 
 /// What came of asking.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Measured {
     /// Requests in a second.
     pub(crate) per_second: f64,
     /// Microseconds that 99 of 100 requests took at most.
     pub(crate) p99: f64,
     pub(crate) spent: Spent,
+    /// What else than success was answered, if anything was. The figure counts for nothing then.
+    pub(crate) problem: Option<String>,
 }
 
 /// Requests ready to be sent.
@@ -133,12 +134,13 @@ impl Load {
     pub(crate) fn ask(&self, address: &str, connections: u32, seconds: f64, watched: Watched) -> Measured {
         let before = Spent::now(watched);
         let output = self.command(address, connections, seconds, false).output().expect("wrk");
-        let result = self.read(address, connections, &output);
+        let (result, problem) = self.read(address, connections, &output);
         let requests = result["requests"].as_f64().unwrap();
         Measured {
             per_second: requests * 1e6 / result["micros"].as_f64().unwrap(),
             p99: result["p99"].as_f64().unwrap(),
             spent: Spent::now(watched).since(before, requests),
+            problem,
         }
     }
 
@@ -148,21 +150,41 @@ impl Load {
         Running { load: self, child, address: address.to_owned() }
     }
 
-    /// Reads what wrk said. Fails the run if anything but success was answered.
-    fn read(&self, address: &str, connections: u32, output: &std::process::Output) -> Value {
+    /// Reads what wrk said, and what went wrong if anything but success was answered.
+    fn read(&self, address: &str, connections: u32, output: &Output) -> (Value, Option<String>) {
         let said = String::from_utf8_lossy(&output.stdout);
         let result = said.lines().find_map(|line| line.strip_prefix("RESULT "));
         let Some(result) = result.filter(|_| output.status.success()) else {
             panic!("wrk failed: {said}{}", String::from_utf8_lossy(&output.stderr));
         };
         let result: Value = serde_json::from_str(result).unwrap();
-        if result["bad"] != 0 || result["errors"] != 0 {
-            let again = self.command(address, connections, 1.0, true).output().expect("wrk");
-            let mut problem = format!("{} answered badly: {result}", self.script.display());
-            write!(problem, "; asked again: {}", String::from_utf8_lossy(&again.stderr)).unwrap();
-            panic!("{problem}");
+        if result["bad"] == 0 && result["errors"] == 0 {
+            return (result, None);
         }
-        result
+        let again = self.command(address, connections, 1.0, true).output().expect("wrk");
+        let again = String::from_utf8_lossy(&again.stderr);
+        let problem = format!(
+            "of {} requests {} were answered badly and {} not at all. {} {}",
+            result["requests"],
+            result["bad"],
+            result["errors"],
+            if again.is_empty() { "Asked again, all went well." } else { again.trim() },
+            self.last_warning(),
+        );
+        (result, Some(problem))
+    }
+
+    /// The last thing that a server of this run complained of.
+    fn last_warning(&self) -> String {
+        let mut found = String::new();
+        for entry in fs::read_dir(&self.folder).unwrap().flatten() {
+            if entry.path().extension().is_some_and(|extension| extension == "log") {
+                let log = fs::read_to_string(entry.path()).unwrap_or_default();
+                let complains = |line: &&str| line.contains(r#""WARN""#) || line.contains(r#""ERROR""#);
+                found += log.lines().rev().find(complains).unwrap_or_default();
+            }
+        }
+        found
     }
 }
 
@@ -174,9 +196,9 @@ pub(crate) struct Running<'l> {
 }
 
 impl Running<'_> {
-    /// Waits for the end, and fails the run if anything but success was answered.
-    pub(crate) fn end(self) {
+    /// Waits for the end, and says what went wrong if anything but success was answered.
+    pub(crate) fn end(self) -> Option<String> {
         let output = self.child.wait_with_output().unwrap();
-        self.load.read(&self.address, 1, &output);
+        self.load.read(&self.address, 1, &output).1
     }
 }

@@ -84,7 +84,8 @@ impl Script {
         let failed = number("number of failed transactions: ").unwrap_or_default();
         assert!(failed == 0.0, "pgbench {}: {failed} transactions failed: {said}", self.path.display());
         let counted = done - before_that;
-        Measured { per_second: counted / (time - at), p99: 0.0, spent: spent.since(before, counted) }
+        let spent = spent.since(before, counted);
+        Measured { per_second: counted / (time - at), p99: 0.0, spent, problem: None }
     }
 }
 

@@ -37,6 +37,8 @@ pub(crate) struct Figure {
     pub(crate) spent: Option<(Spent, Spent)>,
     /// What else is worth knowing.
     pub(crate) note: Option<String>,
+    /// What went wrong, if anything did; then it is not held.
+    pub(crate) problem: Option<String>,
 }
 
 impl Figure {
@@ -45,10 +47,11 @@ impl Figure {
     }
 
     fn is_held(&self) -> bool {
-        match self.bound {
+        let is_within = match self.bound {
             Bound::AtLeast(bound) => self.ratio() >= bound,
             Bound::AtMost(bound) => self.ratio() <= bound,
-        }
+        };
+        is_within && self.problem.is_none()
     }
 
     /// The ratio over its bound, turned so that 1 and more is good.
@@ -69,7 +72,7 @@ impl Figure {
         json!({
             "row": self.row, "name": self.name, "ours": self.ours, "reference": self.reference, "unit": self.unit,
             "ratio": self.ratio(), "floor": self.bound.number(), "kind": kind, "held": self.is_held(),
-            "cpu_microseconds": cpu, "note": self.note,
+            "cpu_microseconds": cpu, "note": self.note, "problem": self.problem,
         })
     }
 }
@@ -125,6 +128,11 @@ pub(crate) fn report(figures: &[Figure], results: &Path) -> bool {
         }
     }
     println!("{table}\n{spent}");
+    for figure in figures {
+        if let Some(problem) = &figure.problem {
+            println!("row {}, {}: {problem}", figure.row, figure.name);
+        }
+    }
     fs::create_dir_all(results).unwrap();
     let all: Vec<Value> = figures.iter().map(Figure::json).collect();
     fs::write(results.join("latest.json"), serde_json::to_string_pretty(&all).unwrap() + "\n").unwrap();

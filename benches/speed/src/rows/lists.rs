@@ -93,6 +93,7 @@ pub(crate) async fn reads(bench: &mut Bench) {
             bound: Bound::AtLeast(0.7),
             spent: Some(compared.spent()),
             note: Some(format!("{} statements", statements.len())),
+            problem: compared.problem(),
         });
     }
 }

@@ -47,6 +47,11 @@ impl Compared {
     pub(crate) const fn spent(&self) -> (Spent, Spent) {
         (self.ours.spent, self.reference.spent)
     }
+
+    /// What went wrong at either side.
+    pub(crate) fn problem(&self) -> Option<String> {
+        self.ours.problem.clone().or_else(|| self.reference.problem.clone())
+    }
 }
 
 impl Bench {
@@ -123,6 +128,7 @@ fn median(measured: &[Measured]) -> Measured {
             postgres: of(|measured| measured.spent.postgres),
             load: of(|measured| measured.spent.load),
         },
+        problem: measured.iter().find_map(|measured| measured.problem.clone()),
     }
 }
 

@@ -97,6 +97,7 @@ fn figure(row: u32, name: String, compared: &Compared, bound: Bound) -> Figure {
         bound,
         spent: Some(compared.spent()),
         note: None,
+        problem: compared.problem(),
     }
 }
 
@@ -188,5 +189,6 @@ pub(crate) fn grown_and_small(bench: &mut Bench) {
         bound: Bound::AtMost(1.3),
         spent: Some(compared.spent()),
         note: None,
+        problem: compared.problem(),
     });
 }

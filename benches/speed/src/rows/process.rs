@@ -36,8 +36,11 @@ pub(crate) async fn memory(bench: &mut Bench) {
         cold_load(bench),
     ];
     let fresh = bench.folder.serve_beside("fresh", &[]);
+    let mut problem = None;
     for load in &loads {
-        load.ask(&fresh.address, MANY, bench.seconds.max(2.0), bench.watched(fresh.id()));
+        let watched = bench.watched(fresh.id());
+        let measured = load.ask(&fresh.address, MANY, bench.seconds.max(2.0), watched);
+        problem = problem.or(measured.problem);
         // Connections that are closed count until the server has seen it.
         sleep(Duration::from_millis(500));
     }
@@ -53,6 +56,7 @@ pub(crate) async fn memory(bench: &mut Bench) {
         bound: Bound::AtMost(1.0),
         spent: None,
         note: None,
+        problem,
     });
 }
 
@@ -70,6 +74,7 @@ pub(crate) fn start(bench: &mut Bench) {
         bound: Bound::AtMost(1.0),
         spent: None,
         note: None,
+        problem: None,
     });
 }
 
@@ -107,7 +112,7 @@ pub(crate) async fn under_load(bench: &mut Bench) {
         ("page, none kept", cold_load(bench), true),
     ];
     for (name, load, is_cold) in pages {
-        let (quiet, busy) = p99(bench, &load, &crowd, is_cold);
+        let (quiet, busy, problem) = p99(bench, &load, &crowd, is_cold);
         bench.note(Figure {
             row: 11,
             name: format!("p99 of {name}, while the crowds of rows 1 and 2 vote, against p99 without"),
@@ -117,28 +122,32 @@ pub(crate) async fn under_load(bench: &mut Bench) {
             bound: Bound::AtMost(3.0),
             spent: None,
             note: None,
+            problem,
         });
     }
     check(bench).await;
 }
 
-/// The median of p99 without and with a crowd, in microseconds.
-fn p99(bench: &Bench, load: &Load, crowd: &[Load], is_cold: bool) -> (f64, f64) {
+/// The median of p99 without and with a crowd, in microseconds, and what went wrong.
+fn p99(bench: &Bench, load: &Load, crowd: &[Load], is_cold: bool) -> (f64, f64, Option<String>) {
     let server = if is_cold { &bench.cold } else { &bench.server };
     let ask =
         || -> Measured { load.ask(&server.address, CONNECTIONS, bench.seconds, bench.watched(server.id())) };
-    let (mut quiet, mut busy) = (Vec::new(), Vec::new());
+    let (mut quiet, mut busy, mut problem) = (Vec::new(), Vec::new(), None);
     for _ in 0..bench.rounds.min(3) {
-        quiet.push(ask().p99);
+        let alone = ask();
+        quiet.push(alone.p99);
         let running: Vec<_> = crowd
             .iter()
             .map(|votes| votes.begin(&bench.server.address, CONNECTIONS, bench.seconds + 1.0))
             .collect();
         sleep(Duration::from_millis(300));
-        busy.push(ask().p99);
+        let beside = ask();
+        busy.push(beside.p99);
+        problem = problem.or(alone.problem).or(beside.problem);
         for votes in running {
-            votes.end();
+            problem = problem.or(votes.end());
         }
     }
-    (middle(&mut quiet), middle(&mut busy))
+    (middle(&mut quiet), middle(&mut busy), problem)
 }

@@ -112,5 +112,6 @@ pub(crate) async fn durable(bench: &mut Bench) {
         bound: Bound::AtLeast(0.6),
         spent: Some(compared.spent()),
         note: Some(format!("{count} statements")),
+        problem: compared.problem(),
     });
 }

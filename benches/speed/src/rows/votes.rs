@@ -134,6 +134,7 @@ pub(crate) async fn spread(bench: &mut Bench) {
         bound: Bound::AtLeast(2.0),
         spent: Some(compared.spent()),
         note: None,
+        problem: compared.problem(),
     });
 }
 
@@ -156,6 +157,7 @@ pub(crate) async fn on_one_post(bench: &mut Bench) {
         bound: Bound::AtLeast(10.0),
         spent: Some(compared.spent()),
         note: None,
+        problem: compared.problem(),
     });
     if let Some(reference) = bench.spread {
         bench.note(Figure {
@@ -167,6 +169,7 @@ pub(crate) async fn on_one_post(bench: &mut Bench) {
             bound: Bound::AtLeast(0.7),
             spent: None,
             note: None,
+            problem: None,
         });
     }
 }
