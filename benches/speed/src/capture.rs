@@ -289,3 +289,43 @@ pub(crate) async fn new_ids(folder: &Folder, statements: &[Statement]) -> Vec<St
     found.retain(|id| !known.contains(id));
     found
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const LOG: &str = "\
+2026-11-28 06:59:56.764 UTC [21] LOG:  duration: 0.030 ms  statement: BEGIN
+2026-11-28 06:59:56.764 UTC [21] LOG:  duration: 0.1 ms  bind sqlx_s_6: SELECT $1
+2026-11-28 06:59:56.764 UTC [21] DETAIL:  parameters: $1 = 'bound'
+2026-11-28 06:59:56.764 UTC [21] LOG:  duration: 1.126 ms  execute sqlx_s_6: SELECT $1,
+\t$2, $3
+2026-11-28 06:59:56.764 UTC [21] DETAIL:  parameters: $1 = 'it''s = ''so'', or', $2 = NULL, $3 = ''
+";
+
+    #[test]
+    fn the_log_gives_what_was_executed_and_with_what() {
+        let found = parse(LOG);
+        let texts: Vec<_> = found.iter().map(|statement| statement.text.as_str()).collect();
+        assert_eq!(texts, ["BEGIN", "SELECT $1,\n$2, $3"]);
+        assert!(found[0].parameters.is_empty());
+        let values: Vec<_> = found[1].parameters.iter().map(Option::as_deref).collect();
+        assert_eq!(values, [Some("it's = 'so', or"), None, Some("")]);
+    }
+
+    #[test]
+    fn variables_stand_where_values_stood() {
+        let variable = Variable { value: "42".to_owned(), expression: "(:n::text)".to_owned() };
+        let pieces = split("a42b42", &variable);
+        let expected = [(false, "a"), (true, "(:n::text)"), (false, "b"), (true, "(:n::text)")];
+        assert_eq!(pieces, expected.map(|(is_expression, text)| (is_expression, text.to_owned())));
+        assert_eq!(split("", &variable), [(false, String::new())]);
+        assert_eq!(fill("SELECT $2, $1, $12", &["a".to_owned(), "b".to_owned()]), "SELECT b, a, $12");
+    }
+
+    #[test]
+    fn pgbench_sees_no_variable_in_a_literal() {
+        assert_eq!(quote("it's 12:30\n"), r"E'it''s 12\x3A30\n'");
+        assert!(has_variable("SELECT ':name'") && !has_variable("SELECT a::text"));
+    }
+}

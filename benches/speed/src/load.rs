@@ -50,6 +50,10 @@ function init(arguments)
 end
 
 function request()
+    if not unique and #pieces == 1 then
+        local list = pieces[1]
+        return list[random(#list)]
+    end
     local parts = {}
     for number = 1, #pieces do
         local list = pieces[number]

@@ -35,3 +35,18 @@ pub(crate) fn sql(kind: Kind, number: &str) -> String {
 pub(crate) fn sql_text(kind: Kind, number: &str) -> String {
     format!("('0190000{}-0000-7000-8000-' || lpad(({number})::text, 12, '0'))", kind as u8)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn bytes_are_those_of_the_text() {
+        for (kind, number) in
+            [(Kind::Post, 7), (Kind::Account, 512), (Kind::Topic, 1_200_345), (Kind::Relation, 99)]
+        {
+            let whole = u128::from_be_bytes(bytes(kind, number));
+            assert_eq!(format!("{whole:032x}"), text(kind, number).replace('-', ""));
+        }
+    }
+}

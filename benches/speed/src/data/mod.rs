@@ -118,7 +118,7 @@ async fn run(connection: &mut PgConnection, statement: &str) {
 async fn load(folder: &Folder, generated: &Arc<Generated>, rng: &mut StdRng) {
     let mut one = loader(folder).await;
     let mut other = loader(folder).await;
-    run(&mut one, "ALTER SYSTEM SET max_wal_size = '8GB'").await;
+    run(&mut one, "ALTER SYSTEM SET max_wal_size = '4GB'").await;
     run(&mut one, "SELECT pg_reload_conf()").await;
     let indexes = drop_indexes(&mut one).await;
     topics(&mut one, generated, rng).await;

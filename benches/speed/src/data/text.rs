@@ -4,12 +4,9 @@ use rand::RngExt;
 use rand::rngs::StdRng;
 use rand_distr::{Distribution, LogNormal};
 
-const SYLLABLES: [&str; 48] = [
-    "con", "ter", "ment", "pro", "ver", "tion", "in", "re", "per", "com", "al", "est", "er", "or", "an",
-    "is", "at", "en", "de", "ex", "sub", "ting", "ly", "ous", "ate", "ish", "mar", "lin", "sol", "gen",
-    "hist", "pol", "stat", "cur", "form", "port", "ward", "ness", "ful", "ther", "ken", "bri", "sto", "plan",
-    "gra", "fed", "um", "ic",
-];
+/// What syllables begin with, have in the middle and end in.
+const SOUNDS: [&[u8]; 3] = [b"bcdfghlmnprstvw", b"aeiouea", b"nrstldm"];
+
 const SHORT: [&str; 24] = [
     "the", "of", "and", "to", "a", "in", "that", "it", "was", "for", "on", "with", "as", "had", "but", "not",
     "by", "this", "they", "from", "would", "have", "which", "if",
@@ -30,10 +27,16 @@ pub(crate) struct Text {
 
 impl Writer {
     pub(crate) fn new(rng: &mut StdRng) -> Self {
-        let word = |rng: &mut StdRng| {
-            let syllables = rng.random_range(1..=4);
-            (0..syllables).map(|_| SYLLABLES[rng.random_range(0..SYLLABLES.len())]).collect::<String>()
+        let syllable = |rng: &mut StdRng| {
+            // Every other syllable ends in a vowel.
+            let sounds = rng.random_range(2..=3);
+            SOUNDS
+                .map(|of| char::from(of[rng.random_range(0..of.len())]))
+                .into_iter()
+                .take(sounds)
+                .collect::<String>()
         };
+        let word = |rng: &mut StdRng| (0..rng.random_range(1..=4)).map(|_| syllable(rng)).collect::<String>();
         let words = (0..2048).map(|_| word(rng)).collect();
         // A median of 430 characters and a mean near 500.
         Self { words, length: LogNormal::new(430_f64.ln(), 0.6).unwrap() }
