@@ -64,14 +64,16 @@ async fn set_logging(db: &mut PgConnection, statement: &'static str) {
     tokio::time::sleep(Duration::from_millis(300)).await;
 }
 
-/// Keeps the statements of the transaction that has one of them in it.
-pub(crate) fn transaction_of(statements: Vec<Statement>, part: &str) -> Vec<Statement> {
-    let backend = statements.iter().find(|statement| statement.text.contains(part)).unwrap().backend.clone();
-    let ours = statements.into_iter().filter(|statement| statement.backend == backend);
-    let mut found: Vec<Statement> = ours.skip_while(|statement| statement.text != "BEGIN").collect();
-    let end = found.iter().position(|statement| statement.text == "COMMIT").unwrap();
-    found.truncate(end + 1);
-    found
+/// Keeps the statements of the transaction that has one of them in it, or of its connection where none was begun.
+pub(crate) fn transaction_of(statements: Vec<Statement>, is_in_it: impl Fn(&str) -> bool) -> Vec<Statement> {
+    let one = statements.iter().position(|statement| is_in_it(&statement.text)).expect("what was looked for");
+    let backend = statements[one].backend.clone();
+    let text = |statement: &Statement, text: &str| statement.backend == backend && statement.text == text;
+    let begin = statements[..one].iter().rposition(|statement| text(statement, "BEGIN")).unwrap_or(0);
+    let commit = statements[one..].iter().position(|statement| text(statement, "COMMIT"));
+    let end = commit.map_or(statements.len(), |place| one + place + 1);
+    let ours = |statement: &Statement| statement.backend == backend;
+    statements.into_iter().take(end).skip(begin).filter(ours).collect()
 }
 
 /// Reads what was executed from the log.

@@ -143,7 +143,7 @@ pub(crate) fn report(figures: &[Figure], results: &Path) -> bool {
 /// A bar for each figure: how its ratio stands to its bound, which is the line at 1.
 fn draw(figures: &[Figure], file: &Path) {
     let height = 60 + 26 * u32::try_from(figures.len()).unwrap();
-    let root = SVGBackend::new(file, (1000, height)).into_drawing_area();
+    let root = SVGBackend::new(file, (1200, height)).into_drawing_area();
     root.fill(&WHITE).unwrap();
     let style = ("sans-serif", 14).into_font();
     root.draw(&Text::new(
@@ -153,7 +153,7 @@ fn draw(figures: &[Figure], file: &Path) {
     ))
     .unwrap();
     // From a tenth of the bound to ten times as much.
-    let place = |margin: f64| 700 + (margin.clamp(0.1, 10.0).log10() * 240.0) as i32;
+    let place = |margin: f64| 900 + (margin.clamp(0.1, 10.0).log10() * 240.0) as i32;
     for (number, figure) in (0..).zip(figures) {
         let top = 40 + 26 * number;
         let margin = figure.margin();
@@ -162,7 +162,7 @@ fn draw(figures: &[Figure], file: &Path) {
             .unwrap();
         let (from, to) = (place(1.0).min(place(margin)), place(1.0).max(place(margin)));
         root.draw(&Rectangle::new([(from, top), (to, top + 18)], colour.filled())).unwrap();
-        root.draw(&Text::new(format!("{margin:.2}"), (950, top + 2), style.clone())).unwrap();
+        root.draw(&Text::new(format!("{margin:.2}"), (1150, top + 2), style.clone())).unwrap();
     }
     let bottom = i32::try_from(height).unwrap() - 15;
     root.draw(&PathElement::new(vec![(place(1.0), 34), (place(1.0), bottom)], BLACK.stroke_width(1)))

