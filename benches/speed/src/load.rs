@@ -1,7 +1,7 @@
 //! Asking a server as fast as it answers: wrk, with prepared pieces of requests that are picked at random.
 
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
 use serde_json::Value;
@@ -178,14 +178,20 @@ impl Load {
         (result, Some(problem))
     }
 
-    /// The last thing that a server of this run complained of.
+    /// The last thing that each server of this run complained of within the last seconds.
     fn last_warning(&self) -> String {
+        let is_fresh = |path: &Path| {
+            let written = path.metadata().ok().and_then(|about| about.modified().ok());
+            written.and_then(|at| at.elapsed().ok()).is_some_and(|age| age.as_secs() < 10)
+        };
         let mut found = String::new();
-        for entry in fs::read_dir(&self.folder).unwrap().flatten() {
-            if entry.path().extension().is_some_and(|extension| extension == "log") {
-                let log = fs::read_to_string(entry.path()).unwrap_or_default();
+        for path in fs::read_dir(&self.folder).unwrap().flatten().map(|entry| entry.path()) {
+            if path.extension().is_some_and(|extension| extension == "log") && is_fresh(&path) {
+                let log = fs::read_to_string(&path).unwrap_or_default();
                 let complains = |line: &&str| line.contains(r#""WARN""#) || line.contains(r#""ERROR""#);
-                found += log.lines().rev().find(complains).unwrap_or_default();
+                let last = log.lines().rev().find(complains).unwrap_or_default();
+                found.push('\n');
+                found.extend(last.chars().take(500));
             }
         }
         found
