@@ -183,13 +183,14 @@ impl Folder {
     }
 }
 
-/// The folder of PostgreSQL's programs, links followed: that which was named, or the one that PATH leads to.
+/// The folder of PostgreSQL's programs: that which was named, or the first in PATH. Links are followed, since not every
+/// program has one beside the others.
 fn find_postgres(named: Option<&Path>) -> PathBuf {
-    if let Some(named) = named.filter(|named| !named.as_os_str().is_empty()) {
-        return named.to_owned();
-    }
     let path = std::env::var_os("PATH").unwrap_or_default();
-    std::env::split_paths(&path)
+    let named = named.filter(|named| !named.as_os_str().is_empty()).map(Path::to_owned);
+    named
+        .into_iter()
+        .chain(std::env::split_paths(&path))
         .find_map(|folder| folder.join("postgres").canonicalize().ok())
         .and_then(|program| program.parent().map(Path::to_owned))
         .expect("PostgreSQL's programs in PATH, or --postgres-bin")
