@@ -220,7 +220,7 @@ async fn topics(connection: &mut PgConnection, generated: &Generated, rng: &mut 
     }
 }
 
-/// The name of an account: letters only, which no rule against look-alikes folds.
+/// The name of an account: letters only, which look like no others.
 pub(crate) fn username(number: u32) -> String {
     let letter = |digit: u8| char::from(b"abcdefghkt"[usize::from(digit - b'0')]);
     format!("person_{}", number.to_string().bytes().map(letter).collect::<String>())
