@@ -48,7 +48,8 @@ pub async fn count(tx: &Tx, bucket: &Bucket, now: Time) -> Result<(bool, LimitSt
          SELECT (SELECT full_at FROM counted) AS counted,
                 (SELECT full_at FROM rate_limit WHERE name = $1 AND key_hash = $2) AS before";
     let window = i64::from(bucket.window);
-    let each = window * 1_000_000 / i64::from(bucket.quota.max(1));
+    // A microsecond at least: that is how exactly the database keeps times, and more than a million a second is no limit.
+    let each = (window * 1_000_000 / i64::from(bucket.quota.max(1))).max(1);
     let values = [
         bucket.name.as_str().into(),
         bucket.key_hash.to_vec().into(),
