@@ -4,24 +4,45 @@ use std::ops::Deref;
 use std::sync::{Arc, RwLock};
 
 use chrono::TimeDelta;
+use quick_cache::sync::Cache;
 use sea_orm::{AccessMode, DatabaseConnection, DatabaseTransaction, IsolationLevel, TransactionTrait};
 use tokio::sync::watch;
+use uuid::Uuid;
 
+use crate::auth::rules::Verified;
 use crate::automation::rules::judge::RuleBook;
-use crate::changes::Changes;
+use crate::changes::{About, Changes};
 use crate::clock::{Clock, Time};
 use crate::config::Config;
 use crate::db::Tx;
+use crate::entity::{account, post_tally, vote};
 use crate::error::{Code, Result};
+use crate::grouping::Groups;
 use crate::hashing::Hasher;
-use crate::http::SharedAnswers;
 use crate::http::limits::Limits;
-use crate::ids::Ids;
+use crate::http::{Answer, Asker, SharedAnswers};
+use crate::ids::{AccountId, Ids, PostId};
 use crate::keys::Keys;
 use crate::mailer::Mailer;
 use crate::openid::Providers;
 use crate::outbound::Caller;
-use crate::policy::Actor;
+use crate::policy::{Actor, Bearer};
+use crate::votes::rules::Ballot;
+
+/// How many groups of one kind are worked on at a time. Each has a connection to the database.
+const GROUPS: usize = 2;
+
+/// How many requests are in a group at the most.
+const GROUP: usize = 256;
+
+/// How many access tokens are remembered: some 2 MB.
+const VERIFIED_TOKENS: usize = 8192;
+
+/// Votes: whose, on which post, and what they say; answered with the counters and the vote as they are afterwards.
+pub type Casts = Groups<PostId, (Asker, PostId, Ballot), Result<(post_tally::Model, vote::Model)>>;
+
+/// Readers, and the posts that they read; answered with their votes, and whether they changed something lately.
+pub type OwnVotes = Groups<(), (AccountId, Arc<[Uuid]>), Result<(Vec<vote::Model>, bool)>>;
 
 /// The state of one server; cheap to clone.
 #[derive(Clone)]
@@ -45,6 +66,18 @@ pub struct Inner {
     pub limits: Limits,
     /// What was changed lately.
     pub changes: Arc<Changes>,
+    /// The votes that are cast together, in their order by post.
+    pub casts: Casts,
+    /// What people voted on the posts that they read.
+    pub own_votes: OwnVotes,
+    /// Posts with those above them, as guests are given them.
+    pub posts_in_context: Groups<(), PostId, Result<(Answer, About)>>,
+    /// Accounts by their names.
+    pub accounts_by_name: Groups<(), String, Result<Option<account::Model>>>,
+    /// What access tokens say whose signatures were found good, by the SHA-256 of the tokens.
+    pub verified_tokens: Cache<[u8; 32], Verified>,
+    /// Who asks, where several do at a time.
+    pub standings: Groups<(), Bearer, Result<Actor>>,
     /// What everybody is answered.
     pub shared_answers: SharedAnswers,
     /// The rules of automatic moderation, ready to judge by, as they were when they were last asked for.
@@ -78,6 +111,12 @@ impl App {
             hasher,
             limits,
             changes,
+            casts: Groups::new(GROUPS, GROUP),
+            own_votes: Groups::new(GROUPS, GROUP),
+            posts_in_context: Groups::new(GROUPS, GROUP),
+            accounts_by_name: Groups::new(GROUPS, GROUP),
+            verified_tokens: Cache::new(VERIFIED_TOKENS),
+            standings: Groups::new(GROUPS, GROUP),
             shared_answers,
             rule_book: RwLock::default(),
             mailer,
@@ -102,7 +141,21 @@ impl App {
     /// # Errors
     /// As [`App::begin`], and 503 where they were kept from something since they asked.
     pub async fn begin_as(&self, actor: &Actor) -> Result<Tx> {
+        self.begin_for(actor, self.begin().await?).await
+    }
+
+    /// The same for what finds everything by keys, whatever its values are: its statements are planned once for a connection
+    /// and not each time.
+    ///
+    /// # Errors
+    /// As [`App::begin_as`].
+    pub async fn begin_by_keys_as(&self, actor: &Actor) -> Result<Tx> {
         let tx = self.begin().await?;
+        tx.plan_once().await?;
+        self.begin_for(actor, tx).await
+    }
+
+    async fn begin_for(&self, actor: &Actor, tx: Tx) -> Result<Tx> {
         if let Some(account) = actor.signed_in() {
             let in_force = tx.sanctions_of(account.id, self.now()).await?;
             if in_force.iter().any(|id| account.sanctions.iter().all(|known| known.id != *id)) {

@@ -362,6 +362,15 @@ impl Error {
         error
     }
 
+    /// The same for one of many things that were asked for together and failed together; the cause is told in words.
+    #[must_use]
+    pub fn of_group(&self) -> Self {
+        let mut error = self.code.error(self.detail.clone());
+        error.retry_after = self.retry_after;
+        error.source = self.source.as_ref().map(|cause| anyhow::anyhow!("{cause:#}"));
+        error
+    }
+
     /// One field is wrong.
     pub fn field(field: impl Into<String>, code: &'static str, detail: impl Into<String>) -> Self {
         Self::fields(vec![Field::new(field, code, detail)])

@@ -11,6 +11,7 @@ pub mod changes;
 pub mod clock;
 pub mod config;
 pub mod error;
+pub mod grouping;
 pub mod historic_date;
 pub mod ids;
 pub mod invalid;

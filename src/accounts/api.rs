@@ -127,7 +127,7 @@ async fn read_profile(State(app): State<App>, actor: Actor, Path(username): Path
     let username = Username::try_from(username).map_err(|_| Error::not_found())?;
     let there = |account: &account::Model| account.state != AccountState::Deleted;
     let cache = Cache::for_reader(&actor);
-    if let Some(account) = store::find_by_username(&app.db, username.as_str()).await?.filter(there) {
+    if let Some(account) = store::find_among_others(&app, username.to_string()).await?.filter(there) {
         return Answer::ok(&Profile::from(&account), cache);
     }
     let renamed = store::find_by_old_username(&app.db, username.as_str(), app.now()).await?;

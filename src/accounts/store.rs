@@ -16,10 +16,11 @@ use crate::app::App;
 use crate::audit::{Entry, Object};
 use crate::changes::Change;
 use crate::clock::Time;
-use crate::db::{OnConstraint, Tx, insert as insert_row, one, sql, update};
+use crate::db::{OnConstraint, Tx, all, insert as insert_row, one, sql, update};
 use crate::entity::{account, erased_username, username_history};
 use crate::error::{Code, Error, Result};
 use crate::events::{self, Event};
+use crate::grouping::{Asked, Place, answer_each};
 use crate::ids::AccountId;
 use crate::mail::rules::MailKind;
 use crate::mail::{self, Order};
@@ -316,6 +317,31 @@ pub async fn forget_released(app: &App, tx: &Tx) -> Result<u64> {
 /// The database is away.
 pub async fn find_by_username(db: &impl ConnectionTrait, username: &str) -> Result<Option<account::Model>> {
     Ok(account::Entity::find().filter(account::Column::Username.eq(username)).one(db).await?)
+}
+
+/// Finds an account by its name, together with those that others look for at about the same time.
+///
+/// # Errors
+/// The database is away.
+pub(super) async fn find_among_others(app: &App, username: String) -> Result<Option<account::Model>> {
+    let server = app.clone();
+    app.accounts_by_name
+        .ask(None, username, move |group, place| find_each(server.clone(), group, place))
+        .await?
+}
+
+async fn find_each(
+    app: App,
+    group: Vec<Asked<(), String, Result<Option<account::Model>>>>,
+    _place: Place<(), String, Result<Option<account::Model>>>,
+) {
+    let names: Vec<String> = group.iter().map(|asked| asked.what.clone()).collect();
+    let statement = sql("SELECT * FROM account WHERE username = ANY($1)", [names.clone().into()]);
+    let found = all::<account::Model>(&app.db, statement).await.map(|found| {
+        let of = |name: &String| Ok(found.iter().find(|account| account.username == *name).cloned());
+        names.iter().map(of).collect::<Vec<_>>()
+    });
+    answer_each(group, found);
 }
 
 /// Finds an account.

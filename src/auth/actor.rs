@@ -7,13 +7,13 @@ use axum::http::Method;
 use axum::http::header::AUTHORIZATION;
 use axum::http::request::Parts;
 
-use super::rules::Scope;
+use super::rules::{Scope, Verified};
 use super::{rules, store, token};
 use crate::app::App;
 use crate::error::{Code, Error, Result};
 use crate::http::limits::{self, Client};
-use crate::http::{AskedBy, ClientAddress, openapi};
-use crate::policy::Actor;
+use crate::http::{AskedBy, Asker, ClientAddress, openapi};
+use crate::policy::{Actor, Bearer, Caller};
 
 impl FromRequestParts<App> for Actor {
     type Rejection = Error;
@@ -40,10 +40,39 @@ impl FromRequestParts<App> for Actor {
     }
 }
 
+/// Who writes something that is written together with what others write.
+impl FromRequestParts<App> for Asker {
+    type Rejection = Error;
+
+    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self> {
+        let ClientAddress(address) = ClientAddress::from_request_parts(parts, app).await?;
+        let caller = call(parts, app, address).await;
+        // A token that is good counts for its account, also where its session has ended: that is not known yet.
+        let id = caller.as_ref().ok().and_then(Caller::id);
+        limits::count(app, parts, id.map_or(Client::Address(address), Client::Account)).await?;
+        let caller = caller?;
+        let asked_by = parts.extensions.get::<AskedBy>().cloned().unwrap_or_default();
+        if let Caller::Known(actor) = &caller {
+            if openapi::SignedInOnly::has(parts) {
+                actor.require()?;
+            }
+            asked_by.set(actor);
+        }
+        Ok(Self { caller, asked_by })
+    }
+}
+
 async fn read(parts: &Parts, app: &App, client: IpAddr) -> Result<Actor> {
+    match call(parts, app, client).await? {
+        Caller::Bearer(bearer) => store::actor(app, bearer).await,
+        Caller::Known(actor) => Ok(actor),
+    }
+}
+
+async fn call(parts: &Parts, app: &App, client: IpAddr) -> Result<Caller> {
     let mut headers = parts.headers.get_all(AUTHORIZATION).iter();
     let Some(header) = headers.next() else {
-        return Ok(Actor::Anonymous);
+        return Ok(Caller::Known(Actor::Anonymous));
     };
     let refused = || Code::InvalidToken.error("Send one header, Authorization: Bearer with an access token.");
     if headers.next().is_some() {
@@ -56,8 +85,8 @@ async fn read(parts: &Parts, app: &App, client: IpAddr) -> Result<Actor> {
     }
     let credentials = credentials.trim();
     if credentials.starts_with(rules::PREFIX) {
-        return store::token_owner(app, credentials, client).await;
+        return Ok(Caller::Known(store::token_owner(app, credentials, client).await?));
     }
-    let claims = token::verify(app, credentials)?;
-    store::actor(app, claims.sid, claims.sub, client).await
+    let Verified { session_id, account_id, .. } = token::verify(app, credentials)?;
+    Ok(Caller::Bearer(Bearer { session_id, account_id, client }))
 }

@@ -1,6 +1,7 @@
 //! What a token for bots and scripts looks like and may be good for, and what is given for a second factor.
 
 use std::fmt;
+use std::sync::Arc;
 
 use data_encoding::BASE32_NOPAD;
 use serde::Deserialize;
@@ -10,8 +11,24 @@ use utoipa::{PartialSchema, ToSchema};
 use webauthn_rs::prelude::{PublicKeyCredential, RegisterPublicKeyCredential};
 
 use crate::error::{Error, Result};
+use crate::ids::{AccountId, SessionId};
 use crate::invalid::Invalid;
 use crate::text::{text, text_enum};
+
+/// What an access token says whose signature is good: who, and when.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Verified {
+    /// The key that signed it.
+    pub kid: Arc<str>,
+    /// The account.
+    pub account_id: AccountId,
+    /// The session.
+    pub session_id: SessionId,
+    /// Until when it is good, in seconds since 1970.
+    pub expires_at: i64,
+    /// Since when, in seconds since 1970.
+    pub starts_at: i64,
+}
 
 text_enum! {
     /// What a personal access token is good for. A session is good for all of it, and for what no token is:

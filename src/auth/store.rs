@@ -1,5 +1,6 @@
 //! Sessions and refresh tokens.
 
+use std::collections::HashMap;
 use std::net::IpAddr;
 
 use base64::Engine;
@@ -8,6 +9,7 @@ use chrono::TimeDelta;
 use sea_orm::{
     ColumnTrait, ConnectionTrait, EntityTrait, FromQueryResult, QueryFilter, QueryOrder, QuerySelect,
 };
+use uuid::Uuid;
 
 use super::factors;
 use super::rules::{Scope, TokenName, read_token, write_token};
@@ -18,10 +20,11 @@ use crate::db::{Tx, all, insert, one, sql};
 use crate::decisions::rules::Sanction;
 use crate::entity::{account, personal_access_token, refresh_token, session};
 use crate::error::{Code, Error, Result};
+use crate::grouping::{Asked, Place, answer_each};
 use crate::http::page::Limit;
 use crate::ids::{AccountId, SessionId, TokenId, TopicId};
 use crate::keys::{random, sha256};
-use crate::policy::{Actor, CreateToken, Credential, Permit, SignedIn};
+use crate::policy::{Actor, Bearer, CreateToken, Credential, Permit, SignedIn};
 use crate::roles;
 use crate::roles::rules::{Power, Powers};
 
@@ -48,9 +51,10 @@ macro_rules! standing {
                             AND (s.ends_at IS NULL OR s.ends_at > $2)) AS sanctions"
     };
     (tables) => {
-        "JOIN account a ON a.id = by.account_id
-         LEFT JOIN role_grant g ON g.account_id = a.id AND g.revoked_at IS NULL
-                               AND (g.expires_at IS NULL OR g.expires_at > $2)"
+        "CROSS JOIN LATERAL (SELECT * FROM account WHERE account.id = by.account_id OFFSET 0) a
+         LEFT JOIN LATERAL (
+             SELECT * FROM role_grant WHERE role_grant.account_id = a.id AND role_grant.revoked_at IS NULL
+                                        AND (role_grant.expires_at IS NULL OR role_grant.expires_at > $2) OFFSET 0) g ON true"
     };
 }
 
@@ -95,43 +99,75 @@ fn signed_in(
 
 #[derive(FromQueryResult)]
 struct SessionStanding {
+    place: i64,
     authenticated_at: Time,
     second_factor: bool,
     #[sea_orm(nested)]
     standing: Standing,
 }
 
-/// The bearer of a verified token, if the session is in force: one read, of the session, the account and its
-/// grants, by keys.
+/// The bearer of a verified token, if the session is in force. Those who ask at about the same time are read together.
 ///
 /// # Errors
 /// 401 where the session ended or the account is gone.
-pub(super) async fn actor(
+pub async fn actor(app: &App, bearer: Bearer) -> Result<Actor> {
+    let server = app.clone();
+    app.standings.ask(None, bearer, move |group, place| read_standings(server.clone(), group, place)).await?
+}
+
+/// Says how each of them stands.
+async fn read_standings(
+    app: App,
+    group: Vec<Asked<(), Bearer, Result<Actor>>>,
+    _place: Place<(), Bearer, Result<Actor>>,
+) {
+    let bearers: Vec<Bearer> = group.iter().map(|asked| asked.what).collect();
+    answer_each(group, standings(&app, &app.db, &bearers).await);
+}
+
+/// How the bearers of verified tokens stand, each as [`actor`] says: one read, of sessions, accounts and their grants, by
+/// keys.
+///
+/// # Errors
+/// The database is away.
+pub async fn standings(
     app: &App,
-    session_id: SessionId,
-    account_id: AccountId,
-    client: IpAddr,
-) -> Result<Actor> {
+    db: &impl ConnectionTrait,
+    bearers: &[Bearer],
+) -> Result<Vec<Result<Actor>>> {
+    let sessions: Vec<Uuid> = bearers.iter().map(|bearer| bearer.session_id.0).collect();
+    let accounts: Vec<Uuid> = bearers.iter().map(|bearer| bearer.account_id.0).collect();
     let rows: Vec<SessionStanding> = all(
-        &app.db,
+        db,
         sql(
             concat!(
-                "SELECT by.authenticated_at, by.second_factor, ",
+                "SELECT w.place, by.authenticated_at, by.second_factor, ",
                 standing!(columns),
-                " FROM session by ",
-                standing!(tables),
-                " WHERE by.id = $1 AND by.account_id = $3 AND by.ended_at IS NULL AND by.expires_at > $2"
+                " FROM unnest($1::uuid[], $3::uuid[]) WITH ORDINALITY AS w (session_id, account_id, place)
+                  CROSS JOIN LATERAL (
+                      SELECT * FROM session
+                      WHERE session.id = w.session_id AND session.account_id = w.account_id
+                        AND session.ended_at IS NULL AND session.expires_at > $2 OFFSET 0) by ",
+                standing!(tables)
             ),
-            [session_id.into(), app.now().into(), account_id.into()],
+            [sessions.into(), app.now().into(), accounts.into()],
         ),
     )
     .await?;
-    let ended = || Code::InvalidToken.error("This session has ended; sign in again.");
-    let found = rows.first().ok_or_else(ended)?;
-    let (authenticated_at, second_factor) = (found.authenticated_at, found.second_factor);
-    let credential = Credential::Session { id: session_id, authenticated_at, second_factor };
-    let rows = rows.into_iter().map(|row| row.standing).collect();
-    signed_in(app, rows, credential, second_factor, Some(client))?.ok_or_else(ended)
+    let mut found: HashMap<i64, Vec<SessionStanding>> = HashMap::new();
+    for row in rows {
+        found.entry(row.place).or_default().push(row);
+    }
+    let one = |(place, bearer): (i64, &Bearer)| {
+        let rows = found.remove(&place).unwrap_or_default();
+        let ended = || Code::InvalidToken.error("This session has ended; sign in again.");
+        let first = rows.first().ok_or_else(ended)?;
+        let (authenticated_at, second_factor) = (first.authenticated_at, first.second_factor);
+        let credential = Credential::Session { id: bearer.session_id, authenticated_at, second_factor };
+        let rows = rows.into_iter().map(|row| row.standing).collect();
+        signed_in(app, rows, credential, second_factor, Some(bearer.client))?.ok_or_else(ended)
+    };
+    Ok((1..).zip(bearers).map(one).collect())
 }
 
 /// Whoever asks, as they stand now, by what they asked with; nobody where that is not in force any more.
@@ -143,7 +179,9 @@ pub async fn again(app: &App, asking: &Actor) -> Result<Option<Actor>> {
         return Ok(Some(Actor::Anonymous));
     };
     let found = match (credential, client) {
-        (Credential::Session { id, .. }, Some(client)) => actor(app, *id, *account_id, *client).await,
+        (Credential::Session { id, .. }, Some(client)) => {
+            actor(app, Bearer { session_id: *id, account_id: *account_id, client: *client }).await
+        }
         (Credential::Token { id, scopes }, _) => {
             let statement = concat!(
                 "SELECT by.second_factor, ",

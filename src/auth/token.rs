@@ -4,9 +4,11 @@ use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation, deco
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
+use super::rules::Verified;
 use crate::app::App;
 use crate::error::{Code, Error, Result};
 use crate::ids::{AccountId, SessionId};
+use crate::keys::sha256;
 
 /// The longest token that is looked at, in bytes.
 pub const MAX_LENGTH: usize = 8 * 1024;
@@ -69,18 +71,39 @@ pub fn sign(app: &App, account: AccountId, session: SessionId) -> Result<String>
     encode(&header, &claims, &key).map_err(Error::internal)
 }
 
-/// Reads an access token: signed by a key of ours for us, of the right type, and in its time.
+/// Reads an access token: signed by a key of ours for us, of the right type, and in its time. A signature that was found
+/// good is remembered, and not computed anew for each request; whether its key is still one of ours is looked at each time.
 ///
 /// # Errors
 /// 401 for anything else; what is wrong is not told apart.
-pub fn verify(app: &App, token: &str) -> Result<Claims> {
+pub fn verify(app: &App, token: &str) -> Result<Verified> {
     let refused = || Code::InvalidToken.error("Refresh it, or sign in again.");
     if token.len() > MAX_LENGTH {
         return Err(refused());
     }
-    let header = jsonwebtoken::decode_header(token).map_err(|_| refused())?;
     let now = app.now().timestamp();
-    let key = header.kid.as_deref().and_then(|kid| app.keys.verifying_key(kid, now)).ok_or_else(refused)?;
+    let hash = sha256(token.as_bytes());
+    let known = app.verified_tokens.get(&hash);
+    let is_known = known.is_some();
+    let verified = known.or_else(|| check(app, token, now)).ok_or_else(refused)?;
+    let leeway = i64::from(app.config.auth.leeway_secs);
+    let is_over = verified.expires_at.saturating_add(leeway) <= now;
+    if is_over || verified.starts_at.saturating_sub(leeway) > now {
+        return Err(refused());
+    }
+    if !is_known {
+        app.verified_tokens.insert(hash, verified.clone());
+    } else if app.keys.verifying_key(&verified.kid, now).is_none() {
+        return Err(refused());
+    }
+    Ok(verified)
+}
+
+/// What a token says that is signed by a key of ours for us, whenever it is good.
+fn check(app: &App, token: &str, now: i64) -> Option<Verified> {
+    let header = jsonwebtoken::decode_header(token).ok()?;
+    let kid = header.kid?;
+    let key = app.keys.verifying_key(&kid, now)?;
     // A key, or a place to find one, that comes with the token is the forger's.
     let brings_a_key = header.jku.is_some()
         || header.jwk.is_some()
@@ -92,21 +115,21 @@ pub fn verify(app: &App, token: &str) -> Result<Claims> {
     let is_special = header.zip.is_some() || header.enc.is_some() || header.crit.is_some();
     let is_access_token = header.typ.as_deref().is_some_and(|typ| typ.eq_ignore_ascii_case(TYPE));
     if brings_a_key || is_special || !is_access_token {
-        return Err(refused());
+        return None;
     }
     let mut validation = Validation::new(Algorithm::EdDSA);
     validation.set_required_spec_claims(&["exp", "iss", "aud", "sub"]);
     validation.set_issuer(&[&app.config.server.public_url]);
     validation.set_audience(&[AUDIENCE]);
-    // Compared below with the clock of the server, which tests can set.
+    // Compared with the clock of the server, which tests can set.
     validation.validate_exp = false;
     let key = DecodingKey::from_ed_der(&key);
-    let claims = decode::<Claims>(token, &key, &validation).map_err(|_| refused())?.claims;
-    let leeway = i64::from(app.config.auth.leeway_secs);
-    let starts = claims.iat.max(claims.nbf.unwrap_or(i64::MIN));
-    let is_over = claims.exp.saturating_add(leeway) <= now;
-    if is_over || starts.saturating_sub(leeway) > now || claims.client_id != CLIENT {
-        return Err(refused());
-    }
-    Ok(claims)
+    let claims = decode::<Claims>(token, &key, &validation).ok()?.claims;
+    (claims.client_id == CLIENT).then(|| Verified {
+        kid: kid.into(),
+        account_id: claims.sub,
+        session_id: claims.sid,
+        expires_at: claims.exp,
+        starts_at: claims.iat.max(claims.nbf.unwrap_or(i64::MIN)),
+    })
 }

@@ -1,5 +1,6 @@
 //! Transactions: every write has one.
 
+use std::collections::HashSet;
 use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
@@ -7,7 +8,7 @@ use std::time::Duration;
 use sea_orm::{ConnectionTrait, DatabaseTransaction, FromQueryResult, TransactionSession};
 use uuid::Uuid;
 
-use super::{one, sql};
+use super::{all, one, sql};
 use crate::changes::{Change, Changes, Pending};
 use crate::clock::Time;
 use crate::error::{Code, Error, Result};
@@ -16,6 +17,11 @@ use crate::ids::{AccountId, ActionId};
 #[derive(FromQueryResult)]
 struct InForce {
     ids: Vec<Uuid>,
+}
+
+#[derive(FromQueryResult)]
+struct Held {
+    id: AccountId,
 }
 
 #[derive(FromQueryResult)]
@@ -93,6 +99,28 @@ impl Tx {
         let found: Option<InForce> =
             one(&self.transaction, sql(statement, [account.into(), now.into()])).await?;
         Ok(found.map_or_else(Vec::new, |found| found.ids.into_iter().map(ActionId).collect()))
+    }
+
+    /// Shares the queue of each of these accounts, as [`Tx::sanctions_of`] does, but without a wait: gives those that nobody is
+    /// about to keep from something. What is read by the next statement of their sanctions holds until the end.
+    ///
+    /// # Errors
+    /// The database is away.
+    pub async fn hold_accounts(&self, accounts: Vec<Uuid>) -> Result<HashSet<AccountId>> {
+        let statement = "SELECT account AS id FROM unnest($1::uuid[]) AS account
+                         WHERE pg_try_advisory_xact_lock_shared(hashtextextended('account ' || account, 0))";
+        let held: Vec<Held> = all(&self.transaction, sql(statement, [accounts.into()])).await?;
+        Ok(held.into_iter().map(|held| held.id).collect())
+    }
+
+    /// Has the statements of this transaction use the plans that hold for all values, which are made once for a connection.
+    ///
+    /// # Errors
+    /// The database is away.
+    pub(crate) async fn plan_once(&self) -> Result<()> {
+        let statement = "SELECT set_config('plan_cache_mode', 'force_generic_plan', true)";
+        self.transaction.execute_raw(sql(statement, [])).await?;
+        Ok(())
     }
 
     /// Undoes everything since the beginning, and lets go of what it held before this returns; a transaction that is dropped

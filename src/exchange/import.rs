@@ -19,7 +19,7 @@ use crate::app::App;
 use crate::audit::{self, Entry, Object};
 use crate::clock::Time;
 use crate::db::{Tx, insert, one, sql};
-use crate::entity::{account, debate_import, implication, post, topic};
+use crate::entity::{account, debate_import, implication, topic};
 use crate::error::{Code, Error, Field, Result};
 use crate::events::{self, Event};
 use crate::http::StrictValue;
@@ -32,7 +32,8 @@ use crate::scenarios::ScenarioToInsert;
 use crate::sources::rules::Key;
 use crate::sources::{CitationOwner, cite, note_brought};
 use crate::topics::{self, Inserted, TopicToInsert};
-use crate::votes::{self, Ballot};
+use crate::votes::Casting;
+use crate::votes::rules::Ballot;
 
 /// A file may come from a server whose clock is ahead of ours by so much.
 const CLOCK_DIFFERENCE: TimeDelta = TimeDelta::minutes(5);
@@ -252,7 +253,7 @@ impl<'a> Import<'a> {
             let (post, _, _) = import.posts[by];
             note_brought(tx, &import.topic.bibliography, entry, post).await?;
         }
-        import.insert_votes(&topic, bar).await?;
+        import.insert_votes(bar).await?;
         import.insert_set(&topic).await?;
         import.insert_implications(&topic).await?;
         import.insert_classes(&topic).await?;
@@ -343,16 +344,19 @@ impl<'a> Import<'a> {
         Ok(())
     }
 
-    async fn insert_votes(&self, topic: &topic::Model, bar: &ProgressBar) -> Result<()> {
+    async fn insert_votes(&self, bar: &ProgressBar) -> Result<()> {
         for vote in &self.file.votes {
             let (id, _, _) = self.posts[&vote.post];
+            let voter = self.people[&vote.voter];
+            let cast_at = vote.cast_at.map_or(self.now, Into::into);
             let tally = posts::lock_tally(self.tx, id).await?;
-            let post: post::Model = posts::find(self.tx.conn(), id).await?;
-            let permit =
-                Permit::operator(Vote { post: &post, topic, now: self.app.now() }, self.people[&vote.voter]);
+            let mut casting = Casting::read(self.tx, vec![tally], &[(id, voter)], cast_at).await?;
+            let post = casting.post(id).ok_or_else(Error::not_found)?;
+            let permit = Permit::operator(Vote { post: &post, now: self.app.now() }, voter);
             let ballot =
                 Ballot { quality: Some(vote.quality.into()), agreement: Some(vote.agreement.into()) };
-            votes::cast(self.tx, &permit, tally, ballot, vote.cast_at.map_or(self.now, Into::into)).await?;
+            casting.cast(&permit, ballot)?;
+            casting.write(self.tx).await?;
             bar.inc(1);
         }
         Ok(())

@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, OnceLock};
 
-use crate::policy::Actor;
+use crate::policy::{Actor, Caller};
 
 /// A place in a request where the actor is put once it is known.
 #[derive(Debug, Clone, Default)]
@@ -19,4 +19,13 @@ impl AskedBy {
     pub fn get(&self) -> Option<&Actor> {
         self.0.get()
     }
+}
+
+/// Who asks for something that is done together with what others ask for: how they stand is read for all of them.
+#[derive(Debug, Clone)]
+pub struct Asker {
+    /// Who it is, as far as that is known.
+    pub caller: Caller,
+    /// Where it is noted once it is known.
+    pub asked_by: AskedBy,
 }

@@ -98,6 +98,36 @@ pub struct SignedIn {
     pub takes_part: bool,
 }
 
+/// Whoever sent an access token that is good, as far as the token says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Bearer {
+    /// Their session.
+    pub session_id: SessionId,
+    /// Their account.
+    pub account_id: AccountId,
+    /// Where the request comes from.
+    pub client: IpAddr,
+}
+
+/// Who asks, as far as that is known without a question to the database.
+#[derive(Debug, Clone)]
+pub enum Caller {
+    /// Whoever sent an access token: whether its session is in force is still to be read.
+    Bearer(Bearer),
+    /// Somebody else.
+    Known(Actor),
+}
+
+impl Caller {
+    /// The account, where somebody signed in.
+    pub fn id(&self) -> Option<AccountId> {
+        match self {
+            Self::Bearer(bearer) => Some(bearer.account_id),
+            Self::Known(actor) => actor.id(),
+        }
+    }
+}
+
 impl Actor {
     /// The account, where somebody signed in.
     pub fn id(&self) -> Option<AccountId> {

@@ -8,13 +8,13 @@ use crate::clock::{Time, Timestamp};
 use crate::decisions::rules::{RestrictionKind, Restrictions};
 use crate::entity::{post, topic};
 use crate::error::{Code, Result};
-use crate::ids::TopicId;
+use crate::ids::{PostId, TopicId};
 use crate::posts::rules::PostStatus;
 use crate::topics::rules::TopicStatus;
 
 /// Whether a post is there for everybody.
-pub(super) fn is_there(post: &post::Model, gone: &'static str) -> Result<()> {
-    match post.status {
+pub(super) fn is_there(status: PostStatus, gone: &'static str) -> Result<()> {
+    match status {
         PostStatus::Visible => Ok(()),
         PostStatus::Deleted => Err(Code::PostDeleted.error(gone)),
         PostStatus::Hidden | PostStatus::Removed => Err(Code::PostHidden
@@ -39,8 +39,8 @@ pub(super) fn is_free(restrictions: &Restrictions, kind: RestrictionKind, now: T
 }
 
 /// Whether the place of a duplicate is taken by the post that says the same.
-pub(super) fn is_no_duplicate(post: &post::Model) -> Result<()> {
-    let Some(of) = post.duplicate_of else { return Ok(()) };
+pub(super) fn is_no_duplicate(duplicate_of: Option<PostId>) -> Result<()> {
+    let Some(of) = duplicate_of else { return Ok(()) };
     let detail =
         format!("It says the same as an older post, where replies and votes go: /api/v1/posts/{of}.");
     Err(Code::PostIsDuplicate.error(detail))
@@ -63,8 +63,8 @@ pub fn takes_posts(
         "Only open topics take posts: a draft is not open yet, an archived topic no more.",
     )?;
     if let Some(parent) = parent {
-        is_there(parent, "Nobody replies to a post that is no longer there.")?;
-        is_no_duplicate(parent)?;
+        is_there(parent.status, "Nobody replies to a post that is no longer there.")?;
+        is_no_duplicate(parent.duplicate_of)?;
     }
     is_free(&topic.restrictions, RestrictionKind::Lock, now)?;
     for restrictions in above {
@@ -125,7 +125,7 @@ impl Action for EditPost<'_> {
 
     fn decide(&self, who: &Actor) -> Result<()> {
         allow_if(who.is(self.0.author_id), Code::NotYourPost, "Only its author revises a post.")?;
-        is_there(self.0, "A post that is gone is not revised.")
+        is_there(self.0.status, "A post that is gone is not revised.")
     }
 }
 
@@ -139,7 +139,7 @@ impl Action for DeletePost<'_> {
 
     fn decide(&self, who: &Actor) -> Result<()> {
         allow_if(who.is(self.0.author_id), Code::NotYourPost, "Only its author deletes a post.")?;
-        is_there(self.0, "It is gone already.")
+        is_there(self.0.status, "It is gone already.")
     }
 }
 
@@ -161,7 +161,7 @@ impl Action for CreditPost<'_> {
 
     fn decide(&self, who: &Actor) -> Result<()> {
         allow_if(!who.is(self.post.author_id), Code::OwnArgument, "Credit what others wrote.")?;
-        is_there(self.post, "It is gone.")?;
+        is_there(self.post.status, "It is gone.")?;
         allow_if(
             self.topic.status == TopicStatus::Open,
             Code::TopicNotOpen,

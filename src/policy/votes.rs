@@ -8,19 +8,18 @@ use crate::accounts::rules::Role;
 use crate::auth::rules::Scope;
 use crate::clock::Time;
 use crate::decisions::rules::RestrictionKind;
-use crate::entity::{post, topic, vote_nullification};
+use crate::entity::{post, vote_nullification};
 use crate::error::{Code, Result};
 use crate::ids::{AccountId, TopicId};
 use crate::roles::rules::{Permission, Place};
 use crate::topics::rules::TopicStatus;
+use crate::votes::rules::VotedPost;
 
 /// Vote on a post, or take a vote back.
 #[derive(Debug)]
 pub struct Vote<'a> {
     /// On which post.
-    pub post: &'a post::Model,
-    /// In which topic.
-    pub topic: &'a topic::Model,
+    pub post: &'a VotedPost,
     /// The moment.
     pub now: Time,
 }
@@ -29,20 +28,21 @@ impl Action for Vote<'_> {
     const SCOPE: Scope = Scope::Vote;
 
     fn topic(&self) -> Option<TopicId> {
-        Some(self.topic.id)
+        Some(self.post.topic_id)
     }
 
     fn decide(&self, who: &Actor) -> Result<()> {
-        allow_if(!who.is(self.post.author_id), Code::OwnPost, "Others judge it.")?;
-        is_there(self.post, "Nobody votes on a tombstone.")?;
-        is_no_duplicate(self.post)?;
+        let post = self.post;
+        allow_if(!who.is(post.author_id), Code::OwnPost, "Others judge it.")?;
+        is_there(post.status, "Nobody votes on a tombstone.")?;
+        is_no_duplicate(post.duplicate_of)?;
         allow_if(
-            self.topic.status == TopicStatus::Open,
+            post.topic_status == TopicStatus::Open,
             Code::TopicNotOpen,
             "Votes are cast in open topics.",
         )?;
-        is_free(&self.topic.restrictions, RestrictionKind::FreezeVotes, self.now)?;
-        is_free(&self.post.restrictions, RestrictionKind::FreezeVotes, self.now)
+        is_free(&post.topic_restrictions, RestrictionKind::FreezeVotes, self.now)?;
+        is_free(&post.restrictions, RestrictionKind::FreezeVotes, self.now)
     }
 }
 

@@ -6,4 +6,4 @@
 pub mod rules;
 mod store;
 
-pub use store::{forget_closed, insert_post, insert_topic, move_post, update_post, update_topic};
+pub use store::{forget_closed, insert_post, insert_topic, move_post, update_posts, update_topic};

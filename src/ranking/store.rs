@@ -46,26 +46,35 @@ pub async fn insert_post(
     Ok(())
 }
 
-/// Moves a post to another place, if it is another: closes the version in force and adds one.
+/// Moves posts to other places, where they are others: closes the versions in force and adds one for each.
 ///
 /// # Errors
 /// The database is away.
-pub async fn update_post(tx: &Tx, id: PostId, standing: Standing, now: Time) -> Result<()> {
+pub async fn update_posts(tx: &Tx, standings: &[(PostId, Standing)], now: Time) -> Result<()> {
+    if standings.is_empty() {
+        return Ok(());
+    }
+    let ids: Vec<Uuid> = standings.iter().map(|(id, _)| id.0).collect();
+    let keys = |key: fn(&Standing) -> f64| -> Vec<f64> {
+        standings.iter().map(|(_, standing)| key(standing)).collect()
+    };
     tx.conn()
         .execute_raw(sql(
             "WITH closed AS (
-                 UPDATE post_rank SET until = pg_current_xact_id(), closed_at = $6
-                 WHERE post_id = $1 AND until IS NULL
-                   AND (best, top, hot, controversial) IS DISTINCT FROM ($2::float8, $3::float8, $4::float8, $5::float8)
-                 RETURNING branch_id, created)
+                 UPDATE post_rank r SET until = pg_current_xact_id(), closed_at = $6
+                 FROM unnest($1::uuid[], $2::float8[], $3::float8[], $4::float8[], $5::float8[])
+                      AS s (post_id, best, top, hot, controversial)
+                 WHERE r.post_id = s.post_id AND r.until IS NULL
+                   AND (r.best, r.top, r.hot, r.controversial) IS DISTINCT FROM (s.best, s.top, s.hot, s.controversial)
+                 RETURNING r.post_id, r.branch_id, s.best, s.top, s.hot, s.controversial, r.created)
              INSERT INTO post_rank (post_id, branch_id, best, top, hot, controversial, created)
-             SELECT $1, branch_id, $2, $3, $4, $5, created FROM closed",
+             SELECT post_id, branch_id, best, top, hot, controversial, created FROM closed",
             [
-                id.into(),
-                standing.best.into(),
-                standing.top.into(),
-                standing.hot.into(),
-                standing.controversial.into(),
+                ids.into(),
+                keys(|standing| standing.best).into(),
+                keys(|standing| standing.top).into(),
+                keys(|standing| standing.hot).into(),
+                keys(|standing| standing.controversial).into(),
                 now.into(),
             ],
         ))

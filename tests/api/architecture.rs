@@ -16,6 +16,7 @@ const KINDS: [&[&str]; 11] = [
         "clock",
         "config",
         "error",
+        "grouping",
         "invalid",
         "text",
         "historic_date",
@@ -97,7 +98,7 @@ const HOMES: [(&str, &[&str]); 13] = [
     ("webauthn_rs::", &["passkeys", "rules"]),
     ("openidconnect::", &["openid"]),
     ("reqwest::", &["openid", "outbound", "client"]),
-    ("quick_cache::", &["http"]),
+    ("quick_cache::", &["http", "app"]),
     ("regex::", &["rules"]),
     ("regex_syntax::", &["rules"]),
 ];

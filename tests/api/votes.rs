@@ -3,9 +3,13 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
 
-use axum::http::Method;
+use axum::extract::FromRequestParts;
+use axum::http::{Method, Request};
 use chrono::TimeDelta;
 use expect_test::expect;
+use otherwise::http::Asker;
+use otherwise::ids::PostId;
+use otherwise::votes::rules::Ballot;
 use sea_orm::ConnectionTrait;
 use serde_json::{Value, json};
 
@@ -350,7 +354,7 @@ async fn i9_ten_thousand_votes_on_one_post_at_once_are_counted_right() {
 }
 
 #[tokio::test]
-async fn what_the_database_gives_up_for_another_is_tried_three_times_more() {
+async fn what_the_database_gives_up_for_another_is_tried_alone_and_three_times_more() {
     let app = TestApp::new().await;
     let (alice, bob) = (app.member("alice").await, app.member("bob").await);
     let topic = alice.opens_topic("Had the Armada landed in Kent").await;
@@ -369,15 +373,15 @@ async fn what_the_database_gives_up_for_another_is_tried_three_times_more() {
              END IF;
              RETURN NEW;
          END $$;
-         CREATE TRIGGER gives_up BEFORE INSERT ON vote FOR EACH ROW EXECUTE FUNCTION gives_up()",
+         CREATE TRIGGER gives_up BEFORE INSERT OR UPDATE ON vote FOR EACH ROW EXECUTE FUNCTION gives_up()",
     )
     .await
     .unwrap();
     for (state, times, status, quality) in [
-        ("40001", 3, 200, -1),
-        ("40P01", 3, 200, 1),
-        ("40001", 4, 503, -1),
-        ("40P01", 4, 503, -1),
+        ("40001", 4, 200, -1),
+        ("40P01", 4, 200, 1),
+        ("40001", 5, 503, -1),
+        ("40P01", 5, 503, -1),
         ("40001", 0, 200, -1),
     ] {
         app.sql(&format!(
@@ -471,4 +475,94 @@ async fn a_vote_is_a_heap_only_update_of_the_counters() {
         )
         .await;
     assert_eq!(updates, ["400 updates, 400 of them heap-only"]);
+}
+
+#[tokio::test]
+async fn of_votes_that_come_at_once_each_gets_its_own_answer() {
+    let app = TestApp::new().await;
+    let alice = app.member("alice").await;
+    let topic = alice.opens_topic("Had the Armada landed in Kent").await;
+    let post = alice.posts_in(&topic, "London had no walls worth the name.").await;
+    let gone = alice.posts_in(&topic, "It had some.").await;
+    alice.delete_as_read(&format!("/posts/{gone}")).await.is(200);
+    let (bob, carol, dave) = (app.member("bob").await, app.member("carol").await, app.member("dave").await);
+    app.suspend("dave").await;
+    let unknown = "00000000-0000-7000-8000-0000000fffff";
+    let mut answers = Vec::new();
+    for _ in 0..6 {
+        for (voter, on, status) in [
+            (&bob, post.as_str(), 200),
+            (&alice, &post, 403),
+            (&dave, &post, 403),
+            (&carol, &post, 200),
+            (&carol, &gone, 409),
+            (&bob, unknown, 404),
+        ] {
+            let (voter, on) = (voter.clone(), on.to_owned());
+            let vote = json!({ "quality": 1, "agreement": -1 });
+            answers.push((status, tokio::spawn(async move { voter.votes(&on, vote).await })));
+        }
+    }
+    for (status, answer) in answers {
+        answer.await.unwrap().is(status);
+    }
+    assert_eq!(tallies(&app.guest().get(&format!("/posts/{post}")).await.body), [2, 0, 0, 2]);
+    assert_eq!(app.rows("SELECT count(*)::text FROM vote").await, ["2"]);
+    assert_eq!(miscounted(&app).await, Vec::<String>::new());
+}
+
+#[tokio::test]
+async fn a_post_that_somebody_holds_delays_the_votes_on_it_and_no_others() {
+    let app = TestApp::new().await;
+    let (alice, bob) = (app.member("alice").await, app.member("bob").await);
+    let topic = alice.opens_topic("Had the Armada landed in Kent").await;
+    let mut posts = Vec::new();
+    for text in ["London had no walls.", "Nor had Canterbury.", "Dover had a castle."] {
+        posts.push(alice.posts_in(&topic, text).await);
+    }
+    let holder = app.app.begin().await.unwrap();
+    let mut waiting = Vec::new();
+    for post in &posts[..2] {
+        otherwise::posts::lock_tally(&holder, post.parse().unwrap()).await.unwrap();
+        let (bob, post) = (bob.clone(), post.clone());
+        waiting.push(tokio::spawn(async move { bob.votes(&post, json!({ "quality": 1 })).await }));
+    }
+    for quality in [1, 0, -1] {
+        bob.votes(&posts[2], json!({ "quality": quality })).await.is(200);
+    }
+    assert!(waiting.iter().all(|vote| !vote.is_finished()));
+    holder.undo().await.unwrap();
+    for vote in waiting {
+        assert_eq!(tallies(&vote.await.unwrap().is(200).body), [1, 0, 0, 0]);
+    }
+    assert_eq!(miscounted(&app).await, Vec::<String>::new());
+}
+
+#[tokio::test]
+async fn votes_of_one_person_on_one_post_count_in_the_order_in_which_they_came() {
+    let app = TestApp::new().await;
+    let (alice, bob) = (app.member("alice").await, app.member("bob").await);
+    let topic = alice.opens_topic("Had the Armada landed in Kent").await;
+    let post: PostId = alice.posts_in(&topic, "London had no walls worth the name.").await.parse().unwrap();
+    let request = Request::builder().header("authorization", format!("Bearer {}", bob.token.unwrap()));
+    let mut parts = request.body(()).unwrap().into_parts().0;
+    let bob = Asker::from_request_parts(&mut parts, &app.app).await.unwrap();
+    // Cast here, so that nothing on the way to the queue can change the order.
+    let mut cast = Vec::new();
+    for number in 0..60_i16 {
+        let ballot = Ballot { quality: Some(number % 3 - 1), agreement: Some((number / 3) % 3 - 1) };
+        cast.push(Box::pin(otherwise::votes::cast(&app.app, bob.clone(), post, ballot)));
+    }
+    let counted = futures_util::future::try_join_all(cast).await.unwrap();
+    for (number, (tally, vote)) in (0_i16..).zip(&counted) {
+        assert_eq!((vote.quality, vote.agreement), (number % 3 - 1, (number / 3) % 3 - 1));
+        let [up, down] = [1, -1].map(|side| i32::from(vote.quality == side));
+        let [agree, disagree] = [1, -1].map(|side| i32::from(vote.agreement == side));
+        assert_eq!(
+            (tally.quality_up, tally.quality_down, tally.agree, tally.disagree),
+            (up, down, agree, disagree)
+        );
+    }
+    assert_eq!(app.rows("SELECT quality || ' ' || agreement FROM vote").await, ["1 0"]);
+    assert_eq!(miscounted(&app).await, Vec::<String>::new());
 }

@@ -1,21 +1,22 @@
 //! Votes on the wire.
 
+mod group;
+
+pub use group::cast;
+
 use axum::extract::State;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use super::store::{self, Ballot};
 use crate::app::App;
-use crate::db::retry;
 use crate::error::Result;
-use crate::http::{Answer, Body, Cache, Path, patch};
+use crate::http::{Answer, Asker, Body, Cache, Path, patch};
 use crate::ids::PostId;
 use crate::invalid::Invalid;
-use crate::policy::{Actor, Vote};
-use crate::posts::{self, AgreementTally, Mine, QualityTally, Tallies};
-use crate::topics;
+use crate::posts::{AgreementTally, Mine, QualityTally, Tallies};
+use crate::votes::rules::Ballot;
 
 /// -1, 0 or 1.
 #[derive(Debug, Clone, Copy, Deserialize, ToSchema)]
@@ -54,15 +55,8 @@ struct VoteView {
     mine: Mine,
 }
 
-async fn cast(app: &App, actor: &Actor, id: PostId, ballot: Ballot) -> Result<Answer> {
-    actor.require()?;
-    let tx = app.begin_as(actor).await?;
-    let tally = posts::lock_tally(&tx, id).await?;
-    let post = posts::find(tx.conn(), id).await?;
-    let topic = topics::find(tx.conn(), actor, &post.topic_id.to_string()).await?;
-    let permit = actor.may(Vote { post: &post, topic: &topic, now: app.now() })?;
-    let (tally, vote) = store::cast(&tx, &permit, tally, ballot, app.now()).await?;
-    tx.commit().await?;
+async fn answer(app: &App, asker: Asker, id: PostId, ballot: Ballot) -> Result<Answer> {
+    let (tally, vote) = cast(app, asker, id, ballot).await?;
     let view = VoteView {
         post_id: id,
         tallies: Tallies {
@@ -80,21 +74,21 @@ async fn cast(app: &App, actor: &Actor, id: PostId, ballot: Ballot) -> Result<An
 #[utoipa::path(put, path = "/posts/{id}/vote", tag = "votes", params(("id" = PostId, Path)), request_body = VoteEdit, responses((status = 200, body = VoteView)), security(("bearer" = [])))]
 async fn cast_vote(
     State(app): State<App>,
-    actor: Actor,
+    asker: Asker,
     Path(id): Path<PostId>,
     Body(edit): Body<VoteEdit>,
 ) -> Result<Answer> {
     let ballot =
         Ballot { quality: edit.quality.map(|value| value.0), agreement: edit.agreement.map(|value| value.0) };
-    retry(|| cast(&app, &actor, id, ballot)).await
+    answer(&app, asker, id, ballot).await
 }
 
 /// Take a vote back
 ///
 /// On both axes.
 #[utoipa::path(delete, path = "/posts/{id}/vote", tag = "votes", params(("id" = PostId, Path)), responses((status = 200, body = VoteView)), security(("bearer" = [])))]
-async fn retract_vote(State(app): State<App>, actor: Actor, Path(id): Path<PostId>) -> Result<Answer> {
-    retry(|| cast(&app, &actor, id, Ballot::NONE)).await
+async fn retract_vote(State(app): State<App>, asker: Asker, Path(id): Path<PostId>) -> Result<Answer> {
+    answer(&app, asker, id, Ballot::NONE).await
 }
 
 /// Every path about votes.
