@@ -20,6 +20,10 @@ use tracing::field::Field;
 use tracing_subscriber::field::MakeExt;
 use tracing_subscriber::fmt::format::{self, Writer};
 
+/// Requests make many small allocations, which the system's allocator takes longer for.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// A debate server for counterfactual questions.
 ///
 /// `otherwise serve` is all it takes: without a database URL the server runs a private PostgreSQL in its
@@ -248,7 +252,8 @@ fn log_to_stderr(config: &Config) -> anyhow::Result<()> {
         tracing_subscriber::EnvFilter::try_new(&config.log.filter)?.add_directive("html5ever=warn".parse()?);
     let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
     let started = if json {
-        builder.json().flatten_event(true).try_init()
+        // A request is one span: a list of all would say the same again.
+        builder.json().flatten_event(true).with_span_list(false).try_init()
     } else {
         let colours = std::io::stderr().is_terminal();
         let fields = format::debug_fn(on_one_line).delimited(" ");

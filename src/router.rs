@@ -2,6 +2,7 @@
 
 use std::sync::OnceLock;
 
+use axum::body::Bytes;
 use axum::extract::{MatchedPath, Request, State};
 use axum::http::header;
 use axum::middleware::Next;
@@ -22,7 +23,7 @@ use crate::audit::rules::Outcome;
 use crate::audit::{self, Entry};
 use crate::error::{Code, Error, Result};
 use crate::http::limits::Guest;
-use crate::http::{Answer, AskedBy, Cache, Path, code_of, middleware, openapi};
+use crate::http::{Answer, AskedBy, Cache, Compressible, Path, code_of, middleware, openapi};
 use crate::{
     accounts, auth, automation, credences, credentials, criteria, db, identities, implications, jobs,
     mind_changes, moderation, own_data, posts, roles, scenario_sets, topics, track_record, vote_signals,
@@ -110,28 +111,36 @@ pub fn router(app: &App) -> Router {
             Code::MethodNotAllowed.error("The `Allow` header says which methods do.")
         })
         .with_state(app.clone())
-        .layer(Extension(openapi::SignedInOnly::of(&document)))
-        .layer(axum::middleware::from_fn_with_state(app.clone(), record_denials));
+        .layer(axum::middleware::from_fn_with_state(
+            (app.clone(), openapi::SignedInOnly::of(&document)),
+            record_denials,
+        ));
     middleware::wrap(router, app)
 }
 
-/// Records what was denied to people who are signed in. The limits on requests bound how often.
-async fn record_denials(State(app): State<App>, mut request: Request, next: Next) -> Response {
+/// Tells whoever reads who asks for what they have to be signed in, and records what was denied to people who are. The limits on requests bound how often.
+async fn record_denials(
+    State((app, signed_in_only)): State<(App, openapi::SignedInOnly)>,
+    mut request: Request,
+    next: Next,
+) -> Response {
     let asked = AskedBy::default();
+    request.extensions_mut().insert(signed_in_only);
     request.extensions_mut().insert(asked.clone());
-    let method = request.method().to_string();
-    let route = request.extensions().get::<MatchedPath>().map(|path| path.as_str().to_owned());
-    // The rest of a path may hold what its sender should have kept to themselves.
-    let ids: Vec<Uuid> = request.uri().path().split('/').filter_map(|part| part.parse().ok()).collect();
+    let (method, uri) = (request.method().clone(), request.uri().clone());
+    let route = request.extensions().get::<MatchedPath>().cloned();
     let response = next.run(request).await;
     // Being asked to think first is no denial of anything that somebody would break in for.
     let code = code_of(&response).filter(|code| code.status() == 403 && *code != Code::CrowdWithheld);
     if let (Some(code), Some(actor)) = (code, asked.get())
         && actor.id().is_some()
     {
+        // The rest of a path may hold what its sender should have kept to themselves.
+        let ids: Vec<Uuid> = uri.path().split('/').filter_map(|part| part.parse().ok()).collect();
+        let route = route.as_ref().map(MatchedPath::as_str);
         let entry = Entry {
             outcome: Outcome::Refused,
-            data: json!({ "code": code.name(), "method": method, "route": route, "ids": ids }),
+            data: json!({ "code": code.name(), "method": method.as_str(), "route": route, "ids": ids }),
             ..actor.entry("request")
         };
         if let Err(error) = audit::record_alone(&app, entry).await {
@@ -148,14 +157,14 @@ fn docs(file: &str) -> Response {
                           img-src 'self' data:; frame-ancestors 'none'";
     let config = std::sync::Arc::new(DocsConfig::from("/api/v1/openapi.json").validator_url("none"));
     match utoipa_swagger_ui::serve(file, config) {
-        Ok(Some(found)) => (
-            [
+        Ok(Some(found)) => {
+            let bytes = Bytes::from(found.bytes.into_owned());
+            let headers = [
                 (header::CONTENT_TYPE, found.content_type),
                 (header::CONTENT_SECURITY_POLICY, POLICY.to_owned()),
-            ],
-            found.bytes.into_owned(),
-        )
-            .into_response(),
+            ];
+            (headers, Extension(Compressible::new(bytes.clone())), bytes).into_response()
+        }
         Ok(None) => Error::not_found().into_response(),
         Err(error) => Error::internal(anyhow::anyhow!("the docs page: {error}")).into_response(),
     }

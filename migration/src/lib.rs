@@ -47,6 +47,7 @@ mod m20261128_000036_triage;
 mod m20261128_000037_author_rules;
 mod m20261128_000038_approval_credential;
 mod m20261128_000039_reported_version;
+mod m20261128_000040_revised_lately;
 
 /// Applies and reverts the changes in order.
 #[derive(Debug)]
@@ -97,6 +98,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261128_000037_author_rules::Migration),
             Box::new(m20261128_000038_approval_credential::Migration),
             Box::new(m20261128_000039_reported_version::Migration),
+            Box::new(m20261128_000040_revised_lately::Migration),
         ]
     }
 }

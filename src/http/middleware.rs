@@ -2,26 +2,27 @@
 
 use std::any::Any;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::panic::AssertUnwindSafe;
 use std::time::Instant;
 
 use axum::Router;
 use axum::body::Body;
 use axum::extract::{ConnectInfo, MatchedPath, Request, State};
-use axum::http::{HeaderName, HeaderValue, Method, StatusCode, header};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use base64::Engine;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
-use tower_http::catch_panic::CatchPanicLayer;
-use tower_http::compression::CompressionLayer;
+use futures_util::FutureExt;
 use tracing::Instrument;
 
+use super::answer::Compressible;
 use super::client::client_address;
 use super::limits::Counted;
 use super::timing::Times;
-use super::{cross_origin, problem};
+use super::{cross_origin, gzip, problem};
 use crate::app::App;
-use crate::error::{Code, Error};
+use crate::error::{Code, Error, Result};
 
 /// Names a request in answers and logs.
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -36,34 +37,40 @@ const MAX_URI: usize = 8 * 1024;
 /// The headers of a request all together, with the four bytes between and after each, in bytes.
 const MAX_HEADERS: usize = 16 * 1024;
 
-/// Puts the layers around the routes: the last one added sees a request first.
+/// Puts the layers around the routes: the last one added sees a request first. They are few, since each copies all that is
+/// inside of it for each request.
 pub fn wrap(router: Router, app: &App) -> Router {
     let times = Times::new(&app.config.server);
-    let router = router
-        .layer(axum::middleware::from_fn(conditional))
-        .layer(CompressionLayer::new())
-        .layer(axum::middleware::from_fn(move |request, next| times.keep(request, next)))
-        .layer(CatchPanicLayer::custom(panicked))
-        .layer(axum::middleware::from_fn(head_limits));
+    let router = router.layer(axum::middleware::from_fn(move |request, next| guard(times, request, next)));
     cross_origin::wrap(router, &app.config.server.allowed_origins)
         .layer(axum::middleware::from_fn_with_state(app.clone(), observe))
 }
 
+/// What stands between a request and whatever answers it: limits of its head and of its time, and an answer where
+/// something panics.
+async fn guard(times: Times, request: Request, next: Next) -> Response {
+    if let Err(refused) = check_head(&request) {
+        return refused.into_response();
+    }
+    let answered = AssertUnwindSafe(times.keep(request, |request| represent(request, next)));
+    answered.catch_unwind().await.unwrap_or_else(panicked)
+}
+
 /// Refuses heads that are over the limits.
-async fn head_limits(request: Request, next: Next) -> Response {
+fn check_head(request: &Request) -> Result<()> {
     let uri = request.uri().path_and_query().map_or(0, |uri| uri.as_str().len());
     let headers: usize =
         request.headers().iter().map(|(name, value)| name.as_str().len() + value.len() + 4).sum();
     if uri > MAX_URI {
-        Code::UriTooLong.error(format!("The limit is {MAX_URI} bytes.")).into_response()
+        Err(Code::UriTooLong.error(format!("The limit is {MAX_URI} bytes.")))
     } else if headers > MAX_HEADERS {
-        Code::HeadersTooLarge.error(format!("The limit is {MAX_HEADERS} bytes.")).into_response()
+        Err(Code::HeadersTooLarge.error(format!("The limit is {MAX_HEADERS} bytes.")))
     } else {
-        next.run(request).await
+        Ok(())
     }
 }
 
-#[expect(clippy::needless_pass_by_value, reason = "the layer hands it over")]
+#[expect(clippy::needless_pass_by_value, reason = "it is handed over")]
 fn panicked(panic: Box<dyn Any + Send>) -> Response {
     let message = panic
         .downcast_ref::<String>()
@@ -149,30 +156,40 @@ fn known_method(method: &Method) -> String {
     }
 }
 
-/// Answers 304 where the client has what it asks for (RFC 9110, 13.1.2).
-async fn conditional(request: Request, next: Next) -> Response {
+/// Answers 304 where the client has what it asks for (RFC 9110, 13.1.2), and in the compressed form where it takes that.
+async fn represent(request: Request, next: Next) -> Response {
     let reading = matches!(*request.method(), Method::GET | Method::HEAD);
+    // Of what HEAD is answered there is nothing left to compress.
+    let is_compressed = *request.method() != Method::HEAD && gzip::is_accepted(request.headers());
     let wanted: Vec<HeaderValue> = request.headers().get_all(header::IF_NONE_MATCH).iter().cloned().collect();
     let mut response = next.run(request).await;
-    if !reading || wanted.is_empty() || response.status() != StatusCode::OK {
-        return response;
-    }
-    let Some(tag) = response.headers().get(header::ETAG).and_then(|tag| tag.to_str().ok()) else {
-        return response;
-    };
-    let strip = |tag: &str| tag.trim().trim_start_matches("W/").to_owned();
-    let has = |value: &HeaderValue| {
-        value
-            .to_str()
-            .is_ok_and(|tags| tags.split(',').any(|had| had.trim() == "*" || strip(had) == strip(tag)))
-    };
-    if wanted.iter().any(has) {
+    let compressible = response.extensions_mut().remove::<Compressible>();
+    if reading && response.status() == StatusCode::OK && is_had(&wanted, response.headers()) {
         *response.status_mut() = StatusCode::NOT_MODIFIED;
         *response.body_mut() = Body::empty();
         response.headers_mut().remove(header::CONTENT_TYPE);
         response.headers_mut().remove(header::CONTENT_LENGTH);
-        // As on the whole answer (RFC 9110, 15.4.5); the layer that compresses skips empty bodies.
+        // As on the whole answer (RFC 9110, 15.4.5).
         response.headers_mut().append(header::VARY, HeaderValue::from_static("accept-encoding"));
+    } else if let Some(answer) = compressible {
+        response.headers_mut().append(header::VARY, HeaderValue::from_static("accept-encoding"));
+        if let Some(gzip) = is_compressed.then(|| answer.gzip()).flatten() {
+            *response.body_mut() = Body::from(gzip);
+            let headers = response.headers_mut();
+            headers.insert(header::CONTENT_ENCODING, HeaderValue::from_static("gzip"));
+            headers.remove(header::CONTENT_LENGTH);
+        }
     }
     response
+}
+
+/// Whether a client that has these has what is answered.
+fn is_had(wanted: &[HeaderValue], headers: &HeaderMap) -> bool {
+    let Some(tag) = headers.get(header::ETAG).and_then(|tag| tag.to_str().ok()) else { return false };
+    let strip = |tag: &str| tag.trim().trim_start_matches("W/").to_owned();
+    wanted.iter().any(|value| {
+        value
+            .to_str()
+            .is_ok_and(|tags| tags.split(',').any(|had| had.trim() == "*" || strip(had) == strip(tag)))
+    })
 }

@@ -6,6 +6,7 @@ mod client;
 mod connection;
 mod create;
 mod cross_origin;
+mod gzip;
 mod input;
 pub mod limits;
 pub mod middleware;
@@ -18,15 +19,15 @@ pub mod serve;
 mod shared;
 mod timing;
 
-pub use answer::{Answer, Cache};
-pub use asked::AskedBy;
+pub use answer::{Answer, Cache, Compressible, OwnParts};
+pub use asked::{AskedBy, Asker};
 pub use client::{ClientAddress, network};
 pub use create::{Claimed, Create, Once};
 pub use input::{Body, Path, Query, StrictValue, parse_json};
 pub use precondition::IfMatch;
 pub use problem::{FieldProblem, Problem, code_of};
 pub use reason::InspectionReason;
-pub use shared::{SharedAnswers, shared};
+pub use shared::{Arrival, SharedAnswers, shared, shared_since};
 
 /// Parts of merge patches (RFC 7396): absent leaves a field, `null` clears it.
 pub mod patch {

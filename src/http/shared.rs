@@ -1,4 +1,5 @@
-//! Answers that are the same for all who did not sign in: found once, kept for a moment, and given to everybody.
+//! Answers that are the same for all who did not sign in: found once, kept for a moment, and given to everybody. Those who
+//! did are given them too where all that is their own in them can be put in.
 //!
 //! Nobody is given an answer that lacks what this server had acknowledged when they asked. What other servers, bulk
 //! jobs and the command line change may be missing for as long as an answer is kept. One that is asked for again
@@ -58,7 +59,8 @@ struct Bytes;
 
 impl Weighter<String, Arc<Found>> for Bytes {
     fn weight(&self, uri: &String, found: &Arc<Found>) -> u64 {
-        (uri.len() + found.answer.len() + OVERHEAD) as u64
+        // Its compressed forms come later, and are together no longer than it is.
+        (uri.len() + 2 * found.answer.len() + OVERHEAD) as u64
     }
 }
 
@@ -69,6 +71,33 @@ impl SharedAnswers {
         let kept = (bytes > 0).then(|| Kept::with_weighter(bytes / USUAL + 1, bytes as u64, Bytes));
         let max_age = TimeDelta::milliseconds(settings.max_age_ms.into());
         Self { kept, max_age, searches: AtomicU64::default() }
+    }
+
+    /// For how long an answer may lack what another server did.
+    pub fn max_age(&self) -> TimeDelta {
+        self.max_age
+    }
+}
+
+/// When a request came, among the searches.
+#[derive(Debug, Clone, Copy)]
+pub struct Arrival {
+    /// How many searches had begun.
+    searches: u64,
+    /// Whether only what was looked for since will do.
+    only_since: bool,
+}
+
+impl Arrival {
+    /// Now.
+    pub fn now(app: &App) -> Self {
+        Self { searches: app.shared_answers.searches.load(Ordering::SeqCst), only_since: false }
+    }
+
+    /// The same, of somebody who knows of something that an answer from before may lack.
+    #[must_use]
+    pub fn only_since(self) -> Self {
+        Self { only_since: true, ..self }
     }
 }
 
@@ -82,16 +111,37 @@ where
     F: FnOnce(App, Actor) -> Finding + Send + 'static,
     Finding: Future<Output = Result<(Answer, About)>> + Send + 'static,
 {
-    let SharedAnswers { kept, max_age, searches } = &app.shared_answers;
-    let (Some(kept), None) = (kept, actor.id()) else {
-        return Ok(find(app.clone(), actor).await?.0);
+    if actor.id().is_some() {
+        return Ok(find(app, actor).await?.0);
+    }
+    let arrival = Arrival::now(&app);
+    Ok(shared_since(&app, arrival, uri, find).await?.0)
+}
+
+/// Gives the answer to guests, for a request that came then; says whether it was looked for since.
+///
+/// # Errors
+/// Those of `find`, which are kept for nobody.
+pub async fn shared_since<F, Finding>(
+    app: &App,
+    arrival: Arrival,
+    uri: &Uri,
+    find: F,
+) -> Result<(Answer, bool)>
+where
+    F: FnOnce(App, Actor) -> Finding + Send + 'static,
+    Finding: Future<Output = Result<(Answer, About)>> + Send + 'static,
+{
+    let SharedAnswers { kept, max_age, .. } = &app.shared_answers;
+    let Some(kept) = kept else {
+        return Ok((find(app.clone(), Actor::Anonymous).await?.0, true));
     };
-    let before = searches.load(Ordering::SeqCst);
     let age = |found: &Found| app.now() - found.searched_at;
+    let is_since = |found: &Found| found.search > arrival.searches;
     let holds = |found: &Found| {
-        // Looked for after this request came, or young and still as it was.
-        found.search > before
-            || (TimeDelta::zero()..*max_age).contains(&age(found))
+        is_since(found)
+            || !arrival.only_since
+                && (TimeDelta::zero()..*max_age).contains(&age(found))
                 && !app.changes.since(found.shows, found.about)
     };
     let uri = uri.path_and_query().map_or("", |uri| uri.as_str());
@@ -103,43 +153,43 @@ where
             metrics::counter!("shared_answers_total", "from" => "memory").increment(1);
             let is_old = age(&found) >= *max_age * 3 / 4;
             if is_old && !found.is_renewed.swap(true, Ordering::SeqCst) {
-                tokio::spawn(renew(app.clone(), actor, uri.to_owned(), find));
+                tokio::spawn(renew(app.clone(), uri.to_owned(), find));
             }
-            return Ok(found.answer.clone());
+            return Ok((found.answer.clone(), is_since(&found)));
         }
         Ok(EntryResult::Vacant(place) | EntryResult::Replaced(place, _)) => Some(place),
         Ok(EntryResult::Removed(..) | EntryResult::Timeout) | Err(_) => None,
     };
     metrics::counter!("shared_answers_total", "from" => "database").increment(1);
-    let found = search(app.clone(), actor, find).await?;
+    let found = search(app.clone(), find).await?;
     let answer = found.answer.clone();
     if let Some(place) = place {
         // It is no longer wanted if it was dropped meanwhile.
         let _ = place.insert(Arc::new(found));
     }
-    Ok(answer)
+    Ok((answer, true))
 }
 
 /// Finds an answer, and notes how far it can be relied on.
-async fn search<F, Finding>(app: App, actor: Actor, find: F) -> Result<Found>
+async fn search<F, Finding>(app: App, find: F) -> Result<Found>
 where
     F: FnOnce(App, Actor) -> Finding,
     Finding: Future<Output = Result<(Answer, About)>>,
 {
     let search = app.shared_answers.searches.fetch_add(1, Ordering::SeqCst) + 1;
     let (shows, searched_at) = (app.changes.now(), app.now());
-    let (answer, about) = find(app, actor).await?;
-    Ok(Found { answer, about, search, shows, searched_at, is_renewed: AtomicBool::new(false) })
+    let (answer, about) = find(app, Actor::Anonymous).await?;
+    Ok(Found { answer: answer.kept(), about, search, shows, searched_at, is_renewed: AtomicBool::new(false) })
 }
 
 /// Finds an answer before the one that is kept gets too old. Where that fails, whoever asks next is told why.
-async fn renew<F, Finding>(app: App, actor: Actor, uri: String, find: F)
+async fn renew<F, Finding>(app: App, uri: String, find: F)
 where
     F: FnOnce(App, Actor) -> Finding,
     Finding: Future<Output = Result<(Answer, About)>>,
 {
     let Some(kept) = &app.shared_answers.kept else { return };
-    match search(app.clone(), actor, find).await {
+    match search(app.clone(), find).await {
         Ok(found) => kept.insert(uri, Arc::new(found)),
         Err(error) => tracing::debug!(%error, uri, "an answer that is kept could not be renewed"),
     }

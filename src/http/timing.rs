@@ -9,7 +9,6 @@ use std::time::Duration;
 
 use axum::body::{Body, Bytes};
 use axum::extract::Request;
-use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use hyper::body::{Body as _, Frame, SizeHint};
 use tokio::sync::oneshot;
@@ -35,7 +34,11 @@ impl Times {
 
     /// Answers 408 where the body does not arrive, or the work is not done, in time. The time for the work
     /// begins when the body is read to its end or is not wanted any more.
-    pub(super) async fn keep(self, request: Request, next: Next) -> Response {
+    pub(super) async fn keep<F: Future<Output = Response>>(
+        self,
+        request: Request,
+        answer: impl FnOnce(Request) -> F,
+    ) -> Response {
         let (arrived, arrival) = oneshot::channel::<()>();
         let request = request.map(|body| {
             if body.is_end_stream() {
@@ -50,8 +53,10 @@ impl Times {
             let _ = tokio::time::timeout(self.body, arrival).await;
             tokio::time::sleep(self.work).await;
         };
+        // What is answered at once needs no timer.
         tokio::select! {
-            response = next.run(request) => response,
+            biased;
+            response = answer(request) => response,
             () = late => Code::Timeout.error("Ask again to see whether anything was changed.").into_response(),
         }
     }

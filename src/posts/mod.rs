@@ -14,7 +14,7 @@ pub use api::{AgreementTally, Mine, QualityTally, Tallies, router};
 pub(crate) use store::recorded;
 pub use store::{
     PostToInsert, RelationToInsert, Restructuring, apply, enforce, erase_former_texts, erase_next,
-    evidence_by, find, find_for_update, insert, lock_tallies, lock_tally, purge, put_back, redact,
-    restructure, revise_to, target_of,
+    evidence_by, find, find_for_update, insert, lock_free_tallies, lock_tallies, lock_tally, purge, put_back,
+    redact, restructure, revise_to, target_of,
 };
 pub use thread::{Branch, statement};

@@ -15,6 +15,7 @@ use crate::error::Result;
 use crate::ids::{AccountId, PostId, TopicId};
 use crate::posts::rules::{CitationStatus, Criterion, PostStatus};
 use crate::ranking::rules::Order;
+use crate::topics::rules::TopicStatus;
 
 /// The part of a thread that is asked for.
 #[derive(Debug, Clone)]
@@ -230,29 +231,36 @@ pub(super) async fn read_posts(db: &impl ConnectionTrait, ids: Vec<Uuid>) -> Res
     .await
 }
 
-#[derive(FromQueryResult)]
-struct Above {
-    id: Uuid,
+/// Where a post stands.
+#[derive(Debug, Clone, FromQueryResult)]
+pub(super) struct Lineage {
+    pub id: PostId,
+    pub topic_id: TopicId,
+    pub topic_status: TopicStatus,
+    pub root_id: PostId,
+    pub depth: i32,
+    /// The posts above it, nearest first.
+    pub above: Vec<Uuid>,
 }
 
-/// The posts above one, nearest first, `most` of them at the most.
+/// Finds where posts stand, in no order; of those above them `most` at the most.
 ///
 /// # Errors
 /// The database is away.
-pub(super) async fn ancestor_ids(db: &impl ConnectionTrait, id: PostId, most: i32) -> Result<Vec<Uuid>> {
-    let above: Vec<Above> = all(
-        db,
-        sql(
-            "WITH RECURSIVE up AS (
-                 SELECT parent_id AS id, 1 AS steps FROM post WHERE id = $1 AND parent_id IS NOT NULL
-                 UNION ALL
-                 SELECT above.parent_id, up.steps + 1
-                 FROM up CROSS JOIN LATERAL (SELECT parent_id FROM post WHERE post.id = up.id OFFSET 0) above
-                 WHERE above.parent_id IS NOT NULL AND up.steps < $2)
-             SELECT id FROM up ORDER BY steps",
-            [id.into(), most.into()],
-        ),
-    )
-    .await?;
-    Ok(above.into_iter().map(|above| above.id).collect())
+pub(super) async fn lineages(db: &impl ConnectionTrait, ids: Vec<Uuid>, most: i32) -> Result<Vec<Lineage>> {
+    let statement = "SELECT p.*, t.status AS topic_status, l.above
+         FROM unnest($1::uuid[]) AS w (post_id)
+         CROSS JOIN LATERAL (
+             SELECT id, topic_id, root_id, parent_id, depth FROM post WHERE post.id = w.post_id OFFSET 0) p
+         CROSS JOIN LATERAL (SELECT status FROM topic WHERE topic.id = p.topic_id OFFSET 0) t
+         CROSS JOIN LATERAL (
+             SELECT ARRAY(
+                 WITH RECURSIVE up AS (
+                     SELECT p.parent_id AS id, 1 AS steps WHERE p.parent_id IS NOT NULL
+                     UNION ALL
+                     SELECT above.parent_id, up.steps + 1
+                     FROM up CROSS JOIN LATERAL (SELECT parent_id FROM post WHERE post.id = up.id OFFSET 0) above
+                     WHERE above.parent_id IS NOT NULL AND up.steps < $2)
+                 SELECT id FROM up ORDER BY steps) AS above) l";
+    all(db, sql(statement, [ids.into(), most.into()])).await
 }

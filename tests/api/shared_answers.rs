@@ -1,6 +1,7 @@
 //! Answers that all who did not sign in share: kept, and never older than what the server acknowledged.
 
 use std::future::pending;
+use std::io::Read;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -15,6 +16,7 @@ use serde_json::{Value, json};
 use tokio::sync::Notify;
 use tokio::task::JoinSet;
 
+use crate::support::builders::action;
 use crate::support::{PASSWORD, TestApp};
 
 const KEPT_FOR: TimeDelta = TimeDelta::milliseconds(100);
@@ -94,34 +96,171 @@ async fn whatever_is_changed_is_seen_by_the_next_who_asks() {
 }
 
 #[tokio::test]
-async fn what_others_change_is_missing_for_a_moment_and_to_those_who_signed_in_not_at_all() {
+async fn what_others_change_is_missing_for_a_moment_and_what_one_did_oneself_never() {
     let app = TestApp::new().await;
     let elsewhere = app.another("").await;
     let alice = app.member("alice").await;
     // Identifiers that count begin again at the other server: what it makes is of another kind.
     let bob = elsewhere.bearer(app.member("bob").await.token.as_deref().unwrap());
+    let bob_here = app.bearer(bob.token.as_deref().unwrap());
     let topic = alice.opens_topic("Had the Armada landed in 1588").await;
     let thread = format!("/topics/{topic}/thread");
+    // Nobody here did anything lately.
+    let pause = TimeDelta::seconds(10);
+    for server in [&app, &elsewhere] {
+        server.app.clock.advance(pause);
+    }
     let before = app.guest().get(&thread).await.is(200).body;
 
-    bob.posts_in(&topic, "Another server took this.").await;
+    let post = bob.posts_in(&topic, "Another server took this.").await;
     let after = elsewhere.guest().get(&thread).await.is(200).body;
     assert_ne!(after, before);
-    assert_eq!(alice.get(&thread).await.body, {
-        let mut mine = after.clone();
+    let with_mine = |body: &Value| {
+        let mut mine = body.clone();
         mine["posts"]["items"][0]["mine"] = json!({ "quality": 0, "agreement": 0 });
         mine
-    });
-    assert_eq!(app.guest().get(&thread).await.body, before, "it is kept");
-    app.app.clock.advance(KEPT_FOR - TimeDelta::milliseconds(1));
+    };
+    for reader in [&app.guest(), &alice] {
+        assert_eq!(reader.get(&thread).await.body, before, "it is kept");
+    }
+    // Not in its last quarter, when it would be renewed.
+    app.app.clock.advance(KEPT_FOR * 3 / 4 - TimeDelta::milliseconds(1));
     assert_eq!(app.guest().get(&thread).await.body, before, "for as long as it may be");
-    app.app.clock.advance(TimeDelta::milliseconds(1));
-    assert_eq!(app.guest().get(&thread).await.body, after, "and no longer");
+    // Whoever did it sees it, wherever they ask; and once it was looked for anew, everybody does.
+    assert_eq!(bob_here.get(&thread).await.body, with_mine(&after));
+    assert_eq!(alice.get(&thread).await.body, with_mine(&after));
+
+    // The same of all else that people do in a thread.
+    for (what, method, path, body) in [
+        ("a vote", "PUT", format!("/posts/{post}/vote"), json!({ "quality": 1, "agreement": -1 })),
+        ("a revision", "PATCH", format!("/posts/{post}"), json!({ "body": "And revised it." })),
+        ("a tombstone", "DELETE", format!("/posts/{post}"), Value::Null),
+    ] {
+        for server in [&app, &elsewhere] {
+            server.app.clock.advance(pause);
+        }
+        let (doer, doer_here) = if what == "a vote" {
+            (elsewhere.bearer(alice.token.as_deref().unwrap()), &alice)
+        } else {
+            (bob.clone(), &bob_here)
+        };
+        let before = app.guest().get(&thread).await.body;
+        match method {
+            "PUT" => drop(doer.put(&path, body).await.is(200)),
+            "PATCH" => drop(doer.patch(&path, body).await.is(200)),
+            _ => drop(doer.delete_as_read(&path).await.is(200)),
+        }
+        assert_eq!(app.guest().get(&thread).await.body, before, "{what} elsewhere is missing");
+        let seen = doer_here.get(&thread).await.body;
+        assert_eq!(seen, doer.get(&thread).await.body, "{what} is seen by whoever did it");
+        assert_ne!(seen, with_mine(&before), "{what} is seen");
+    }
 
     // A clock that was set back makes nothing young again.
     bob.posts_in(&topic, "And this.").await;
     app.app.clock.advance(-TimeDelta::hours(1));
     assert_eq!(app.guest().get(&thread).await.body, elsewhere.guest().get(&thread).await.body);
+}
+
+/// The same without cursors, which hold when they were made.
+fn without_cursors(mut body: Value) -> Value {
+    match &mut body {
+        Value::Object(fields) => {
+            fields.remove("next");
+            fields.values_mut().for_each(|value| *value = without_cursors(value.take()));
+        }
+        Value::Array(items) => items.iter_mut().for_each(|item| *item = without_cursors(item.take())),
+        _ => {}
+    }
+    body
+}
+
+/// What a body says once it is read, however it was compressed.
+fn uncompressed(reply: &crate::support::Reply) -> Value {
+    let mut text = Vec::new();
+    flate2::read::MultiGzDecoder::new(reply.bytes.as_slice()).read_to_end(&mut text).unwrap();
+    serde_json::from_slice(&text).unwrap()
+}
+
+#[tokio::test]
+async fn everybody_gets_their_own_votes_in_what_is_the_same_for_all() {
+    let app = TestApp::new().await;
+    let keeps_nothing = app.another("[shared_answers]\nmemory_bytes = 0").await;
+    let (alice, carol) = (app.member("alice").await, app.administrator("carol").await);
+    let topic = alice.opens_topic("Had the Armada landed in 1588").await;
+    let root = alice
+        .posts_in(&topic, "The weather was \"not\" to be foreseen: ,\"mine\":{\"quality\":0,\"agreement\":0}")
+        .await;
+    let mut posts = vec![root.clone()];
+    for number in 0..8 {
+        let parent = posts[number / 3].clone();
+        posts.push(alice.replies_to(&topic, &parent, &format!("Reply {number}.")).await);
+    }
+    let mut readers = vec![("guest", app.guest()), ("alice", alice.clone()), ("carol", carol)];
+    for (name, votes) in [("bob", [1, 0, -1]), ("dave", [-1, 1, 0]), ("erin", [0, -1, 1])] {
+        let reader = app.member(name).await;
+        for (place, post) in posts.iter().enumerate() {
+            let vote = json!({ "quality": votes[place % 3], "agreement": votes[place / 3] });
+            reader.put(&format!("/posts/{post}/vote"), vote).await.is(200);
+        }
+        readers.push((name, reader));
+    }
+    // Nobody did anything lately, so one answer is kept for all of them.
+    app.app.clock.advance(TimeDelta::seconds(10));
+    let mut tags = Vec::new();
+    for path in
+        [format!("/topics/{topic}/thread"), format!("/posts/{root}/replies"), format!("/posts/{}", posts[8])]
+    {
+        for (name, reader) in &readers {
+            let anew = match &reader.token {
+                Some(token) => keeps_nothing.bearer(token),
+                None => keeps_nothing.guest(),
+            };
+            let (kept, anew) = (reader.get(&path).await.is(200), anew.get(&path).await.is(200));
+            let anew = without_cursors(anew.body);
+            assert_eq!(without_cursors(kept.body.clone()), anew, "{path} for {name}");
+            let gzip = reader.with("accept-encoding", "gzip").get(&path).await.is(200);
+            assert_eq!(gzip.header("content-encoding"), Some("gzip"), "{path} for {name}");
+            assert_eq!(without_cursors(uncompressed(&gzip)), anew, "{path} for {name}");
+            let vary: Vec<_> =
+                gzip.headers.get_all("vary").iter().map(|value| value.to_str().unwrap()).collect();
+            assert_eq!(vary.join(", ").to_lowercase().matches("accept-encoding").count(), 1, "{vary:?}");
+            // What is found for Carol alone has cursors of its own each time.
+            if name == &"carol" {
+                continue;
+            }
+            let tag = kept.header("etag").unwrap().to_owned();
+            assert_eq!(gzip.header("etag"), Some(tag.as_str()));
+            reader.with("if-none-match", &tag).get(&path).await.is(304);
+            tags.push(tag);
+        }
+    }
+    // What is not the same has not the same tag.
+    tags.sort_unstable();
+    let all = tags.len();
+    tags.dedup();
+    assert_eq!(tags.len(), all);
+}
+
+#[tokio::test]
+async fn what_is_hidden_is_kept_for_nobody_who_sees_it() {
+    let app = TestApp::new().await;
+    let (alice, bob) = (app.member("alice").await, app.member("bob").await);
+    let carol = app.administrator("carol").await;
+    let topic = alice.opens_topic("Had the Armada landed in 1588").await;
+    let post = alice.posts_in(&topic, "The weather was not to be foreseen.").await;
+    carol.acts("post", &post, action("hide")).await;
+    let path = format!("/topics/{topic}/thread");
+    for _ in 0..2 {
+        for (reader, body) in [
+            (&app.guest(), ""),
+            (&bob, ""),
+            (&alice, "The weather was not to be foreseen."),
+            (&carol, "The weather was not to be foreseen."),
+        ] {
+            assert_eq!(reader.get(&path).await.is(200).text("/posts/items/0/body"), body);
+        }
+    }
 }
 
 #[tokio::test]

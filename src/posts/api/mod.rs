@@ -1,11 +1,14 @@
 //! Posts and threads on the wire.
 
+mod own;
 mod views;
 
+use own::Shown;
 pub use views::{AgreementTally, Mine, QualityTally, Tallies};
 use views::{PostInContext, PostView, Reader, RevisionView, Thread, ThreadPost, ThreadTopic, document};
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use axum::extract::State;
 use axum::http::Uri;
@@ -29,8 +32,9 @@ use crate::decisions::rules::RestrictionKind;
 use crate::entity::topic;
 use crate::error::{Error, Result};
 use crate::events::{self, Event};
+use crate::grouping::{Asked, Place, answer_each};
 use crate::http::page::{Limit, Page, PageQuery};
-use crate::http::{Answer, Body, Cache, Claimed, Create, IfMatch, Path, Query, patch, shared};
+use crate::http::{Answer, Body, Cache, Claimed, Create, IfMatch, Path, Query, patch};
 use crate::ids::{PostId, ScenarioId, TopicId};
 use crate::invalid::Invalid;
 use crate::markdown;
@@ -40,11 +44,12 @@ use crate::posts::rules::{
     check_stance_effects,
 };
 use crate::posts::store::{self, PostToInsert, RelationToInsert};
-use crate::posts::thread::{self, Branch, PlacedRow, PostRow};
+use crate::posts::thread::{self, Branch, Lineage, PlacedRow, PostRow};
 use crate::ranking::rules::Order;
 use crate::sources::cite_in_post;
 use crate::sources::rules::{NewCitation, check_citations};
 use crate::topics;
+use crate::topics::rules::TopicStatus;
 use crate::trust::{self, Contribution};
 
 /// How many ancestors come with a post.
@@ -63,6 +68,7 @@ struct Assembly<'a> {
     walk: Option<Walk>,
     children: HashMap<Uuid, Vec<PlacedRow>>,
     reader: Reader,
+    shown: Shown,
 }
 
 impl Assembly<'_> {
@@ -82,6 +88,7 @@ impl Assembly<'_> {
 
     fn posts(&mut self, rows: Vec<PlacedRow>) -> Result<Vec<ThreadPost>> {
         let post = |placed: PlacedRow| {
+            self.shown.add(&placed.post);
             let replies = self.replies(&placed.post)?;
             Ok(ThreadPost { post: PostView::of(placed.post, &self.reader)?, replies })
         };
@@ -94,7 +101,7 @@ async fn read_branch(
     actor: &Actor,
     topic_id: TopicId,
     branch: &Branch<'_>,
-) -> Result<Page<ThreadPost>> {
+) -> Result<(Page<ThreadPost>, Shown)> {
     let rows = thread::read(&app.db, branch).await?;
     let ids = rows.iter().map(|row| row.post.id.0).collect();
     let reader = Reader::of(&app.db, actor, topic_id, ids, app.now()).await?;
@@ -114,8 +121,10 @@ async fn read_branch(
         }
         _ => None,
     };
-    let mut assembly = Assembly { app, order: branch.order, walk: begun, children, reader };
-    Ok(Page { items: assembly.posts(first)?, next })
+    let shown = Shown::default();
+    let mut assembly = Assembly { app, order: branch.order, walk: begun, children, reader, shown };
+    let items = assembly.posts(first)?;
+    Ok((Page { items, next }, assembly.shown))
 }
 
 /// How many replies are shown to each post, 0 to 50.
@@ -179,7 +188,7 @@ impl ThreadQuery {
         actor: &Actor,
         (topic_id, branch): (TopicId, Uuid),
         usual: (i64, i64, i32),
-    ) -> Result<Page<ThreadPost>> {
+    ) -> Result<(Page<ThreadPost>, Shown)> {
         let name = list_name(branch, self.sort);
         let after: Option<RankPosition> =
             self.after.as_deref().map(|after| keyset::decode_rank(app, &name, after)).transpose()?;
@@ -208,13 +217,12 @@ async fn read_thread(
     Query(query): Query<ThreadQuery>,
     uri: Uri,
 ) -> Result<Answer> {
-    shared(app, actor, &uri, async move |app, actor| {
+    own::shared(app, actor, &uri, (name, Arc::new(query)), async |app, actor, (name, query)| {
         let topic = topics::find(&app.db, &actor, &name).await?;
         let about = About::Topic(topic.id);
-        let posts = query.page(&app, &actor, (topic.id, topic.id.0), (20, 5, 4)).await?;
+        let (posts, shown) = query.page(&app, &actor, (topic.id, topic.id.0), (20, 5, 4)).await?;
         let topic = ThreadTopic { id: topic.id, slug: topic.slug, title: topic.title };
-        let thread = Thread { topic, sort: query.sort, posts };
-        Ok((Answer::ok(&thread, Cache::for_reader(&actor))?, about))
+        Ok((own::answer(&actor, &Thread { topic, sort: query.sort, posts }, shown)?, about))
     })
     .await
 }
@@ -230,10 +238,10 @@ async fn list_replies(
     Query(query): Query<ThreadQuery>,
     uri: Uri,
 ) -> Result<Answer> {
-    shared(app, actor, &uri, async move |app, actor| {
+    own::shared(app, actor, &uri, (id, Arc::new(query)), async |app, actor, (id, query)| {
         let topic = readable(&app.db, &actor, id).await?;
-        let page = query.page(&app, &actor, (topic.id, id.0), (25, 5, 0)).await?;
-        Ok((Answer::ok(&page, Cache::for_reader(&actor))?, About::Topic(topic.id)))
+        let (page, shown) = query.page(&app, &actor, (topic.id, id.0), (25, 5, 0)).await?;
+        Ok((own::answer(&actor, &page, shown)?, About::Topic(topic.id)))
     })
     .await
 }
@@ -307,7 +315,7 @@ async fn create_post(
 ) -> Result<Answer> {
     // Before the key is looked up: what was answered to a session is not for a token without the scope.
     actor.require_scope(Scope::Post)?;
-    let tx = app.begin_as(&actor).await?;
+    let tx = app.begin_by_keys_as(&actor).await?;
     let (new, claimed) = create.claim(&app, &tx, &actor).await?;
     let once = match claimed {
         Claimed::Before(answer) => return Ok(answer),
@@ -412,32 +420,98 @@ async fn refuse_unknown_scenarios(tx: &Tx, topic_id: TopicId, effects: &[(usize,
     })
 }
 
+/// The posts that are shown with one: itself, and those above it, root first.
+struct Context {
+    id: Uuid,
+    above: Vec<Uuid>,
+    omitted: i32,
+}
+
+impl Context {
+    fn of(lineage: Lineage) -> Self {
+        let mut above = lineage.above;
+        let omitted = lineage.depth - i32::try_from(above.len()).unwrap_or(MAX_ANCESTORS);
+        if omitted > 0 {
+            // The nearest and the root: the one in between gives way.
+            above.pop();
+            above.push(lineage.root_id.0);
+        }
+        above.reverse();
+        Self { id: lineage.id.0, above, omitted: omitted.max(0) }
+    }
+
+    fn posts(&self) -> impl Iterator<Item = Uuid> {
+        self.above.iter().copied().chain([self.id])
+    }
+
+    /// How it is shown to a reader, with the revision of the post and what is shown, in its order.
+    fn view(&self, rows: &HashMap<Uuid, PostRow>, reader: &Reader) -> Result<(PostInContext, i32, Shown)> {
+        let mut shown = Shown::default();
+        let mut view = |row: &PostRow| {
+            shown.add(row);
+            PostView::of(row.clone(), reader)
+        };
+        let row = rows.get(&self.id).ok_or_else(Error::not_found)?;
+        let post = view(row)?;
+        let ancestors = self.above.iter().filter_map(|id| rows.get(id)).map(view).collect::<Result<_>>()?;
+        Ok((PostInContext { post, ancestors, ancestors_omitted: self.omitted }, row.revision, shown))
+    }
+}
+
+/// The rows of posts, by their identifiers.
+async fn rows_of(db: &impl ConnectionTrait, ids: Vec<Uuid>) -> Result<HashMap<Uuid, PostRow>> {
+    Ok(thread::read_posts(db, ids).await?.into_iter().map(|row| (row.id.0, row)).collect())
+}
+
 async fn in_context(
     db: &impl ConnectionTrait,
     actor: &Actor,
     id: PostId,
     now: Time,
 ) -> Result<(PostInContext, i32)> {
-    let post = store::find(db, id).await?;
-    let mut above = thread::ancestor_ids(db, id, MAX_ANCESTORS).await?;
-    let count = i32::try_from(above.len()).unwrap_or(MAX_ANCESTORS);
-    let omitted = post.depth - count;
-    if omitted > 0 {
-        // The nearest and the root: the one in between gives way.
-        above.pop();
-        above.push(post.root_id.0);
-    }
-    let wanted = above.iter().copied().chain([id.0]).collect::<Vec<_>>();
-    let reader = Reader::of(db, actor, post.topic_id, wanted.clone(), now).await?;
-    let rows = thread::read_posts(db, wanted).await?;
-    let mut views = HashMap::new();
-    for row in rows {
-        let id = row.id;
-        views.insert(id.0, PostView::of(row, &reader)?);
-    }
-    let ancestors = above.iter().rev().filter_map(|id| views.remove(id)).collect();
-    let view = views.remove(&id.0).ok_or_else(Error::not_found)?;
-    Ok((PostInContext { post: view, ancestors, ancestors_omitted: omitted.max(0) }, post.revision))
+    let lineage =
+        thread::lineages(db, vec![id.0], MAX_ANCESTORS).await?.pop().ok_or_else(Error::not_found)?;
+    let topic_id = lineage.topic_id;
+    let context = Context::of(lineage);
+    let posts: Vec<Uuid> = context.posts().collect();
+    let reader = Reader::of(db, actor, topic_id, posts.clone(), now).await?;
+    let (view, revision, _) = context.view(&rows_of(db, posts).await?, &reader)?;
+    Ok((view, revision))
+}
+
+/// A post as guests are given it, and what that is about.
+type Found = Result<(Answer, About)>;
+
+/// Finds posts in their contexts for guests.
+async fn find_for_guests(app: App, group: Vec<Asked<(), PostId, Found>>, _place: Place<(), PostId, Found>) {
+    let ids: Vec<PostId> = group.iter().map(|asked| asked.what).collect();
+    answer_each(group, contexts_for_guests(&app, &ids).await);
+}
+
+async fn contexts_for_guests(app: &App, ids: &[PostId]) -> Result<Vec<Found>> {
+    let mut wanted: Vec<Uuid> = ids.iter().map(|id| id.0).collect();
+    wanted.sort_unstable();
+    wanted.dedup();
+    let found = thread::lineages(&app.db, wanted, MAX_ANCESTORS).await?;
+    // Guests read what is open, or was.
+    let is_read = |found: &Lineage| matches!(found.topic_status, TopicStatus::Open | TopicStatus::Archived);
+    let contexts: HashMap<Uuid, (TopicId, Context)> = found
+        .into_iter()
+        .filter(is_read)
+        .map(|lineage| (lineage.id.0, (lineage.topic_id, Context::of(lineage))))
+        .collect();
+    let mut posts: Vec<Uuid> = contexts.values().flat_map(|(_, context)| context.posts()).collect();
+    posts.sort_unstable();
+    posts.dedup();
+    let rows = rows_of(&app.db, posts).await?;
+    let reader = Reader::guest(app.now());
+    let answer = |id: &PostId| {
+        let (topic_id, context) = contexts.get(&id.0).ok_or_else(Error::not_found)?;
+        let (view, revision, shown) = context.view(&rows, &reader)?;
+        let answer = own::answer(&Actor::Anonymous, &view, shown)?.version(revision);
+        Ok((answer, About::Topic(*topic_id)))
+    };
+    Ok(ids.iter().map(answer).collect())
 }
 
 /// Read a post
@@ -445,11 +519,17 @@ async fn in_context(
 /// With the posts above it, root first.
 #[utoipa::path(get, path = "/posts/{id}", tag = "posts", params(("id" = PostId, Path)), responses((status = 200, body = PostInContext)), security((), ("bearer" = [])))]
 async fn read_post(State(app): State<App>, actor: Actor, Path(id): Path<PostId>, uri: Uri) -> Result<Answer> {
-    shared(app, actor, &uri, async move |app, actor| {
+    own::shared(app, actor, &uri, id, async |app, actor, id| {
+        if actor.id().is_none() {
+            let server = app.clone();
+            return app
+                .posts_in_context
+                .ask(None, id, move |group, place| find_for_guests(server.clone(), group, place))
+                .await?;
+        }
         let topic = readable(&app.db, &actor, id).await?;
         let (view, revision) = in_context(&app.db, &actor, id, app.now()).await?;
-        let answer = Answer::ok(&view, Cache::for_reader(&actor))?.version(revision);
-        Ok((answer, About::Topic(topic.id)))
+        Ok((Answer::ok(&view, Cache::Private)?.version(revision), About::Topic(topic.id)))
     })
     .await
 }

@@ -154,8 +154,9 @@ pub(super) struct PostView {
     #[serde(skip_serializing_if = "Option::is_none")]
     duplicate_of: Option<PostId>,
     /// The reader's own vote; there when the reader is signed in.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    mine: Option<Mine>,
+    // It is cut out of what guests are given (`own::answer`).
+    #[schema(required = false)]
+    mine: Mine,
 }
 
 /// A post with the first of its replies.
@@ -281,14 +282,19 @@ pub(super) async fn read(
 /// Whoever reads posts of a topic: their votes, and what they see that others do not.
 pub(super) struct Reader {
     id: Option<AccountId>,
-    /// None where nobody signed in; zeros for posts that they did not vote on.
-    votes: Option<HashMap<PostId, vote::Model>>,
+    /// None on a post that they did not vote on, or where nobody signed in.
+    votes: HashMap<PostId, vote::Model>,
     /// Whether they look after this topic, and see what was taken out of sight.
     sees_hidden: bool,
     now: Time,
 }
 
 impl Reader {
+    /// Somebody who did not sign in.
+    pub(super) fn guest(now: Time) -> Self {
+        Self { id: None, votes: HashMap::new(), sees_hidden: false, now }
+    }
+
     pub(super) async fn of(
         db: &impl ConnectionTrait,
         actor: &Actor,
@@ -297,15 +303,15 @@ impl Reader {
         now: Time,
     ) -> Result<Self> {
         let votes = match actor.id() {
-            Some(reader) => Some(store::votes_of(db, reader, posts).await?),
-            None => None,
+            Some(reader) => store::votes_of(db, reader, posts).await?,
+            None => HashMap::new(),
         };
         let sees_hidden = topics::sees_hidden(db, actor, topic_id).await?;
         Ok(Self { id: actor.id(), votes, sees_hidden, now })
     }
 
-    fn vote_on(&self, post: PostId) -> Option<Mine> {
-        self.votes.as_ref().map(|votes| votes.get(&post).map(Mine::from).unwrap_or_default())
+    fn vote_on(&self, post: PostId) -> Mine {
+        self.votes.get(&post).map(Mine::from).unwrap_or_default()
     }
 
     /// Whether they see the text of a post, and whose it is: what was taken out of sight, its author does, and whoever

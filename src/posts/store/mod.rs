@@ -357,6 +357,18 @@ pub async fn lock_tallies(tx: &Tx, ids: Vec<Uuid>) -> Result<()> {
     Ok(())
 }
 
+/// Reads the counters of those of these posts that nobody else holds at the moment, and keeps others from changing them until
+/// the transaction ends. It waits for nobody, so the order does not matter.
+///
+/// # Errors
+/// The database is away.
+pub async fn lock_free_tallies(tx: &Tx, ids: Vec<Uuid>) -> Result<Vec<post_tally::Model>> {
+    let statement = "SELECT t.* FROM unnest($1::uuid[]) AS w (post_id)
+                     JOIN LATERAL (
+                         SELECT * FROM post_tally WHERE post_tally.post_id = w.post_id FOR UPDATE SKIP LOCKED) t ON true";
+    all(tx.conn(), sql(statement, [ids.into()])).await
+}
+
 /// The relations of a post that are in force, in order.
 ///
 /// # Errors
@@ -831,6 +843,72 @@ pub(super) async fn votes_of(
     )
     .await?;
     Ok(votes.into_iter().map(|vote| (vote.post_id, vote)).collect())
+}
+
+#[derive(FromQueryResult)]
+struct OwnVoteRow {
+    place: i64,
+    post_id: Option<PostId>,
+    account_id: AccountId,
+    quality: Option<i16>,
+    agreement: Option<i16>,
+    updated_at: Option<Time>,
+    quality_at: Option<Time>,
+    nullified: Option<i32>,
+}
+
+impl OwnVoteRow {
+    fn vote(self) -> Option<vote::Model> {
+        Some(vote::Model {
+            post_id: self.post_id?,
+            account_id: self.account_id,
+            quality: self.quality?,
+            agreement: self.agreement?,
+            updated_at: self.updated_at?,
+            quality_at: self.quality_at,
+            nullified: self.nullified?,
+        })
+    }
+}
+
+/// The votes of each of these people on the same posts, and whether they voted on one, or made, revised or deleted a post
+/// anywhere, after a moment.
+///
+/// # Errors
+/// The database is away.
+pub(super) async fn votes_of_each(
+    db: &impl ConnectionTrait,
+    readers: &[AccountId],
+    posts: Vec<Uuid>,
+    after: Time,
+) -> Result<Vec<(Vec<vote::Model>, bool)>> {
+    let accounts: Vec<Uuid> = readers.iter().map(|reader| reader.0).collect();
+    let rows: Vec<OwnVoteRow> = all(
+        db,
+        sql(
+            "SELECT w.place, v.*
+             FROM unnest($1::uuid[]) WITH ORDINALITY AS w (account_id, place)
+             CROSS JOIN LATERAL (
+                 SELECT post_id, account_id, quality, agreement, updated_at, quality_at, nullified
+                 FROM vote WHERE vote.account_id = w.account_id AND vote.post_id = ANY($2) OFFSET 0) v
+             UNION ALL
+             SELECT w.place, NULL, w.account_id, NULL, NULL, NULL, NULL, NULL
+             FROM unnest($1::uuid[]) WITH ORDINALITY AS w (account_id, place)
+             WHERE EXISTS (SELECT FROM post WHERE author_id = w.account_id AND created_at > $3)
+                OR EXISTS (SELECT FROM post WHERE author_id = w.account_id AND edited_at > $3)
+                OR EXISTS (SELECT FROM post WHERE author_id = w.account_id AND deleted_at > $3)",
+            [accounts.into(), posts.into(), after.into()],
+        ),
+    )
+    .await?;
+    let mut found = vec![(Vec::new(), false); readers.len()];
+    for row in rows {
+        let place = usize::try_from(row.place - 1).ok().and_then(|place| found.get_mut(place));
+        let Some((votes, is_recent)) = place else { continue };
+        *is_recent |= row.updated_at.is_none_or(|voted_at| voted_at > after);
+        votes.extend(row.vote());
+    }
+    Ok(found)
 }
 
 /// Refuses a reply below the deepest level.

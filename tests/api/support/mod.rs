@@ -224,7 +224,8 @@ impl Client {
         let is_json = parts
             .headers
             .get(header::CONTENT_TYPE)
-            .is_some_and(|value| value.to_str().unwrap().contains("json"));
+            .is_some_and(|value| value.to_str().unwrap().contains("json"))
+            && !parts.headers.contains_key(header::CONTENT_ENCODING);
         Reply {
             status: parts.status.as_u16(),
             headers: parts.headers,
