@@ -97,8 +97,8 @@ pub struct Finding {
 /// Looks for everything: single accounts, posts, origins and rings.
 ///
 /// `accounts` knows each voter; whoever it does not know is taken to be old and from nowhere. The votes may be in any
-/// order. In a fixed order of votes the findings are in a fixed order.
-pub fn detect(casts: &[Cast], accounts: &BTreeMap<AccountId, Voter>) -> Vec<Finding> {
+/// order. In a fixed order of votes the findings are in a fixed order. It takes memory for the votes twice, and little more.
+pub fn detect(casts: Vec<Cast>, accounts: &BTreeMap<AccountId, Voter>) -> Vec<Finding> {
     let sorted = Sorted::of(casts);
     let bursts = bursts_on_authors(&sorted);
     let single = single_authors(&sorted);
@@ -111,30 +111,55 @@ pub fn detect(casts: &[Cast], accounts: &BTreeMap<AccountId, Voter>) -> Vec<Find
     found
 }
 
-/// Votes, sorted.
+/// Votes, sorted. There are many, so they are kept side by side and not in a list for each account and post.
 #[derive(Debug)]
 pub(super) struct Sorted {
-    /// The votes of each account by post, the accounts in order.
-    pub(super) by_voter: BTreeMap<AccountId, Vec<Cast>>,
-    /// The votes on each post in each direction, in order of time.
-    pub(super) by_side: BTreeMap<(PostId, bool), Vec<Cast>>,
+    /// By account and post.
+    by_voter: Vec<Cast>,
+    /// By post, direction and time.
+    by_side: Vec<Cast>,
 }
 
 impl Sorted {
-    fn of(casts: &[Cast]) -> Self {
-        let (mut by_voter, mut by_side) = (BTreeMap::<_, Vec<_>>::new(), BTreeMap::<_, Vec<_>>::new());
-        for cast in casts {
-            by_voter.entry(cast.voter).or_default().push(*cast);
-            by_side.entry((cast.post, cast.up)).or_default().push(*cast);
-        }
-        for votes in by_voter.values_mut() {
-            votes.sort_unstable_by_key(|cast| cast.post);
-        }
-        for votes in by_side.values_mut() {
-            votes.sort_unstable_by_key(|cast| (cast.at, cast.voter));
-        }
+    fn of(casts: Vec<Cast>) -> Self {
+        let mut by_side = casts.clone();
+        by_side.sort_unstable_by_key(|cast| (cast.post, cast.up, cast.at, cast.voter));
+        let mut by_voter = casts;
+        by_voter.sort_unstable_by_key(|cast| (cast.voter, cast.post));
         Self { by_voter, by_side }
     }
+
+    /// The votes of each account by post, the accounts in order.
+    pub(super) fn of_each(&self) -> impl Iterator<Item = (AccountId, &[Cast])> {
+        self.by_voter.chunk_by(|a, b| a.voter == b.voter).map(|votes| (votes[0].voter, votes))
+    }
+
+    /// The votes of an account.
+    fn of_voter(&self, id: AccountId) -> &[Cast] {
+        let from = self.by_voter.partition_point(|cast| cast.voter < id);
+        let to = self.by_voter.partition_point(|cast| cast.voter <= id);
+        &self.by_voter[from..to]
+    }
+
+    /// The votes on each post in each direction, in order of time.
+    pub(super) fn sides(&self) -> impl Iterator<Item = &[Cast]> {
+        self.by_side.chunk_by(|a, b| (a.post, a.up) == (b.post, b.up))
+    }
+
+    /// The votes on each post, in order of time, and when they were cast, in hours since 1970.
+    fn posts(&self) -> impl Iterator<Item = Vec<(i64, Cast)>> {
+        self.by_side.chunk_by(|a, b| a.post == b.post).map(|votes| {
+            let hour = |cast: &Cast| cast.at.timestamp().div_euclid(3600);
+            let mut votes: Vec<_> = votes.iter().map(|cast| (hour(cast), *cast)).collect();
+            votes.sort_unstable_by_key(|(_, cast)| cast.at);
+            votes
+        })
+    }
+}
+
+/// Votes on a post by the hours in which they were cast.
+fn hours(votes: &[(i64, Cast)]) -> impl Iterator<Item = &[(i64, Cast)]> {
+    votes.chunk_by(|(one, _), (other, _)| one == other)
 }
 
 /// A share of counts, which are small enough to be exact.
@@ -177,7 +202,7 @@ fn voters_of<'a>(votes: impl IntoIterator<Item = &'a Cast>) -> Vec<AccountId> {
 /// [`BURST_SECS`]. The strength is n / (n + 9).
 fn bursts_on_authors(sorted: &Sorted) -> Vec<Finding> {
     let mut found = Vec::new();
-    for (voter, votes) in &sorted.by_voter {
+    for (voter, votes) in sorted.of_each() {
         let mut against: BTreeMap<AccountId, Vec<Cast>> = BTreeMap::new();
         for cast in votes.iter().filter(|cast| !cast.up) {
             against.entry(cast.author).or_default().push(*cast);
@@ -193,7 +218,7 @@ fn bursts_on_authors(sorted: &Sorted) -> Vec<Finding> {
                 kind: SignalKind::BurstOnAuthor,
                 post: None,
                 authors: vec![author],
-                voters: vec![*voter],
+                voters: vec![voter],
                 strength: share(burst.len(), burst.len() + BURST_VOTES),
                 evidence: Vec::new(),
                 first_at,
@@ -208,7 +233,7 @@ fn bursts_on_authors(sorted: &Sorted) -> Vec<Finding> {
 /// are on one author. The strength is the share.
 fn single_authors(sorted: &Sorted) -> Vec<Finding> {
     let mut found = Vec::new();
-    for (voter, votes) in sorted.by_voter.iter().filter(|(_, votes)| votes.len() >= FEWEST_VOTES) {
+    for (voter, votes) in sorted.of_each().filter(|(_, votes)| votes.len() >= FEWEST_VOTES) {
         let mut on: BTreeMap<AccountId, usize> = BTreeMap::new();
         for cast in votes {
             *on.entry(cast.author).or_default() += 1;
@@ -225,7 +250,7 @@ fn single_authors(sorted: &Sorted) -> Vec<Finding> {
                 kind: SignalKind::SingleAuthor,
                 post: None,
                 authors: vec![author],
-                voters: vec![*voter],
+                voters: vec![voter],
                 strength,
                 evidence: Vec::new(),
                 first_at,
@@ -245,11 +270,11 @@ pub(super) fn was_new(cast: &Cast, accounts: &BTreeMap<AccountId, Voter>) -> boo
 /// accounts that were less than a week old, and twice the share that such accounts have of all votes: where most people
 /// are new, that says nothing. One finding a post; the strength is the share.
 fn new_account_bursts(sorted: &Sorted, accounts: &BTreeMap<AccountId, Voter>) -> Vec<Finding> {
-    let all: usize = sorted.by_side.values().map(Vec::len).sum();
-    let new = sorted.by_side.values().flatten().filter(|cast| was_new(cast, accounts)).count();
-    let usual = share(new, all);
+    let new = sorted.by_side.iter().filter(|cast| was_new(cast, accounts)).count();
+    let usual = share(new, sorted.by_side.len());
     let mut found = Vec::new();
-    for ((post, _), votes) in &sorted.by_side {
+    for votes in sorted.sides() {
+        let post = votes[0].post;
         let burst = densest(votes, POST_BURST_SECS);
         let by_new: Vec<Cast> = burst.iter().filter(|cast| was_new(cast, accounts)).copied().collect();
         let strength = share(by_new.len(), burst.len());
@@ -258,7 +283,7 @@ fn new_account_bursts(sorted: &Sorted, accounts: &BTreeMap<AccountId, Voter>) ->
             continue;
         }
         // Both sides of a post are one finding: the stronger of them.
-        if let Some(other) = found.pop_if(|other: &mut Finding| other.post == Some(*post))
+        if let Some(other) = found.pop_if(|other: &mut Finding| other.post == Some(post))
             && other.strength >= strength
         {
             found.push(other);
@@ -266,7 +291,7 @@ fn new_account_bursts(sorted: &Sorted, accounts: &BTreeMap<AccountId, Voter>) ->
         }
         found.push(Finding {
             kind: SignalKind::NewAccountBurst,
-            post: Some(*post),
+            post: Some(post),
             authors: by_new.first().map(|cast| cast.author).into_iter().collect(),
             voters: voters_of(&by_new),
             strength,
@@ -297,22 +322,18 @@ impl Usual {
 /// than is usual: for the post, once it has had votes for [`HOURS_OF_ITS_OWN`], else for posts of the site in hours in which
 /// they have any. The strength is z / (z + 5).
 fn velocities(sorted: &Sorted) -> Vec<Finding> {
-    let mut posts: BTreeMap<PostId, (AccountId, BTreeMap<i64, Vec<Cast>>)> = BTreeMap::new();
-    for cast in sorted.by_side.values().flatten() {
-        let (_, hours) = posts.entry(cast.post).or_insert_with(|| (cast.author, BTreeMap::new()));
-        hours.entry(cast.at.timestamp().div_euclid(3600)).or_default().push(*cast);
-    }
-    let counts: Vec<usize> = posts.values().flat_map(|(_, hours)| hours.values().map(Vec::len)).collect();
+    let counts: Vec<usize> =
+        sorted.posts().flat_map(|votes| hours(&votes).map(<[_]>::len).collect::<Vec<_>>()).collect();
     let mean = share(counts.iter().sum(), counts.len());
     let squares: f64 = counts.iter().map(|count| (share(*count, 1) - mean).powi(2)).sum();
     let site = Usual { mean, deviation: (squares / share(counts.len(), 1).max(1.0)).sqrt() };
     let mut found = Vec::new();
-    for (post, (author, hours)) in posts {
-        let Some((first, _)) = hours.first_key_value() else { continue };
+    for post in sorted.posts() {
+        let (first, Cast { post: id, author, .. }) = post[0];
         let mut before = 0;
-        let mut worst: Option<(f64, &Vec<Cast>)> = None;
-        for (hour, votes) in &hours {
-            let lived = hour - first;
+        let mut worst: Option<(f64, &[(i64, Cast)])> = None;
+        for votes in hours(&post) {
+            let lived = votes[0].0 - first;
             let usual = if lived >= HOURS_OF_ITS_OWN {
                 let mean = share(before, usize::try_from(lived).unwrap_or(1));
                 Usual { mean, deviation: mean.sqrt() }
@@ -329,10 +350,10 @@ fn velocities(sorted: &Sorted) -> Vec<Finding> {
             before += votes.len();
         }
         let Some((sigmas, votes)) = worst else { continue };
-        let Some((first_at, last_at)) = span(votes) else { continue };
+        let Some((first_at, last_at)) = span(votes.iter().map(|(_, cast)| cast)) else { continue };
         found.push(Finding {
             kind: SignalKind::Velocity,
-            post: Some(post),
+            post: Some(id),
             authors: vec![author],
             // Who votes on what many vote on is no suspect.
             voters: Vec::new(),
@@ -355,14 +376,14 @@ enum Origin {
 /// The accounts of each origin, those in order.
 fn origins(sorted: &Sorted, accounts: &BTreeMap<AccountId, Voter>) -> BTreeMap<Origin, Vec<AccountId>> {
     let mut groups: BTreeMap<Origin, Vec<AccountId>> = BTreeMap::new();
-    for id in sorted.by_voter.keys() {
-        let Some(voter) = accounts.get(id) else { continue };
+    for (id, _) in sorted.of_each() {
+        let Some(voter) = accounts.get(&id) else { continue };
         let mut of: Vec<_> = voter.addresses.iter().take(ORIGINS).copied().map(Origin::Address).collect();
         of.push(Origin::MadeInMinute(voter.made_at.timestamp().div_euclid(60)));
         of.sort_unstable();
         of.dedup();
         for origin in of {
-            groups.entry(origin).or_default().push(*id);
+            groups.entry(origin).or_default().push(id);
         }
     }
     groups
@@ -374,7 +395,7 @@ fn origins(sorted: &Sorted, accounts: &BTreeMap<AccountId, Voter>) -> BTreeMap<O
 fn shared_origins(sorted: &Sorted, accounts: &BTreeMap<AccountId, Voter>) -> Vec<Finding> {
     let mut found: Vec<Finding> = Vec::new();
     for group in origins(sorted, accounts).into_values().filter(|group| ORIGIN_SIZES.contains(&group.len())) {
-        let of_group = || group.iter().filter_map(|id| sorted.by_voter.get(id)).flatten();
+        let of_group = || group.iter().flat_map(|id| sorted.of_voter(*id));
         let mut sides: BTreeMap<(PostId, bool), usize> = BTreeMap::new();
         for cast in of_group() {
             *sides.entry((cast.post, cast.up)).or_default() += 1;
@@ -458,7 +479,7 @@ mod tests {
     }
 
     fn found(casts: &[Cast], accounts: &BTreeMap<AccountId, Voter>, kind: SignalKind) -> Vec<Finding> {
-        let mut found = detect(casts, accounts);
+        let mut found = detect(casts.to_vec(), accounts);
         found.retain(|finding| finding.kind == kind);
         found
     }
@@ -551,9 +572,9 @@ mod tests {
     fn the_order_of_votes_does_not_matter() {
         let mut casts: Vec<_> =
             (0..4).flat_map(|n| (0..12).map(move |post| cast(n, post, 900, true, 7 * seconds(n)))).collect();
-        let found = detect(&casts, &BTreeMap::new());
+        let found = detect(casts.clone(), &BTreeMap::new());
         assert!(!found.is_empty());
         casts.reverse();
-        assert_eq!(detect(&casts, &BTreeMap::new()), found);
+        assert_eq!(detect(casts, &BTreeMap::new()), found);
     }
 }

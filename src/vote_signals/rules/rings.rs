@@ -121,7 +121,8 @@ fn links(
     sides: &[Side<'_>],
     places: &HashMap<AccountId, usize>,
 ) -> Vec<(usize, usize, Link)> {
-    let lists: Vec<Vec<usize>> = (sorted.by_side.values())
+    let lists: Vec<Vec<usize>> = sorted
+        .sides()
         .map(|list| list.iter().filter_map(|cast| places.get(&cast.voter).copied()).collect())
         .collect();
     // Where each account's votes stand in those lists.
@@ -202,12 +203,8 @@ pub(super) fn rings(
         .flat_map(|found| found.voters.iter().copied().zip(found.authors.iter().copied()))
         .collect();
     // Whoever votes less than that is linked to nobody.
-    let voters: Vec<(AccountId, &Vec<Cast>)> = sorted
-        .by_voter
-        .iter()
-        .filter(|(_, votes)| votes.len() >= LOCKSTEP_VOTES)
-        .map(|(id, votes)| (*id, votes))
-        .collect();
+    let voters: Vec<(AccountId, &[Cast])> =
+        sorted.of_each().filter(|(_, votes)| votes.len() >= LOCKSTEP_VOTES).collect();
     let places: HashMap<AccountId, usize> =
         voters.iter().enumerate().map(|(place, (id, _))| (*id, place)).collect();
     let sides: Vec<Side<'_>> = voters
@@ -369,7 +366,7 @@ mod tests {
 
     /// The groups in some votes: their kinds and sizes.
     fn groups(casts: &[Vec<Cast>]) -> Vec<(SignalKind, usize)> {
-        let mut found = detect(&casts.concat(), &BTreeMap::new());
+        let mut found = detect(casts.concat(), &BTreeMap::new());
         found.retain(|finding| {
             matches!(finding.kind, SignalKind::Ring | SignalKind::CoVoting | SignalKind::Lockstep)
         });

@@ -225,7 +225,7 @@ struct Outcome {
 
 impl Outcome {
     fn of(debate: &Debate) -> (Self, Vec<Finding>) {
-        let found = detect(&debate.votes(), &debate.accounts);
+        let found = detect(debate.votes(), &debate.accounts);
         let named: BTreeSet<AccountId> = (found.iter())
             .filter(|finding| finding.kind == SignalKind::Ring)
             .flat_map(|finding| finding.voters.iter().copied())

@@ -47,7 +47,7 @@ pub async fn watch(app: &App) -> Result<usize> {
     let voters = voters(app, &ids.into_iter().collect::<Vec<_>>()).await?;
     // Of accounts that were erased nothing is found any more.
     casts.retain(|cast| voters.contains_key(&cast.voter));
-    let search = tokio::task::spawn_blocking(move || detect(&casts, &voters));
+    let search = tokio::task::spawn_blocking(move || detect(casts, &voters));
     let mut found = search.await.map_err(Error::internal)?;
     found.sort_by(|a, b| b.strength.total_cmp(&a.strength));
     if found.len() > FINDINGS {
