@@ -5,7 +5,7 @@ use std::sync::{Arc, RwLock};
 
 use chrono::TimeDelta;
 use quick_cache::sync::Cache;
-use sea_orm::{AccessMode, DatabaseConnection, DatabaseTransaction, IsolationLevel, TransactionTrait};
+use sea_orm::{AccessMode, DatabaseConnection, DatabaseTransaction, IsolationLevel};
 use tokio::sync::watch;
 use uuid::Uuid;
 
@@ -14,7 +14,7 @@ use crate::automation::rules::judge::RuleBook;
 use crate::changes::{About, Changes};
 use crate::clock::{Clock, Time};
 use crate::config::Config;
-use crate::db::Tx;
+use crate::db::{self, Tx};
 use crate::entity::{account, post_tally, vote};
 use crate::error::{Code, Result};
 use crate::grouping::Groups;
@@ -131,7 +131,7 @@ impl App {
     /// # Errors
     /// The database is away, or no connection became free in time.
     pub async fn begin(&self) -> Result<Tx> {
-        Ok(Tx::new(self.db.begin().await?, self.changes.clone()))
+        Ok(Tx::new(db::begin(&self.db, None, None).await?, self.changes.clone()))
     }
 
     /// Begins a transaction of somebody's, in which nothing keeps them from what they were free to do when they asked. While
@@ -173,7 +173,7 @@ impl App {
     /// As [`App::begin`].
     pub async fn snapshot(&self) -> Result<DatabaseTransaction> {
         let (isolation, access) = (IsolationLevel::RepeatableRead, AccessMode::ReadOnly);
-        Ok(self.db.begin_with_config(Some(isolation), Some(access)).await?)
+        db::begin(&self.db, Some(isolation), Some(access)).await
     }
 
     /// Since when a proof of who asks counts as recent.

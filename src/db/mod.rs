@@ -12,6 +12,7 @@ mod tx;
 pub use bell::Bell;
 pub use connect::{AppRole, connect, migrate, migrations_are_current, renumber_ranks, role_of};
 pub use errors::OnConstraint;
+pub(crate) use tx::begin;
 pub use tx::{Tx, retry};
 
 /// Where reads are sent: the pool, or a transaction.

@@ -5,7 +5,11 @@ use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
-use sea_orm::{ConnectionTrait, DatabaseTransaction, FromQueryResult, TransactionSession};
+use sea_orm::{
+    AccessMode, ConnectionTrait, DatabaseConnection, DatabaseTransaction, FromQueryResult, IsolationLevel,
+    TransactionSession, TransactionTrait,
+};
+use tracing::Instrument;
 use uuid::Uuid;
 
 use super::{all, one, sql};
@@ -34,6 +38,21 @@ struct Tried {
 pub struct Tx {
     transaction: DatabaseTransaction,
     changes: Pending,
+}
+
+/// Begins a transaction, in a task of its own that goes on when nobody waits for it any more: sqlx 0.9 knows that a transaction
+/// is open only once the database has said so, and would give a connection back with one that was given up before.
+///
+/// # Errors
+/// The database is away, or no connection became free in time.
+pub(crate) async fn begin(
+    db: &DatabaseConnection,
+    isolation: Option<IsolationLevel>,
+    access: Option<AccessMode>,
+) -> Result<DatabaseTransaction> {
+    let db = db.clone();
+    let begin = async move { db.begin_with_config(isolation, access).await };
+    Ok(tokio::spawn(begin.in_current_span()).await.map_err(Error::internal)??)
 }
 
 impl Tx {

@@ -2,8 +2,13 @@
 //! nobody may send, and tokens that stand nowhere but in bodies.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::pin::pin;
+use std::task::{Context, Waker};
 
 use axum::http::Method;
+use otherwise::clock::Time;
+use otherwise::db::{all, sql};
+use sea_orm::FromQueryResult;
 use serde_json::{Value, json};
 
 use crate::conventions::everything_readable;
@@ -623,6 +628,35 @@ async fn t6_tokens_stand_in_bodies_only() {
             let name = parameter["name"].as_str().unwrap();
             let secret = ["token", "password", "secret", "code"].iter().any(|word| name.contains(word));
             assert!(parameter["in"] == "header" || !secret, "{method} {path}: {name}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_transaction_that_is_given_up_while_it_begins_is_not_left_open() {
+    #[derive(FromQueryResult)]
+    struct Moment {
+        at: Time,
+    }
+    let app = TestApp::new().await;
+    let moment = async |question| {
+        let moments: Vec<Moment> = all(&app.app.db, sql(question, [])).await.unwrap();
+        moments[0].at
+    };
+    for polls in 1..20 {
+        {
+            let mut begin = pin!(app.app.begin());
+            for _ in 0..polls {
+                if begin.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_ready() {
+                    break;
+                }
+                tokio::task::yield_now().await;
+            }
+        }
+        let given_up = moment("SELECT clock_timestamp() AS at").await;
+        for _ in 0..3 {
+            // In a transaction that was left open, it is still the time at which that began.
+            assert!(moment("SELECT now() AS at").await >= given_up, "after {polls} polls");
         }
     }
 }
