@@ -20,7 +20,7 @@ use crate::error::{Code, Result};
 use crate::grouping::Groups;
 use crate::hashing::Hasher;
 use crate::http::limits::Limits;
-use crate::http::{Answer, Asker, SharedAnswers};
+use crate::http::{Answer, Asker, OwnTexts, SharedAnswers};
 use crate::ids::{AccountId, Ids, PostId};
 use crate::keys::Keys;
 use crate::mailer::Mailer;
@@ -41,8 +41,20 @@ const VERIFIED_TOKENS: usize = 8192;
 /// Votes: whose, on which post, and what they say; answered with the counters and the vote as they are afterwards.
 pub type Casts = Groups<PostId, (Asker, PostId, Ballot), Result<(post_tally::Model, vote::Model)>>;
 
-/// Readers, and the posts that they read; answered with their votes, and whether they changed something lately.
-pub type OwnVotes = Groups<(), (AccountId, Arc<[Uuid]>), Result<(Vec<vote::Model>, bool)>>;
+/// Readers, and the posts that they read; answered with their votes on them.
+pub type OwnVotes = Groups<(), (AccountId, Arc<[Uuid]>), Result<OwnTexts>>;
+
+/// How many readers' votes on pages are remembered: some 4 MB.
+const VOTES_READ: usize = 4096;
+
+/// Somebody's votes on the posts of a page, as they were at a moment.
+#[derive(Debug, Clone)]
+pub struct VotesRead {
+    /// As they stand in the page.
+    pub votes: OwnTexts,
+    /// When they were looked for.
+    pub at: Time,
+}
 
 /// The state of one server; cheap to clone.
 #[derive(Clone)]
@@ -70,10 +82,12 @@ pub struct Inner {
     pub casts: Casts,
     /// What people voted on the posts that they read.
     pub own_votes: OwnVotes,
+    /// The same as it was read before, by the SHA-256 of the posts.
+    pub votes_read: Cache<(AccountId, [u8; 32]), VotesRead>,
     /// Posts with those above them, as guests are given them.
     pub posts_in_context: Groups<(), PostId, Result<(Answer, About)>>,
-    /// Accounts by their names.
-    pub accounts_by_name: Groups<(), String, Result<Option<account::Model>>>,
+    /// What everybody sees of accounts, by their names.
+    pub profiles: Groups<(), String, Result<Option<account::Profile>>>,
     /// What access tokens say whose signatures were found good, by the SHA-256 of the tokens.
     pub verified_tokens: Cache<[u8; 32], Verified>,
     /// Who asks, where several do at a time.
@@ -113,8 +127,9 @@ impl App {
             changes,
             casts: Groups::new(GROUPS, GROUP),
             own_votes: Groups::new(GROUPS, GROUP),
+            votes_read: Cache::new(VOTES_READ),
             posts_in_context: Groups::new(GROUPS, GROUP),
-            accounts_by_name: Groups::new(GROUPS, GROUP),
+            profiles: Groups::new(GROUPS, GROUP),
             verified_tokens: Cache::new(VERIFIED_TOKENS),
             standings: Groups::new(GROUPS, GROUP),
             shared_answers,

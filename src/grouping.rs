@@ -10,10 +10,11 @@ use std::collections::{HashMap, HashSet, VecDeque};
 use std::hash::Hash;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use tokio::runtime::Handle;
 use tokio::sync::oneshot;
+use tokio::time::Instant;
 
 use crate::error::{Error, Result};
 
@@ -84,17 +85,6 @@ impl<K: Key, A: Part, B: Part> Asked<K, A, B> {
     }
 }
 
-/// Answers each of a group with what was found for it, in their order; or all of them with what went wrong.
-pub fn answer_each<K: Key, A: Part, B: Part>(
-    group: Vec<Asked<K, A, Result<B>>>,
-    found: Result<impl IntoIterator<Item = Result<B>>>,
-) {
-    match found {
-        Ok(found) => group.into_iter().zip(found).for_each(|(asked, found)| asked.answer(found)),
-        Err(error) => group.into_iter().for_each(|asked| asked.answer(Err(error.of_group()))),
-    }
-}
-
 /// Has a key to itself.
 struct Turn<K: Key, A: Part, B: Part> {
     key: K,
@@ -126,6 +116,44 @@ impl<K: Key, A: Part, B: Part> Drop for Place<K, A, B> {
 impl<K: Key, A: Part, B: Part> Clone for Groups<K, A, B> {
     fn clone(&self) -> Self {
         Self(self.0.clone())
+    }
+}
+
+impl<A: Part, B: Part> Groups<(), A, Result<B>> {
+    /// Has something found, together with whatever else is asked for meanwhile: `find` gives what each of them gets, in their
+    /// order. Whoever gives up waiting for it does not stop it.
+    ///
+    /// # Errors
+    /// Those of `find`; or it was given up without an answer: a defect.
+    pub async fn find<F, Finding, Found>(&self, what: A, find: F) -> Result<B>
+    where
+        F: Fn(Vec<A>) -> Finding + Send + Sync + 'static,
+        Finding: Future<Output = Result<Found>> + Send + 'static,
+        Found: IntoIterator<Item = Result<B>> + Send,
+        Found::IntoIter: Send,
+    {
+        let work = move |group: Vec<Asked<(), A, Result<B>>>, place| {
+            let (asked, answers): (Vec<A>, Vec<_>) =
+                group.into_iter().map(|asked| (asked.what, asked.answer)).unzip();
+            let finding = find(asked);
+            async move {
+                // Whoever asked may have gone meanwhile.
+                match finding.await {
+                    Ok(found) => {
+                        for (answer, found) in answers.into_iter().zip(found) {
+                            let _ = answer.send(found);
+                        }
+                    }
+                    Err(error) => {
+                        for answer in answers {
+                            let _ = answer.send(Err(error.of_group()));
+                        }
+                    }
+                }
+                drop(place);
+            }
+        };
+        self.ask(None, what, work).await?
     }
 }
 
@@ -163,7 +191,14 @@ impl<K: Key, A: Part, B: Part> Groups<K, A, B> {
         // Without a runtime the program is about to end, and nobody waits.
         let Ok(runtime) = Handle::try_current() else { return };
         while let Some((work, group)) = self.take() {
-            runtime.spawn(work(group, Place(self.clone())));
+            let groups = self.clone();
+            runtime.spawn(async move {
+                let mut working = work(group, Place(groups.clone()));
+                if tokio::time::timeout(LONG, &mut working).await.is_err() {
+                    groups.advance();
+                    working.await;
+                }
+            });
         }
     }
 
@@ -171,7 +206,7 @@ impl<K: Key, A: Part, B: Part> Groups<K, A, B> {
     #[expect(clippy::type_complexity, reason = "both belong to the caller")]
     fn take(&self) -> Option<(Work<K, A, B>, Vec<Asked<K, A, B>>)> {
         let mut state = self.lock();
-        let is_worthwhile = state.waiting.len() >= WORTHWHILE || state.begun.elapsed() > LONG;
+        let is_worthwhile = state.waiting.len() >= WORTHWHILE || state.begun.elapsed() >= LONG;
         if state.under_way >= self.0.at_a_time || state.under_way > 0 && !is_worthwhile {
             return None;
         }
@@ -290,6 +325,22 @@ mod tests {
         assert_eq!((second.await.unwrap(), third.await.unwrap()), ((2, 2), (2, 3)));
         settle().await;
         assert!(groups.lock().busy.is_empty() && groups.lock().under_way == 0);
+    }
+
+    #[tokio::test]
+    async fn a_group_that_takes_long_holds_nobody_up() {
+        let (groups, shut, open) =
+            (Sums::new(2, 8), Arc::new(Semaphore::new(0)), Arc::new(Semaphore::new(1)));
+        let slow = ask(&groups, &shut, None, 1);
+        settle().await;
+        let behind = [ask(&groups, &open, None, 2), ask(&groups, &open, None, 3)];
+        // Nobody else asks, and the first group is still under way.
+        for (answer, what) in behind.into_iter().zip([2, 3]) {
+            assert_eq!(answer.await.unwrap(), (2, what));
+        }
+        assert!(!slow.is_finished());
+        shut.add_permits(1);
+        assert_eq!(slow.await.unwrap(), (1, 1));
     }
 
     #[tokio::test]

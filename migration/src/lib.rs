@@ -48,6 +48,7 @@ mod m20261128_000037_author_rules;
 mod m20261128_000038_approval_credential;
 mod m20261128_000039_reported_version;
 mod m20261128_000040_revised_lately;
+mod m20261128_000041_acted_lately;
 
 /// Applies and reverts the changes in order.
 #[derive(Debug)]
@@ -99,6 +100,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261128_000038_approval_credential::Migration),
             Box::new(m20261128_000039_reported_version::Migration),
             Box::new(m20261128_000040_revised_lately::Migration),
+            Box::new(m20261128_000041_acted_lately::Migration),
         ]
     }
 }

@@ -49,6 +49,13 @@ impl From<&account::Model> for Profile {
     }
 }
 
+impl From<account::Profile> for Profile {
+    fn from(row: account::Profile) -> Self {
+        let account::Profile { id, username, kind, display_name, bio, role, created_at } = row;
+        Self { id, username, kind, display_name, bio, role, created_at: created_at.into() }
+    }
+}
+
 /// What its owner sees of an account.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct OwnAccount {
@@ -125,12 +132,12 @@ async fn create_account(
 #[utoipa::path(get, path = "/accounts/{username}", tag = "accounts", params(("username" = String, Path)), responses((status = 200, body = Profile), (status = 301, description = "The account has another name: see Location")), security((), ("bearer" = [])))]
 async fn read_profile(State(app): State<App>, actor: Actor, Path(username): Path<String>) -> Result<Answer> {
     let username = Username::try_from(username).map_err(|_| Error::not_found())?;
-    let there = |account: &account::Model| account.state != AccountState::Deleted;
     let cache = Cache::for_reader(&actor);
-    if let Some(account) = store::find_among_others(&app, username.to_string()).await?.filter(there) {
-        return Answer::ok(&Profile::from(&account), cache);
+    if let Some(row) = store::find_profile(&app, username.to_string()).await? {
+        return Answer::ok(&Profile::from(row), cache);
     }
     let renamed = store::find_by_old_username(&app.db, username.as_str(), app.now()).await?;
+    let there = |account: &account::Model| account.state != AccountState::Deleted;
     let account = renamed.filter(there).ok_or_else(Error::not_found)?;
     Ok(Answer::moved(format!("/api/v1/accounts/{}", account.username), cache))
 }

@@ -6,7 +6,8 @@ use std::net::IpAddr;
 use chrono::TimeDelta;
 use sea_orm::sea_query::LockType;
 use sea_orm::{
-    ColumnTrait, ConnectionTrait, EntityTrait, FromQueryResult, QueryFilter, QueryOrder, QuerySelect,
+    ColumnTrait, ConnectionTrait, DatabaseConnection, EntityTrait, FromQueryResult, QueryFilter, QueryOrder,
+    QuerySelect,
 };
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -20,7 +21,6 @@ use crate::db::{OnConstraint, Tx, all, insert as insert_row, one, sql, update};
 use crate::entity::{account, erased_username, username_history};
 use crate::error::{Code, Error, Result};
 use crate::events::{self, Event};
-use crate::grouping::{Asked, Place, answer_each};
 use crate::ids::AccountId;
 use crate::mail::rules::MailKind;
 use crate::mail::{self, Order};
@@ -319,29 +319,28 @@ pub async fn find_by_username(db: &impl ConnectionTrait, username: &str) -> Resu
     Ok(account::Entity::find().filter(account::Column::Username.eq(username)).one(db).await?)
 }
 
-/// Finds an account by its name, together with those that others look for at about the same time.
+/// Finds what everybody sees of an account by its name, together with those that others look for at about the same time;
+/// none where there is no such account, or none any more.
 ///
 /// # Errors
 /// The database is away.
-pub(super) async fn find_among_others(app: &App, username: String) -> Result<Option<account::Model>> {
-    let server = app.clone();
-    app.accounts_by_name
-        .ask(None, username, move |group, place| find_each(server.clone(), group, place))
-        .await?
+pub(super) async fn find_profile(app: &App, username: String) -> Result<Option<account::Profile>> {
+    let db = app.db.clone();
+    app.profiles.find(username, move |names| find_profiles(db.clone(), names)).await
 }
 
-async fn find_each(
-    app: App,
-    group: Vec<Asked<(), String, Result<Option<account::Model>>>>,
-    _place: Place<(), String, Result<Option<account::Model>>>,
-) {
-    let names: Vec<String> = group.iter().map(|asked| asked.what.clone()).collect();
-    let statement = sql("SELECT * FROM account WHERE username = ANY($1)", [names.clone().into()]);
-    let found = all::<account::Model>(&app.db, statement).await.map(|found| {
-        let of = |name: &String| Ok(found.iter().find(|account| account.username == *name).cloned());
-        names.iter().map(of).collect::<Vec<_>>()
-    });
-    answer_each(group, found);
+async fn find_profiles(
+    db: DatabaseConnection,
+    names: Vec<String>,
+) -> Result<Vec<Result<Option<account::Profile>>>> {
+    let statement = sql(
+        "SELECT id, username, kind, display_name, bio, role, created_at
+         FROM account WHERE username = ANY($1) AND state <> 'deleted'",
+        [names.clone().into()],
+    );
+    let found: Vec<account::Profile> = all(&db, statement).await?;
+    let of = |name: &String| Ok(found.iter().find(|row| row.username == *name).cloned());
+    Ok(names.iter().map(of).collect())
 }
 
 /// Finds an account.

@@ -26,7 +26,7 @@ pub use api::{Arrival, FactorAttempt, SignedInView, begin, router};
 pub use factors::remove_by_operator;
 pub use passkeys::{forget_challenges, has_passkey};
 pub use store::{
-    actor, again, end_all, erase, forget_addresses, note_authentication, on_behalf, revoke_all_tokens,
+    Whose, actor, again, end_all, erase, forget_addresses, note_authentication, on_behalf, revoke_all_tokens,
     standings,
 };
 pub use throttle::{clear_failures, forget_unknown, proves};

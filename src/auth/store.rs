@@ -20,7 +20,6 @@ use crate::db::{Tx, all, insert, one, sql};
 use crate::decisions::rules::Sanction;
 use crate::entity::{account, personal_access_token, refresh_token, session};
 use crate::error::{Code, Error, Result};
-use crate::grouping::{Asked, Place, answer_each};
 use crate::http::page::Limit;
 use crate::ids::{AccountId, SessionId, TokenId, TopicId};
 use crate::keys::{random, sha256};
@@ -40,6 +39,7 @@ struct Standing {
     topic_id: Option<TopicId>,
     tag: Option<String>,
     sanctions: Option<serde_json::Value>,
+    acted_at: Option<Time>,
 }
 
 /// The columns of [`Standing`] and the tables they come from, for whoever owns `by`; `$2` is the moment.
@@ -48,7 +48,30 @@ macro_rules! standing {
         "a.id AS account_id, a.state, a.email_verified_at IS NOT NULL AS email_verified, g.id IS NOT NULL AS granted, g.role, g.permissions, g.topic_id, g.tag,
          (SELECT jsonb_agg(jsonb_build_object('id', s.id, 'kind', s.kind, 'topic_id', s.topic_id, 'ends_at', s.ends_at))
           FROM sanction s WHERE s.account_id = a.id AND s.lifted_at IS NULL AND s.kind <> 'warn'
-                            AND (s.ends_at IS NULL OR s.ends_at > $2)) AS sanctions"
+                            AND (s.ends_at IS NULL OR s.ends_at > $2)) AS sanctions, "
+    };
+    (acted_at) => {
+        "GREATEST((SELECT max(updated_at) FROM vote
+                   WHERE vote.account_id = a.id AND updated_at > $2 - interval '10 minutes'),
+                  (SELECT max(GREATEST(created_at, edited_at, deleted_at)) FROM post
+                   WHERE post.author_id = a.id
+                     AND GREATEST(created_at, edited_at, deleted_at) > $2 - interval '10 minutes')) AS acted_at "
+    };
+    (not acted_at) => {
+        "NULL::timestamptz AS acted_at "
+    };
+    (of sessions, $($acted_at:tt)+) => {
+        concat!(
+            "SELECT w.place, by.authenticated_at, by.second_factor, ",
+            standing!(columns),
+            standing!($($acted_at)+),
+            "FROM unnest($1::uuid[], $3::uuid[]) WITH ORDINALITY AS w (session_id, account_id, place)
+             CROSS JOIN LATERAL (
+                 SELECT * FROM session
+                 WHERE session.id = w.session_id AND session.account_id = w.account_id
+                   AND session.ended_at IS NULL AND session.expires_at > $2 OFFSET 0) by ",
+            standing!(tables)
+        )
     };
     (tables) => {
         "CROSS JOIN LATERAL (SELECT * FROM account WHERE account.id = by.account_id OFFSET 0) a
@@ -67,7 +90,7 @@ fn signed_in(
     client: Option<IpAddr>,
 ) -> Result<Option<Actor>> {
     let Some(first) = rows.first().filter(|row| row.state != AccountState::Deleted) else { return Ok(None) };
-    let id = first.account_id;
+    let (id, acted_at) = (first.account_id, first.acted_at);
     let takes_part = first.email_verified || !app.config.accounts.require_verified_email;
     let sanctions: Vec<Sanction> = match first.sanctions.clone() {
         Some(sanctions) => serde_json::from_value(sanctions).map_err(Error::internal)?,
@@ -94,6 +117,7 @@ fn signed_in(
         sanctions,
         client,
         takes_part,
+        acted_at,
     })))
 }
 
@@ -112,17 +136,20 @@ struct SessionStanding {
 /// 401 where the session ended or the account is gone.
 pub async fn actor(app: &App, bearer: Bearer) -> Result<Actor> {
     let server = app.clone();
-    app.standings.ask(None, bearer, move |group, place| read_standings(server.clone(), group, place)).await?
+    let read = move |bearers: Vec<Bearer>| {
+        let app = server.clone();
+        async move { standings(&app, &app.db, &bearers, Whose::Readers).await }
+    };
+    app.standings.find(bearer, read).await
 }
 
-/// Says how each of them stands.
-async fn read_standings(
-    app: App,
-    group: Vec<Asked<(), Bearer, Result<Actor>>>,
-    _place: Place<(), Bearer, Result<Actor>>,
-) {
-    let bearers: Vec<Bearer> = group.iter().map(|asked| asked.what).collect();
-    answer_each(group, standings(&app, &app.db, &bearers).await);
+/// For what it is asked how people stand.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Whose {
+    /// For anything.
+    Readers,
+    /// For votes, to which it is nothing when they acted last: that is left out.
+    Voters,
 }
 
 /// How the bearers of verified tokens stand, each as [`actor`] says: one read, of sessions, accounts and their grants, by
@@ -134,26 +161,16 @@ pub async fn standings(
     app: &App,
     db: &impl ConnectionTrait,
     bearers: &[Bearer],
+    whose: Whose,
 ) -> Result<Vec<Result<Actor>>> {
     let sessions: Vec<Uuid> = bearers.iter().map(|bearer| bearer.session_id.0).collect();
     let accounts: Vec<Uuid> = bearers.iter().map(|bearer| bearer.account_id.0).collect();
-    let rows: Vec<SessionStanding> = all(
-        db,
-        sql(
-            concat!(
-                "SELECT w.place, by.authenticated_at, by.second_factor, ",
-                standing!(columns),
-                " FROM unnest($1::uuid[], $3::uuid[]) WITH ORDINALITY AS w (session_id, account_id, place)
-                  CROSS JOIN LATERAL (
-                      SELECT * FROM session
-                      WHERE session.id = w.session_id AND session.account_id = w.account_id
-                        AND session.ended_at IS NULL AND session.expires_at > $2 OFFSET 0) by ",
-                standing!(tables)
-            ),
-            [sessions.into(), app.now().into(), accounts.into()],
-        ),
-    )
-    .await?;
+    let statement = match whose {
+        Whose::Readers => standing!(of sessions, acted_at),
+        Whose::Voters => standing!(of sessions, not acted_at),
+    };
+    let values = [sessions.into(), app.now().into(), accounts.into()];
+    let rows: Vec<SessionStanding> = all(db, sql(statement, values)).await?;
     let mut found: HashMap<i64, Vec<SessionStanding>> = HashMap::new();
     for row in rows {
         found.entry(row.place).or_default().push(row);
@@ -186,7 +203,8 @@ pub async fn again(app: &App, asking: &Actor) -> Result<Option<Actor>> {
             let statement = concat!(
                 "SELECT by.second_factor, ",
                 standing!(columns),
-                " FROM personal_access_token by ",
+                standing!(acted_at),
+                "FROM personal_access_token by ",
                 standing!(tables),
                 " WHERE by.id = $1 AND by.revoked_at IS NULL AND by.expires_at > $2"
             );
@@ -225,7 +243,8 @@ pub async fn on_behalf(app: &App, account_id: AccountId, asked_with: SessionId) 
     let statement = concat!(
         "SELECT ",
         standing!(columns),
-        " FROM (SELECT $1::uuid AS account_id
+        standing!(acted_at),
+        "FROM (SELECT $1::uuid AS account_id
                 WHERE NOT EXISTS (SELECT FROM session s WHERE s.id = $3 AND s.ended_because IN
                                   ('revoked_by_moderator', 'refresh_token_reused', 'email_reverted', 'password_reset',
                                    'password_changed'))
@@ -266,7 +285,8 @@ pub(super) async fn token_owner(app: &App, text: &str, client: IpAddr) -> Result
             concat!(
                 "SELECT by.id, by.scopes, by.second_factor, by.last_used_at, ",
                 standing!(columns),
-                " FROM personal_access_token by ",
+                standing!(acted_at),
+                "FROM personal_access_token by ",
                 standing!(tables),
                 " WHERE by.token_hash = $1 AND by.revoked_at IS NULL AND by.expires_at > $2"
             ),

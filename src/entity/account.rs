@@ -1,5 +1,6 @@
 //! An account: a person, or the name of an imported debate's author.
 
+use sea_orm::FromQueryResult;
 use sea_orm::entity::prelude::*;
 
 use crate::accounts::rules::{AccountKind, AccountState, Role};
@@ -51,3 +52,22 @@ pub struct Model {
 }
 
 impl ActiveModelBehavior for ActiveModel {}
+
+/// What everybody sees of an account.
+#[derive(Clone, Debug, PartialEq, FromQueryResult)]
+pub struct Profile {
+    /// The account.
+    pub id: AccountId,
+    /// As people write it, lower-cased.
+    pub username: String,
+    /// Whether somebody can sign in.
+    pub kind: AccountKind,
+    /// How the person wants to be called.
+    pub display_name: Option<String>,
+    /// What the person says of themselves, as plain text.
+    pub bio: Option<String>,
+    /// The highest role it has for the whole site.
+    pub role: Role,
+    /// When it was made.
+    pub created_at: Time,
+}

@@ -51,7 +51,7 @@ pub struct Answer {
     kept: Option<Arc<Kept>>,
     /// What was put in for its reader.
     #[serde(skip)]
-    own: Option<Arc<[&'static str]>>,
+    own: Option<OwnTexts>,
 }
 
 /// A text in UTF-8 that many can have a hold of.
@@ -86,13 +86,23 @@ impl Kept {
     fn new(text: Bytes, own: OwnParts) -> Self {
         Self { text, own, whole: OnceLock::new(), pieces: OnceLock::new() }
     }
+
+    /// Of a text in which nothing is any reader's own.
+    fn whole(text: Bytes) -> Arc<Self> {
+        Arc::new(Self::new(text, OwnParts::default()))
+    }
 }
+
+/// What is put in for a reader, in the order in which it stands.
+pub type OwnTexts = Arc<[&'static str]>;
 
 /// Where something of each reader's own stands in an answer that is else the same for all.
 #[derive(Debug, Clone, Default)]
 pub struct OwnParts {
     /// About which item it is, in the order in which they stand.
     pub items: Arc<[Uuid]>,
+    /// The SHA-256 of that.
+    pub digest: [u8; 32],
     /// Accounts for which it is another answer altogether.
     pub others: Vec<Uuid>,
     /// How many bytes each of them has.
@@ -104,7 +114,8 @@ pub struct OwnParts {
 impl OwnParts {
     /// Of these items, each of so many bytes, and another answer altogether for these accounts.
     pub fn new(items: Vec<Uuid>, width: usize, others: Vec<Uuid>) -> Self {
-        Self { items: items.into(), others, width, places: Vec::new() }
+        let digest = sha256(&items.iter().flat_map(|item| item.into_bytes()).collect::<Vec<u8>>());
+        Self { items: items.into(), digest, others, width, places: Vec::new() }
     }
 }
 
@@ -211,7 +222,7 @@ impl Answer {
     ///
     /// # Errors
     /// They are not as many, or not as long, as there is place for: a defect.
-    pub fn filled(&self, own: &[&'static str]) -> Result<Self> {
+    pub fn filled(&self, own: OwnTexts) -> Result<Self> {
         let Some(OwnParts { places, width, .. }) = self.own_parts() else { return Ok(self.clone()) };
         if own.len() != places.len() || own.iter().any(|part| part.len() != *width) {
             return Err(Error::internal(anyhow::anyhow!("what is a reader's own does not fit its places")));
@@ -232,20 +243,14 @@ impl Answer {
                 None => format!("\"{hash}\""),
             }
         });
-        Ok(Self {
-            etag,
-            cache: Cache::Private,
-            body: Text(text.into()),
-            own: Some(own.into()),
-            ..self.clone()
-        })
+        Ok(Self { etag, cache: Cache::Private, body: Text(text.into()), own: Some(own), ..self.clone() })
     }
 
     /// Has it compressed once for all who take it so.
     #[must_use]
     pub(super) fn kept(mut self) -> Self {
         let text = self.body.0.clone();
-        self.kept.get_or_insert_with(|| Arc::new(Kept::new(text, OwnParts::default())));
+        self.kept.get_or_insert_with(|| Kept::whole(text));
         self
     }
 
@@ -286,17 +291,17 @@ impl IntoResponse for Answer {
             Cache::Public => "public, no-cache",
             Cache::Private => "private, no-cache",
         };
-        set(header::CACHE_CONTROL, Some(cache.to_owned()));
+        headers.insert(header::CACHE_CONTROL, HeaderValue::from_static(cache));
         if self.cache != Cache::No {
-            set(header::VARY, Some("Authorization".to_owned()));
+            headers.insert(header::VARY, HeaderValue::from_static("Authorization"));
         }
         let status = StatusCode::from_u16(self.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-        if self.body.0.is_empty() {
+        let text = self.body.0;
+        if text.is_empty() {
             return (status, headers).into_response();
         }
-        set(header::CONTENT_TYPE, Some("application/json".to_owned()));
-        let text = self.body.0;
-        let kept = self.kept.unwrap_or_else(|| Arc::new(Kept::new(text.clone(), OwnParts::default())));
+        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        let kept = self.kept.unwrap_or_else(|| Kept::whole(text.clone()));
         let compressible = Compressible { kept, text: text.clone(), own: self.own };
         (status, headers, Extension(compressible), text).into_response()
     }
@@ -307,13 +312,13 @@ impl IntoResponse for Answer {
 pub struct Compressible {
     kept: Arc<Kept>,
     text: Bytes,
-    own: Option<Arc<[&'static str]>>,
+    own: Option<OwnTexts>,
 }
 
 impl Compressible {
     /// Of something that is no answer of the API.
     pub fn new(text: Bytes) -> Self {
-        Self { kept: Arc::new(Kept::new(text.clone(), OwnParts::default())), text, own: None }
+        Self { kept: Kept::whole(text.clone()), text, own: None }
     }
 
     /// The answer as gzip; none where it is so short that it would become longer, or that cannot be done.

@@ -19,7 +19,7 @@ pub mod serve;
 mod shared;
 mod timing;
 
-pub use answer::{Answer, Cache, Compressible, OwnParts};
+pub use answer::{Answer, Cache, Compressible, OwnParts, OwnTexts};
 pub use asked::{AskedBy, Asker};
 pub use client::{ClientAddress, network};
 pub use create::{Claimed, Create, Once};
@@ -28,6 +28,9 @@ pub use precondition::IfMatch;
 pub use problem::{FieldProblem, Problem, code_of};
 pub use reason::InspectionReason;
 pub use shared::{Arrival, SharedAnswers, shared, shared_since};
+
+/// Where the API is.
+pub const BASE: &str = "/api/v1";
 
 /// Parts of merge patches (RFC 7396): absent leaves a field, `null` clears it.
 pub mod patch {

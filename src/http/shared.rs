@@ -14,7 +14,7 @@ use chrono::TimeDelta;
 use quick_cache::Weighter;
 use quick_cache::sync::{Cache as Kept, EntryAction, EntryResult};
 
-use super::Answer;
+use super::{Answer, BASE};
 use crate::app::App;
 use crate::changes::{About, Moment};
 use crate::clock::Time;
@@ -54,6 +54,17 @@ struct Found {
     is_renewed: AtomicBool,
 }
 
+impl Found {
+    fn age(&self, app: &App) -> TimeDelta {
+        app.now() - self.searched_at
+    }
+
+    /// Whether it is good for whoever asks now.
+    fn holds(&self, app: &App, max_age: TimeDelta) -> bool {
+        (TimeDelta::zero()..max_age).contains(&self.age(app)) && !app.changes.since(self.shows, self.about)
+    }
+}
+
 #[derive(Clone)]
 struct Bytes;
 
@@ -73,6 +84,18 @@ impl SharedAnswers {
         Self { kept, max_age, searches: AtomicU64::default() }
     }
 
+    /// What is kept for a guest who asks for this now; none where that is nothing that holds, or it is time to renew it.
+    pub(super) fn kept(&self, app: &App, uri: &Uri) -> Option<Answer> {
+        // Routes know what they are asked for below the path of the API.
+        let found = self.kept.as_ref()?.get(uri.path_and_query()?.as_str().strip_prefix(BASE)?)?;
+        let is_old = found.age(app) >= self.max_age * 3 / 4;
+        if !found.holds(app, self.max_age) || is_old && !found.is_renewed.load(Ordering::SeqCst) {
+            return None;
+        }
+        metrics::counter!("shared_answers_total", "from" => "memory").increment(1);
+        Some(found.answer.clone())
+    }
+
     /// For how long an answer may lack what another server did.
     pub fn max_age(&self) -> TimeDelta {
         self.max_age
@@ -89,15 +112,9 @@ pub struct Arrival {
 }
 
 impl Arrival {
-    /// Now.
-    pub fn now(app: &App) -> Self {
-        Self { searches: app.shared_answers.searches.load(Ordering::SeqCst), only_since: false }
-    }
-
-    /// The same, of somebody who knows of something that an answer from before may lack.
-    #[must_use]
-    pub fn only_since(self) -> Self {
-        Self { only_since: true, ..self }
+    /// Now; of somebody who knows of something that an answer from before may lack, if `only_since`.
+    pub fn now(app: &App, only_since: bool) -> Self {
+        Self { searches: app.shared_answers.searches.load(Ordering::SeqCst), only_since }
     }
 }
 
@@ -114,36 +131,25 @@ where
     if actor.id().is_some() {
         return Ok(find(app, actor).await?.0);
     }
-    let arrival = Arrival::now(&app);
-    Ok(shared_since(&app, arrival, uri, find).await?.0)
+    let arrival = Arrival::now(&app, false);
+    shared_since(&app, arrival, uri, find).await
 }
 
-/// Gives the answer to guests, for a request that came then; says whether it was looked for since.
+/// Gives the answer to guests, for a request that came then.
 ///
 /// # Errors
 /// Those of `find`, which are kept for nobody.
-pub async fn shared_since<F, Finding>(
-    app: &App,
-    arrival: Arrival,
-    uri: &Uri,
-    find: F,
-) -> Result<(Answer, bool)>
+pub async fn shared_since<F, Finding>(app: &App, arrival: Arrival, uri: &Uri, find: F) -> Result<Answer>
 where
     F: FnOnce(App, Actor) -> Finding + Send + 'static,
     Finding: Future<Output = Result<(Answer, About)>> + Send + 'static,
 {
     let SharedAnswers { kept, max_age, .. } = &app.shared_answers;
     let Some(kept) = kept else {
-        return Ok((find(app.clone(), Actor::Anonymous).await?.0, true));
+        return Ok(find(app.clone(), Actor::Anonymous).await?.0);
     };
-    let age = |found: &Found| app.now() - found.searched_at;
-    let is_since = |found: &Found| found.search > arrival.searches;
-    let holds = |found: &Found| {
-        is_since(found)
-            || !arrival.only_since
-                && (TimeDelta::zero()..*max_age).contains(&age(found))
-                && !app.changes.since(found.shows, found.about)
-    };
+    let holds =
+        |found: &Found| found.search > arrival.searches || !arrival.only_since && found.holds(app, *max_age);
     let uri = uri.path_and_query().map_or("", |uri| uri.as_str());
     let entry = kept.entry_async(uri, |_, found| {
         if holds(found) { EntryAction::Retain(found.clone()) } else { EntryAction::ReplaceWithGuard }
@@ -151,11 +157,11 @@ where
     let place = match tokio::time::timeout(PATIENCE, entry).await {
         Ok(EntryResult::Retained(found)) => {
             metrics::counter!("shared_answers_total", "from" => "memory").increment(1);
-            let is_old = age(&found) >= *max_age * 3 / 4;
+            let is_old = found.age(app) >= *max_age * 3 / 4;
             if is_old && !found.is_renewed.swap(true, Ordering::SeqCst) {
                 tokio::spawn(renew(app.clone(), uri.to_owned(), find));
             }
-            return Ok((found.answer.clone(), is_since(&found)));
+            return Ok(found.answer.clone());
         }
         Ok(EntryResult::Vacant(place) | EntryResult::Replaced(place, _)) => Some(place),
         Ok(EntryResult::Removed(..) | EntryResult::Timeout) | Err(_) => None,
@@ -167,7 +173,7 @@ where
         // It is no longer wanted if it was dropped meanwhile.
         let _ = place.insert(Arc::new(found));
     }
-    Ok((answer, true))
+    Ok(answer)
 }
 
 /// Finds an answer, and notes how far it can be relied on.

@@ -96,6 +96,8 @@ pub struct SignedIn {
     pub client: Option<IpAddr>,
     /// Whether it may take part in debates: where that needs a confirmed address, whether it has one.
     pub takes_part: bool,
+    /// When they last voted, or made, revised or deleted a post, if that was within the ten minutes before they asked.
+    pub acted_at: Option<Time>,
 }
 
 /// Whoever sent an access token that is good, as far as the token says.

@@ -243,6 +243,48 @@ async fn everybody_gets_their_own_votes_in_what_is_the_same_for_all() {
 }
 
 #[tokio::test]
+async fn votes_that_were_read_before_will_do_for_whoever_did_nothing_since() {
+    let app = TestApp::new().await;
+    let elsewhere = app.another("").await;
+    let alice = app.member("alice").await;
+    let bob = app.member("bob").await;
+    let bob_elsewhere = elsewhere.bearer(bob.token.as_deref().unwrap());
+    let topic = alice.opens_topic("Had the Armada landed in 1588").await;
+    let post = alice.posts_in(&topic, "The weather was not to be foreseen.").await;
+    let (thread, vote) = (format!("/topics/{topic}/thread"), format!("/posts/{post}/vote"));
+    let mine = async || bob.get(&thread).await.is(200).body["posts"]["items"][0]["mine"].clone();
+    let pass = |time| [&app, &elsewhere].iter().for_each(|server| server.app.clock.advance(time));
+    // Behind the back of every server: nothing says when it was done.
+    let turn = async || {
+        app.sql("UPDATE vote SET quality = -quality, agreement = -agreement").await.unwrap();
+    };
+
+    bob.put(&vote, json!({ "quality": 1 })).await.is(200);
+    pass(TimeDelta::seconds(59));
+    assert_eq!(mine().await, json!({ "quality": 1, "agreement": 0 }));
+    turn().await;
+    assert_eq!(mine().await, json!({ "quality": -1, "agreement": 0 }), "bob voted a moment ago");
+    pass(TimeDelta::seconds(2));
+    assert_eq!(mine().await, json!({ "quality": -1, "agreement": 0 }));
+    turn().await;
+    assert_eq!(mine().await, json!({ "quality": -1, "agreement": 0 }), "it was read before");
+
+    // A vote elsewhere is seen here at once, and so is what is done elsewhere a while after.
+    bob_elsewhere.put(&vote, json!({ "agreement": 1 })).await.is(200);
+    assert_eq!(mine().await, json!({ "quality": 1, "agreement": 1 }));
+    pass(TimeDelta::seconds(61));
+    assert_eq!(mine().await, json!({ "quality": 1, "agreement": 1 }));
+    pass(TimeDelta::minutes(5));
+    bob_elsewhere.delete(&vote).await.is(200);
+    assert_eq!(mine().await, json!({ "quality": 0, "agreement": 0 }));
+    // Another's votes are another's.
+    assert_eq!(
+        alice.get(&thread).await.body["posts"]["items"][0]["mine"],
+        json!({ "quality": 0, "agreement": 0 })
+    );
+}
+
+#[tokio::test]
 async fn what_is_hidden_is_kept_for_nobody_who_sees_it() {
     let app = TestApp::new().await;
     let (alice, bob) = (app.member("alice").await, app.member("bob").await);

@@ -32,7 +32,6 @@ use crate::decisions::rules::RestrictionKind;
 use crate::entity::topic;
 use crate::error::{Error, Result};
 use crate::events::{self, Event};
-use crate::grouping::{Asked, Place, answer_each};
 use crate::http::page::{Limit, Page, PageQuery};
 use crate::http::{Answer, Body, Cache, Claimed, Create, IfMatch, Path, Query, patch};
 use crate::ids::{PostId, ScenarioId, TopicId};
@@ -483,12 +482,7 @@ async fn in_context(
 type Found = Result<(Answer, About)>;
 
 /// Finds posts in their contexts for guests.
-async fn find_for_guests(app: App, group: Vec<Asked<(), PostId, Found>>, _place: Place<(), PostId, Found>) {
-    let ids: Vec<PostId> = group.iter().map(|asked| asked.what).collect();
-    answer_each(group, contexts_for_guests(&app, &ids).await);
-}
-
-async fn contexts_for_guests(app: &App, ids: &[PostId]) -> Result<Vec<Found>> {
+async fn contexts_for_guests(app: App, ids: Vec<PostId>) -> Result<Vec<Found>> {
     let mut wanted: Vec<Uuid> = ids.iter().map(|id| id.0).collect();
     wanted.sort_unstable();
     wanted.dedup();
@@ -522,10 +516,7 @@ async fn read_post(State(app): State<App>, actor: Actor, Path(id): Path<PostId>,
     own::shared(app, actor, &uri, id, async |app, actor, id| {
         if actor.id().is_none() {
             let server = app.clone();
-            return app
-                .posts_in_context
-                .ask(None, id, move |group, place| find_for_guests(server.clone(), group, place))
-                .await?;
+            return app.posts_in_context.find(id, move |ids| contexts_for_guests(server.clone(), ids)).await;
         }
         let topic = readable(&app.db, &actor, id).await?;
         let (view, revision) = in_context(&app.db, &actor, id, app.now()).await?;

@@ -1,21 +1,21 @@
 //! Answers with posts: the same for all who read them, but for each reader's own votes, which are put in.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use axum::http::Uri;
 use chrono::TimeDelta;
+use futures_util::future::try_join_all;
 use serde::Serialize;
 use uuid::Uuid;
 
-use crate::app::App;
+use crate::app::{App, VotesRead};
 use crate::changes::About;
-use crate::entity::vote;
 use crate::error::{Code, Result};
-use crate::grouping::{Asked, Place, answer_each};
-use crate::http::{self, Answer, Arrival, Cache, OwnParts, shared_since};
+use crate::http::{self, Answer, Arrival, Cache, OwnParts, OwnTexts, shared_since};
 use crate::ids::AccountId;
-use crate::policy::Actor;
-use crate::posts::store;
+use crate::policy::{Actor, SignedIn};
+use crate::posts::store::{self, OwnVote};
 use crate::posts::thread::PostRow;
 
 /// What an answer that is the same for all has where a reader's own vote would be.
@@ -43,6 +43,14 @@ const MINE: [[&str; 3]; 3] = [
 
 /// How far the clocks of servers may differ: what somebody did on another server so lately is looked for anew.
 const CLOCKS: TimeDelta = TimeDelta::seconds(1);
+
+/// How long it takes at the most until all can see what somebody did, from the moment that is noted as that of the deed: a
+/// request has much less time.
+const UNSEEN: TimeDelta = TimeDelta::minutes(1);
+
+/// For how long votes that were read will do at the most: together with [`UNSEEN`] less than how far back it is known what
+/// somebody did.
+const GOOD_FOR: TimeDelta = TimeDelta::minutes(8);
 
 /// The posts of an answer, in the order in which they stand.
 #[derive(Debug, Default)]
@@ -91,65 +99,65 @@ where
 {
     let find = move |app, actor| find(app, actor, asked);
     let Some(account) = actor.signed_in() else { return http::shared(app, actor, uri, find).await };
-    let reader = account.id;
-    let mut arrival = Arrival::now(&app);
     // Whoever looks after something may see what was taken out of sight.
-    while account.powers.is_empty() {
-        let (answer, is_since) = match shared_since(&app, arrival, uri, find.clone()).await {
-            Ok(found) => found,
+    if account.powers.is_empty() {
+        let lately = app.now() - app.shared_answers.max_age() - CLOCKS;
+        let arrival = Arrival::now(&app, account.acted_at.is_some_and(|at| at > lately));
+        match shared_since(&app, arrival, uri, find.clone()).await {
+            Ok(answer) => {
+                let own = answer.own_parts().filter(|own| !own.others.contains(&account.id.0));
+                if let Some(own) = own {
+                    return answer.filled(own_votes(&app, account, own).await?);
+                }
+            }
             // A draft is there for its author.
-            Err(error) if error.code == Code::NotFound => break,
+            Err(error) if error.code == Code::NotFound => {}
             Err(error) => return Err(error),
-        };
-        let Some(own) = answer.own_parts().filter(|own| !own.others.contains(&reader.0)) else { break };
-        let (votes, is_recent) = own_votes(&app, reader, own.items.clone()).await?;
-        if is_recent && !is_since {
-            arrival = arrival.only_since();
-            continue;
         }
-        return answer.filled(&mine(&own.items, &votes));
     }
     Ok(find(app, actor).await?.0)
 }
 
-/// What is put in for each of these posts.
-fn mine(posts: &[Uuid], votes: &[vote::Model]) -> Vec<&'static str> {
+/// Somebody's votes on the posts of an answer, as they stand in it. Those who ask at about the same time are read together;
+/// who did nothing since is given what was read for them before.
+async fn own_votes(app: &App, reader: &SignedIn, own: &OwnParts) -> Result<OwnTexts> {
+    let (key, now) = ((reader.id, own.digest), app.now());
+    let holds = |read: &VotesRead| {
+        (now - GOOD_FOR..=now).contains(&read.at) && reader.acted_at.is_none_or(|at| at < read.at - UNSEEN)
+    };
+    if let Some(read) = app.votes_read.get(&key).filter(holds) {
+        return Ok(read.votes);
+    }
+    let server = app.clone();
+    let read = move |asked| read_own_votes(server.clone(), asked);
+    let votes = app.own_votes.find((reader.id, own.items.clone()), read).await?;
+    app.votes_read.insert(key, VotesRead { votes: votes.clone(), at: now });
+    Ok(votes)
+}
+
+/// The votes of those who read the same posts are read in one statement.
+async fn read_own_votes(app: App, asked: Vec<(AccountId, Arc<[Uuid]>)>) -> Result<Vec<Result<OwnTexts>>> {
+    let mut readers: HashMap<&Arc<[Uuid]>, Vec<AccountId>> = HashMap::new();
+    for (reader, posts) in &asked {
+        readers.entry(posts).or_default().push(*reader);
+    }
+    let pages = readers
+        .into_iter()
+        .map(async |(posts, readers)| store::own_votes(&app.db, &readers, posts.to_vec()).await);
+    let votes: HashMap<(AccountId, Uuid), OwnVote> = try_join_all(pages)
+        .await?
+        .into_iter()
+        .flatten()
+        .map(|vote| ((vote.account_id, vote.post_id.0), vote))
+        .collect();
     let place = |value: i16| usize::from(value >= 0) + usize::from(value > 0);
-    let on = |post: &Uuid| {
-        let vote = votes.iter().find(|vote| vote.post_id.0 == *post);
+    let text = |reader: AccountId, post: Uuid| {
+        let vote = votes.get(&(reader, post));
         let (quality, agreement) = vote.map_or((0, 0), |vote| (vote.quality, vote.agreement));
         MINE[place(quality)][place(agreement)]
     };
-    posts.iter().map(on).collect()
-}
-
-/// Somebody's votes on these posts, and whether they changed something that may not be everywhere yet. Those who ask at about
-/// the same time are read together.
-async fn own_votes(app: &App, reader: AccountId, posts: Arc<[Uuid]>) -> Result<(Vec<vote::Model>, bool)> {
-    let server = app.clone();
-    app.own_votes
-        .ask(None, (reader, posts), move |group, place| read_own_votes(server.clone(), group, place))
-        .await?
-}
-
-type Awaited = Asked<(), (AccountId, Arc<[Uuid]>), Result<(Vec<vote::Model>, bool)>>;
-
-type OwnVotesPlace = Place<(), (AccountId, Arc<[Uuid]>), Result<(Vec<vote::Model>, bool)>>;
-
-/// Reads the votes of those who read the same posts in one statement.
-async fn read_own_votes(app: App, group: Vec<Awaited>, _place: OwnVotesPlace) {
-    let mut of_page: Vec<Vec<Awaited>> = Vec::new();
-    for asked in group {
-        match of_page.iter_mut().find(|page| page[0].what.1 == asked.what.1) {
-            Some(page) => page.push(asked),
-            None => of_page.push(vec![asked]),
-        }
-    }
-    let read = async |page: Vec<Awaited>| {
-        let readers: Vec<AccountId> = page.iter().map(|asked| asked.what.0).collect();
-        let after = app.now() - app.shared_answers.max_age() - CLOCKS;
-        let found = store::votes_of_each(&app.db, &readers, page[0].what.1.to_vec(), after).await;
-        answer_each(page, found.map(|found| found.into_iter().map(Ok)));
+    let texts = |(reader, posts): &(AccountId, Arc<[Uuid]>)| {
+        Ok(posts.iter().map(|post| text(*reader, *post)).collect())
     };
-    futures_util::future::join_all(of_page.into_iter().map(read)).await;
+    Ok(asked.iter().map(texts).collect())
 }

@@ -19,7 +19,7 @@ use crate::policy::Actor;
 use crate::posts::rules::{
     CitationStatus, Criterion, PostStatus, RelationType, StanceEffect, Target, TestKind, weight_in_decibans,
 };
-use crate::posts::store::{self};
+use crate::posts::store::{self, OwnVote};
 use crate::posts::thread::{self, PostRow};
 use crate::ranking::rules::Order;
 use crate::sources::CitationView;
@@ -283,7 +283,7 @@ pub(super) async fn read(
 pub(super) struct Reader {
     id: Option<AccountId>,
     /// None on a post that they did not vote on, or where nobody signed in.
-    votes: HashMap<PostId, vote::Model>,
+    votes: HashMap<PostId, OwnVote>,
     /// Whether they look after this topic, and see what was taken out of sight.
     sees_hidden: bool,
     now: Time,
@@ -303,7 +303,10 @@ impl Reader {
         now: Time,
     ) -> Result<Self> {
         let votes = match actor.id() {
-            Some(reader) => store::votes_of(db, reader, posts).await?,
+            Some(reader) => {
+                let votes = store::own_votes(db, &[reader], posts).await?;
+                votes.into_iter().map(|vote| (vote.post_id, vote)).collect()
+            }
             None => HashMap::new(),
         };
         let sees_hidden = topics::sees_hidden(db, actor, topic_id).await?;
@@ -311,7 +314,9 @@ impl Reader {
     }
 
     fn vote_on(&self, post: PostId) -> Mine {
-        self.votes.get(&post).map(Mine::from).unwrap_or_default()
+        let mine =
+            |OwnVote { quality, agreement, .. }: &OwnVote| Mine { quality: *quality, agreement: *agreement };
+        self.votes.get(&post).map(mine).unwrap_or_default()
     }
 
     /// Whether they see the text of a post, and whose it is: what was taken out of sight, its author does, and whoever

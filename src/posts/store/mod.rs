@@ -31,7 +31,7 @@ use crate::decisions::rules::{
     Annotations, Image, NoticeSource, Restriction, Restrictions, Subject, SubjectKind,
 };
 use crate::decisions::{self, Act};
-use crate::entity::{post, post_revision, post_tally, relation, stance_effect, vote};
+use crate::entity::{post, post_revision, post_tally, relation, stance_effect};
 use crate::error::{Code, Error, Field, Result};
 use crate::events::{self, Event};
 use crate::http::page::Limit;
@@ -828,87 +828,34 @@ pub(super) async fn revisions(
     Ok(revisions.all(db).await?)
 }
 
-/// The votes of one person on these posts, in one query.
+/// Somebody's vote on a post.
+#[derive(Debug, Clone, Copy, FromQueryResult)]
+pub(super) struct OwnVote {
+    pub(super) post_id: PostId,
+    pub(super) account_id: AccountId,
+    pub(super) quality: i16,
+    pub(super) agreement: i16,
+}
+
+/// The votes of each of these people on each of these posts.
 ///
 /// # Errors
 /// The database is away.
-pub(super) async fn votes_of(
-    db: &impl ConnectionTrait,
-    reader: AccountId,
-    posts: Vec<Uuid>,
-) -> Result<HashMap<PostId, vote::Model>> {
-    let votes: Vec<vote::Model> = all(
-        db,
-        sql("SELECT * FROM vote WHERE account_id = $1 AND post_id = ANY($2)", [reader.into(), posts.into()]),
-    )
-    .await?;
-    Ok(votes.into_iter().map(|vote| (vote.post_id, vote)).collect())
-}
-
-#[derive(FromQueryResult)]
-struct OwnVoteRow {
-    place: i64,
-    post_id: Option<PostId>,
-    account_id: AccountId,
-    quality: Option<i16>,
-    agreement: Option<i16>,
-    updated_at: Option<Time>,
-    quality_at: Option<Time>,
-    nullified: Option<i32>,
-}
-
-impl OwnVoteRow {
-    fn vote(self) -> Option<vote::Model> {
-        Some(vote::Model {
-            post_id: self.post_id?,
-            account_id: self.account_id,
-            quality: self.quality?,
-            agreement: self.agreement?,
-            updated_at: self.updated_at?,
-            quality_at: self.quality_at,
-            nullified: self.nullified?,
-        })
-    }
-}
-
-/// The votes of each of these people on the same posts, and whether they voted on one, or made, revised or deleted a post
-/// anywhere, after a moment.
-///
-/// # Errors
-/// The database is away.
-pub(super) async fn votes_of_each(
+pub(super) async fn own_votes(
     db: &impl ConnectionTrait,
     readers: &[AccountId],
     posts: Vec<Uuid>,
-    after: Time,
-) -> Result<Vec<(Vec<vote::Model>, bool)>> {
-    let accounts: Vec<Uuid> = readers.iter().map(|reader| reader.0).collect();
-    let rows: Vec<OwnVoteRow> = all(
-        db,
-        sql(
-            "SELECT w.place, v.*
-             FROM unnest($1::uuid[]) WITH ORDINALITY AS w (account_id, place)
-             CROSS JOIN LATERAL (
-                 SELECT post_id, account_id, quality, agreement, updated_at, quality_at, nullified
-                 FROM vote WHERE vote.account_id = w.account_id AND vote.post_id = ANY($2) OFFSET 0) v
-             UNION ALL
-             SELECT w.place, NULL, w.account_id, NULL, NULL, NULL, NULL, NULL
-             FROM unnest($1::uuid[]) WITH ORDINALITY AS w (account_id, place)
-             WHERE EXISTS (SELECT FROM post WHERE author_id = w.account_id AND created_at > $3)
-                OR EXISTS (SELECT FROM post WHERE author_id = w.account_id AND edited_at > $3)
-                OR EXISTS (SELECT FROM post WHERE author_id = w.account_id AND deleted_at > $3)",
-            [accounts.into(), posts.into(), after.into()],
-        ),
-    )
-    .await?;
-    let mut found = vec![(Vec::new(), false); readers.len()];
-    for row in rows {
-        let place = usize::try_from(row.place - 1).ok().and_then(|place| found.get_mut(place));
-        let Some((votes, is_recent)) = place else { continue };
-        *is_recent |= row.updated_at.is_none_or(|voted_at| voted_at > after);
-        votes.extend(row.vote());
-    }
-    Ok(found)
+) -> Result<Vec<OwnVote>> {
+    let readers: Vec<Uuid> = readers.iter().map(|reader| reader.0).collect();
+    let statement = sql(
+        "SELECT v.*
+         FROM unnest($1::uuid[]) AS w (account_id)
+         CROSS JOIN LATERAL (
+             SELECT post_id, account_id, quality, agreement
+             FROM vote WHERE vote.account_id = w.account_id AND vote.post_id = ANY($2) OFFSET 0) v",
+        [readers.into(), posts.into()],
+    );
+    all(db, statement).await
 }
 
 /// Refuses a reply below the deepest level.

@@ -91,7 +91,7 @@ async fn cast_together(
     let tx = app.begin().await?;
     let held = tx.hold_accounts(sorted(bearers.iter().map(|bearer| bearer.account_id.0))).await?;
     // Read under their locks: what they may do now they may do until the end.
-    let mut standings = auth::standings(app, tx.conn(), &bearers).await?.into_iter();
+    let mut standings = auth::standings(app, tx.conn(), &bearers, auth::Whose::Voters).await?.into_iter();
     let tallies = posts::lock_free_tallies(&tx, sorted(group.iter().map(|asked| asked.what.1.0))).await?;
     let mut pairs: Vec<(PostId, AccountId)> =
         group.iter().filter_map(|asked| Some((asked.what.1, bearer(asked)?.account_id))).collect();
