@@ -25,7 +25,7 @@ use crate::error::{Code, Error, Result};
 use crate::http::limits::Guest;
 use crate::http::{Answer, AskedBy, Cache, Compressible, Path, code_of, middleware, openapi};
 use crate::{
-    accounts, auth, automation, credences, credentials, criteria, db, identities, implications, jobs,
+    accounts, auth, automation, credences, credentials, criteria, db, http, identities, implications, jobs,
     mind_changes, moderation, own_data, posts, roles, scenario_sets, topics, track_record, vote_signals,
     votes, webhooks,
 };
@@ -87,7 +87,7 @@ fn api() -> (Router<App>, OpenApi) {
         .merge(own_data::router())
         .routes(routes!(read_openapi));
     let (router, document) = OpenApiRouter::with_openapi(Document::openapi())
-        .nest("/api/v1", versioned)
+        .nest(http::BASE, versioned)
         .routes(routes!(read_health))
         .routes(routes!(read_readiness))
         .split_for_parts();

@@ -17,8 +17,8 @@ use governor::middleware::StateInformationMiddleware;
 use governor::state::keyed::DashMapStateStore;
 use governor::{Quota, RateLimiter};
 
-use super::ClientAddress;
 use super::client::network;
+use super::{BASE, ClientAddress};
 use crate::app::App;
 use crate::config;
 use crate::db::rate_limit::{self, Bucket};
@@ -92,6 +92,14 @@ impl Class {
         let second = self.network.check(Client::Address(network(address, 48)));
         if second.0 { first } else { second }
     }
+
+    /// The same, as an error where it is reached.
+    fn count(&self, client: Client) -> Result<LimitState> {
+        match self.check(client) {
+            (true, state) => Ok(state),
+            (false, state) => Err(refuse(state)),
+        }
+    }
 }
 
 /// Every limit of a server.
@@ -130,7 +138,7 @@ enum Falls<'a> {
 }
 
 fn falls_under<'a>(limits: &'a Limits, method: &Method, path: &str) -> Falls<'a> {
-    match (method, path.trim_start_matches("/api/v1")) {
+    match (method, path.trim_start_matches(BASE)) {
         (&Method::GET | &Method::HEAD, _) => Falls::InMemory(&limits.read),
         (&Method::POST, "/accounts" | "/accounts/by-identity") => Falls::Durably(Durable::Register),
         (&Method::POST, "/sessions" | "/sessions/by-passkey" | "/sessions/by-identity") => {
@@ -367,10 +375,7 @@ pub async fn count(app: &App, parts: &Parts, client: Client) -> Result<()> {
     }
     let path = parts.extensions.get::<MatchedPath>().map_or("", MatchedPath::as_str);
     let state = match falls_under(&app.limits, &parts.method, path) {
-        Falls::InMemory(class) => match class.check(client) {
-            (true, state) => Some(state),
-            (false, state) => return Err(refuse(state)),
-        },
+        Falls::InMemory(class) => Some(class.count(client)?),
         Falls::Durably(limit) => {
             let account;
             let key = match client {
@@ -385,6 +390,17 @@ pub async fn count(app: &App, parts: &Parts, client: Client) -> Result<()> {
     };
     if let (Some(counted), Some(state)) = (parts.extensions.get::<Counted>(), state) {
         counted.set(state);
+    }
+    Ok(())
+}
+
+/// Counts a guest's reading.
+///
+/// # Errors
+/// 429 where there was too much of it.
+pub(super) fn count_guest(app: &App, counted: &Counted, client: IpAddr) -> Result<()> {
+    if app.limits.settings.enabled {
+        counted.set(app.limits.read.count(Client::Address(client))?);
     }
     Ok(())
 }

@@ -3,6 +3,7 @@
 use std::any::Any;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
 use std::time::Instant;
 
 use axum::Router;
@@ -16,9 +17,9 @@ use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use futures_util::FutureExt;
 use tracing::Instrument;
 
-use super::answer::Compressible;
+use super::answer::{Answer, Compressible};
 use super::client::client_address;
-use super::limits::Counted;
+use super::limits::{self, Counted};
 use super::timing::Times;
 use super::{cross_origin, gzip, problem};
 use crate::app::App;
@@ -40,20 +41,77 @@ const MAX_HEADERS: usize = 16 * 1024;
 /// Puts the layers around the routes: the last one added sees a request first. They are few, since each copies all that is
 /// inside of it for each request.
 pub fn wrap(router: Router, app: &App) -> Router {
-    let times = Times::new(&app.config.server);
-    let router = router.layer(axum::middleware::from_fn(move |request, next| guard(times, request, next)));
-    cross_origin::wrap(router, &app.config.server.allowed_origins)
+    let (times, guarded) = (Times::new(&app.config.server), app.clone());
+    let guard = move |request, next| guard(guarded.clone(), times, request, next);
+    cross_origin::wrap(router.layer(axum::middleware::from_fn(guard)), &app.config.server.allowed_origins)
         .layer(axum::middleware::from_fn_with_state(app.clone(), observe))
 }
 
-/// What stands between a request and whatever answers it: limits of its head and of its time, and an answer where
-/// something panics.
-async fn guard(times: Times, request: Request, next: Next) -> Response {
-    if let Err(refused) = check_head(&request) {
-        return refused.into_response();
+/// What a request is known by.
+struct Asked {
+    id: String,
+    method: Method,
+    /// The route, not the path: a path may hold what its sender should have kept to themselves.
+    route: Option<MatchedPath>,
+    client: IpAddr,
+    counted: Counted,
+}
+
+impl Asked {
+    fn of(app: &App, request: &Request) -> Self {
+        let extensions = request.extensions();
+        let peer = extensions.get::<ConnectInfo<SocketAddr>>().map(|ConnectInfo(peer)| peer.ip());
+        let peer = peer.unwrap_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED));
+        Self {
+            id: request_id(request),
+            method: request.method().clone(),
+            route: extensions.get::<MatchedPath>().cloned(),
+            client: client_address(peer, request.headers(), &app.config.server.trusted_proxies),
+            counted: Counted::default(),
+        }
     }
-    let answered = AssertUnwindSafe(times.keep(request, |request| represent(request, next)));
-    answered.catch_unwind().await.unwrap_or_else(panicked)
+
+    fn route_name(&self) -> Option<&str> {
+        self.route.as_ref().map(MatchedPath::as_str)
+    }
+}
+
+/// What stands between a request and whatever answers it: limits of its head and of its time, an answer where something
+/// panics, and the body of failures. What is kept for guests is answered here.
+async fn guard(app: App, times: Times, request: Request, next: Next) -> Response {
+    let asked = request.extensions().get::<Arc<Asked>>().cloned();
+    let asked = asked.unwrap_or_else(|| Arc::new(Asked::of(&app, &request)));
+    if let Some(answer) = kept_for_guests(&app, &asked, &request) {
+        let form = Form::wanted(&request);
+        return answer.map_or_else(
+            |refused| problem::finish(refused.into_response(), &asked.id),
+            |answer| form.of(answer.into_response()),
+        );
+    }
+    let route = asked.route_name().unwrap_or("-");
+    let span =
+        tracing::info_span!("request", id = asked.id, method = %asked.method, route, client = %asked.client);
+    let answer = async {
+        let response = match check_head(&request) {
+            Ok(()) => {
+                let answered = times.keep(request, |request| represent(request, next));
+                AssertUnwindSafe(answered).catch_unwind().await.unwrap_or_else(panicked)
+            }
+            Err(refused) => refused.into_response(),
+        };
+        problem::finish(response, &asked.id)
+    };
+    answer.instrument(span).await
+}
+
+/// What is kept for guests, where a guest asks for it; or that they asked too often.
+fn kept_for_guests(app: &App, asked: &Asked, request: &Request) -> Option<Result<Answer>> {
+    if asked.method != Method::GET || request.headers().contains_key(header::AUTHORIZATION) {
+        return None;
+    }
+    check_head(request).ok()?;
+    let answer = app.shared_answers.kept(app, request.uri())?;
+    Some(limits::count_guest(app, &asked.counted, asked.client).map(|()| answer))
 }
 
 /// Refuses heads that are over the limits.
@@ -92,54 +150,43 @@ fn request_id(request: &Request) -> String {
     }
 }
 
-/// The outermost layer: names the request, logs and counts it, writes the body of failures, and sets the
-/// headers that every answer has.
+/// The outermost layer: names the request, logs and counts it, and sets the headers that every answer has.
 async fn observe(State(app): State<App>, mut request: Request, next: Next) -> Response {
     let started = Instant::now();
     if matches!(*request.method(), Method::GET | Method::HEAD) {
         app.hasher.others_read();
     }
-    let id = request_id(&request);
-    let counted = Counted::default();
-    request.extensions_mut().insert(counted.clone());
-    let method = request.method().clone();
-    let route = request.extensions().get::<MatchedPath>().map(|path| path.as_str().to_owned());
-    let peer = request.extensions().get::<ConnectInfo<SocketAddr>>().map(|ConnectInfo(peer)| peer.ip());
-    let peer = peer.unwrap_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED));
-    let client = client_address(peer, request.headers(), &app.config.server.trusted_proxies);
-    // The route, not the path: a path may hold what its sender should have kept to themselves.
-    let span = tracing::info_span!("request", id, %method, route = route.as_deref().unwrap_or("-"), %client);
-    async move {
-        let mut response = problem::finish(next.run(request).await, &id);
-        let headers = response.headers_mut();
-        counted.write(headers);
-        if let Ok(id) = HeaderValue::try_from(&id) {
-            headers.insert(REQUEST_ID, id);
-        }
-        headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
-        headers.insert(header::REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
-        headers.insert(CORP, HeaderValue::from_static("same-origin"));
-        // Over plain HTTP it would mean nothing (RFC 6797, 7.2).
-        if app.config.server.public_url.starts_with("https://") {
-            headers.insert(header::STRICT_TRANSPORT_SECURITY, HeaderValue::from_static("max-age=31536000"));
-        }
-        headers
-            .entry(header::CONTENT_SECURITY_POLICY)
-            .or_insert(HeaderValue::from_static("default-src 'none'; frame-ancestors 'none'"));
-        let status = response.status();
-        let elapsed = started.elapsed();
-        let labels = [
-            ("method", known_method(&method)),
-            ("route", route.unwrap_or_else(|| "none".to_owned())),
-            ("status", status.as_u16().to_string()),
-        ];
-        metrics::counter!("http_requests_total", &labels).increment(1);
-        metrics::histogram!("http_request_duration_seconds", &labels).record(elapsed.as_secs_f64());
-        tracing::info!(status = status.as_u16(), ms = elapsed.as_secs_f64() * 1000.0, "answered");
-        response
+    let asked = Arc::new(Asked::of(&app, &request));
+    request.extensions_mut().insert(asked.clone());
+    request.extensions_mut().insert(asked.counted.clone());
+    let mut response = next.run(request).await;
+    let headers = response.headers_mut();
+    asked.counted.write(headers);
+    if let Ok(id) = HeaderValue::try_from(&asked.id) {
+        headers.insert(REQUEST_ID, id);
     }
-    .instrument(span)
-    .await
+    headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    headers.insert(header::REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
+    headers.insert(CORP, HeaderValue::from_static("same-origin"));
+    // Over plain HTTP it would mean nothing (RFC 6797, 7.2).
+    if app.config.server.public_url.starts_with("https://") {
+        headers.insert(header::STRICT_TRANSPORT_SECURITY, HeaderValue::from_static("max-age=31536000"));
+    }
+    headers
+        .entry(header::CONTENT_SECURITY_POLICY)
+        .or_insert(HeaderValue::from_static("default-src 'none'; frame-ancestors 'none'"));
+    let (status, elapsed) = (response.status().as_u16(), started.elapsed());
+    let Asked { id, method, client, .. } = &*asked;
+    let labels = [
+        ("method", known_method(method)),
+        ("route", asked.route_name().unwrap_or("none").to_owned()),
+        ("status", status.to_string()),
+    ];
+    metrics::counter!("http_requests_total", &labels).increment(1);
+    metrics::histogram!("http_request_duration_seconds", &labels).record(elapsed.as_secs_f64());
+    let (route, ms) = (asked.route_name().unwrap_or("-"), elapsed.as_secs_f64() * 1000.0);
+    tracing::info!(id, %method, route, %client, status, ms, "answered");
+    response
 }
 
 /// Any method can be sent; only the usual ones are counted by name.
@@ -156,40 +203,62 @@ fn known_method(method: &Method) -> String {
     }
 }
 
-/// Answers 304 where the client has what it asks for (RFC 9110, 13.1.2), and in the compressed form where it takes that.
+/// Gives the answer in the form that its reader wants.
 async fn represent(request: Request, next: Next) -> Response {
-    let reading = matches!(*request.method(), Method::GET | Method::HEAD);
-    // Of what HEAD is answered there is nothing left to compress.
-    let is_compressed = *request.method() != Method::HEAD && gzip::is_accepted(request.headers());
-    let wanted: Vec<HeaderValue> = request.headers().get_all(header::IF_NONE_MATCH).iter().cloned().collect();
-    let mut response = next.run(request).await;
-    let compressible = response.extensions_mut().remove::<Compressible>();
-    if reading && response.status() == StatusCode::OK && is_had(&wanted, response.headers()) {
-        *response.status_mut() = StatusCode::NOT_MODIFIED;
-        *response.body_mut() = Body::empty();
-        response.headers_mut().remove(header::CONTENT_TYPE);
-        response.headers_mut().remove(header::CONTENT_LENGTH);
-        // As on the whole answer (RFC 9110, 15.4.5).
-        response.headers_mut().append(header::VARY, HeaderValue::from_static("accept-encoding"));
-    } else if let Some(answer) = compressible {
-        response.headers_mut().append(header::VARY, HeaderValue::from_static("accept-encoding"));
-        if let Some(gzip) = is_compressed.then(|| answer.gzip()).flatten() {
-            *response.body_mut() = Body::from(gzip);
-            let headers = response.headers_mut();
-            headers.insert(header::CONTENT_ENCODING, HeaderValue::from_static("gzip"));
-            headers.remove(header::CONTENT_LENGTH);
-        }
-    }
-    response
+    let form = Form::wanted(&request);
+    form.of(next.run(request).await)
 }
 
-/// Whether a client that has these has what is answered.
-fn is_had(wanted: &[HeaderValue], headers: &HeaderMap) -> bool {
-    let Some(tag) = headers.get(header::ETAG).and_then(|tag| tag.to_str().ok()) else { return false };
-    let strip = |tag: &str| tag.trim().trim_start_matches("W/").to_owned();
-    wanted.iter().any(|value| {
-        value
-            .to_str()
-            .is_ok_and(|tags| tags.split(',').any(|had| had.trim() == "*" || strip(had) == strip(tag)))
-    })
+/// In which form an answer is wanted.
+struct Form {
+    /// Whether it is read.
+    is_read: bool,
+    is_compressed: bool,
+    /// Which ones the client has.
+    had: Vec<HeaderValue>,
+}
+
+impl Form {
+    fn wanted(request: &Request) -> Self {
+        let (method, headers) = (request.method(), request.headers());
+        Self {
+            is_read: matches!(*method, Method::GET | Method::HEAD),
+            // Of what HEAD is answered there is nothing left to compress.
+            is_compressed: *method != Method::HEAD && gzip::is_accepted(headers),
+            had: headers.get_all(header::IF_NONE_MATCH).iter().cloned().collect(),
+        }
+    }
+
+    /// 304 where the client has what it asks for (RFC 9110, 13.1.2), and the compressed form where it takes that.
+    fn of(&self, mut response: Response) -> Response {
+        let compressible = response.extensions_mut().remove::<Compressible>();
+        if self.is_read && response.status() == StatusCode::OK && self.is_had(response.headers()) {
+            *response.status_mut() = StatusCode::NOT_MODIFIED;
+            *response.body_mut() = Body::empty();
+            response.headers_mut().remove(header::CONTENT_TYPE);
+            response.headers_mut().remove(header::CONTENT_LENGTH);
+            // As on the whole answer (RFC 9110, 15.4.5).
+            response.headers_mut().append(header::VARY, HeaderValue::from_static("accept-encoding"));
+        } else if let Some(answer) = compressible {
+            response.headers_mut().append(header::VARY, HeaderValue::from_static("accept-encoding"));
+            if let Some(gzip) = self.is_compressed.then(|| answer.gzip()).flatten() {
+                *response.body_mut() = Body::from(gzip);
+                let headers = response.headers_mut();
+                headers.insert(header::CONTENT_ENCODING, HeaderValue::from_static("gzip"));
+                headers.remove(header::CONTENT_LENGTH);
+            }
+        }
+        response
+    }
+
+    /// Whether the client has what is answered.
+    fn is_had(&self, headers: &HeaderMap) -> bool {
+        let Some(tag) = headers.get(header::ETAG).and_then(|tag| tag.to_str().ok()) else { return false };
+        let strip = |tag: &str| tag.trim().trim_start_matches("W/").to_owned();
+        self.had.iter().any(|value| {
+            value
+                .to_str()
+                .is_ok_and(|tags| tags.split(',').any(|had| had.trim() == "*" || strip(had) == strip(tag)))
+        })
+    }
 }

@@ -149,13 +149,7 @@ pub(crate) fn finish(response: Response, request_id: &str) -> Response {
         changes: error.changes.iter().map(ScenarioSetChange::from).collect(),
     };
     let mut headers = HeaderMap::new();
-    for kept in [
-        header::ALLOW,
-        header::WWW_AUTHENTICATE,
-        header::VARY,
-        header::ACCESS_CONTROL_ALLOW_ORIGIN,
-        header::ACCESS_CONTROL_EXPOSE_HEADERS,
-    ] {
+    for kept in [header::ALLOW, header::WWW_AUTHENTICATE, header::VARY] {
         if let Some(value) = parts.headers.get(&kept) {
             headers.insert(kept, value.clone());
         }

@@ -53,10 +53,10 @@ async fn g2_the_log_names_requests_and_tells_no_secrets() {
         .map(|line| serde_json::from_str(line).unwrap_or_else(|error| panic!("{error} in {line}")))
         .collect();
     for id in [named, &id] {
-        let answered = |line: &&Value| line["message"] == "answered" && line["span"]["id"] == id;
+        let answered = |line: &&Value| line["message"] == "answered" && line["id"] == id;
         let line = lines.iter().find(answered).unwrap_or_else(|| panic!("{id} in\n{log}"));
         assert!(line["status"].is_u64() && line["ms"].is_f64(), "{line}");
-        assert!(line["span"]["route"].as_str().unwrap().starts_with("/api/v1/topics"), "{line}");
+        assert!(line["route"].as_str().unwrap().starts_with("/api/v1/topics"), "{line}");
     }
     let owner = embedded::running(&folder.data()).unwrap();
     let mut connection = PgConnection::connect(&owner).await.unwrap();
