@@ -32,6 +32,9 @@ use crate::votes::rules::Ballot;
 /// How many groups of one kind are worked on at a time. Each has a connection to the database.
 const GROUPS: usize = 2;
 
+/// The same of votes: one reads, one writes, one waits for the disk, and one may have to wait for another server.
+const GROUPS_OF_VOTES: usize = 4;
+
 /// How many requests are in a group at the most.
 const GROUP: usize = 256;
 
@@ -125,7 +128,7 @@ impl App {
             hasher,
             limits,
             changes,
-            casts: Groups::new(GROUPS, GROUP),
+            casts: Groups::new(GROUPS_OF_VOTES, GROUP),
             own_votes: Groups::new(GROUPS, GROUP),
             votes_read: Cache::new(VOTES_READ),
             posts_in_context: Groups::new(GROUPS, GROUP),

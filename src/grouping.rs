@@ -19,7 +19,7 @@ use tokio::time::Instant;
 use crate::error::{Error, Result};
 
 /// How many have to wait before another group begins beside one that is under way.
-const WORTHWHILE: usize = 64;
+const WORTHWHILE: usize = 16;
 
 /// How long a group may be under way before it holds up no others.
 const LONG: Duration = Duration::from_millis(20);

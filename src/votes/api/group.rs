@@ -110,9 +110,9 @@ async fn cast_together(
         });
         outcomes.push(permit);
     }
-    casting.write(&tx).await?;
-    // While this waits for the disk, the next group is worked on.
+    // What the next group reads is of other posts: it need not wait until this one is written.
     place.give_up();
+    casting.write(&tx).await?;
     tx.commit().await?;
     Ok(outcomes)
 }
