@@ -1,12 +1,12 @@
 //! The least that an answer over HTTP can cost: a handler that gives the same bytes to everybody.
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 
 use axum::Router;
 use axum::body::Bytes;
-use axum::http::header::{CONTENT_ENCODING, CONTENT_TYPE, HeaderName};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, header};
 use axum::routing::get;
 use clap::Args;
 use tokio::net::TcpListener;
@@ -18,31 +18,21 @@ use crate::server::{Folder, read_lines, stop};
 pub(crate) struct Bare {
     /// The body.
     body: PathBuf,
-    /// Its type.
-    content_type: String,
-    /// How it is compressed, if it is.
-    content_encoding: Option<String>,
+    /// The headers, a line each.
+    headers: PathBuf,
 }
 
 impl Bare {
     /// Serves until it is told to stop, and says where.
     pub(crate) async fn serve(self) {
         let body = Bytes::from(fs::read(self.body).unwrap());
-        let headers: Vec<(HeaderName, String)> = [
-            Some((CONTENT_TYPE, self.content_type)),
-            self.content_encoding.map(|encoding| (CONTENT_ENCODING, encoding)),
-        ]
-        .into_iter()
-        .flatten()
-        .collect();
-        let answer = move || {
-            let (body, headers) = (body.clone(), headers.clone());
-            async move {
-                let headers: axum::http::HeaderMap =
-                    headers.into_iter().map(|(name, value)| (name, value.parse().unwrap())).collect();
-                (headers, body)
-            }
-        };
+        let headers: HeaderMap = fs::read_to_string(self.headers)
+            .unwrap()
+            .lines()
+            .map(|line| line.split_once(": ").unwrap())
+            .map(|(name, value)| (name.parse::<HeaderName>().unwrap(), value.parse::<HeaderValue>().unwrap()))
+            .collect();
+        let answer = move || std::future::ready((headers.clone(), body.clone()));
         let router = Router::new().fallback(get(answer));
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         println!("{}", listener.local_addr().unwrap());
@@ -59,15 +49,11 @@ pub(crate) struct BareServer {
 impl BareServer {
     /// Starts it with an answer as it came over the wire.
     pub(crate) fn start(folder: &Folder, name: &str, answer: &Answer) -> Self {
-        let file = folder.file(&format!("{name}.body"));
-        fs::write(&file, &answer.body).unwrap();
-        Self::spawn(&file, answer)
-    }
-
-    fn spawn(file: &Path, answer: &Answer) -> Self {
+        let (body, headers) = (folder.file(&format!("{name}.body")), folder.file(&format!("{name}.headers")));
+        fs::write(&body, &answer.body).unwrap();
+        fs::write(&headers, &answer.headers).unwrap();
         let mut command = Command::new(std::env::current_exe().unwrap());
-        command.arg("bare").arg(file).arg(&answer.content_type).args(answer.content_encoding.as_deref());
-        let mut child = command.stdout(Stdio::piped()).spawn().unwrap();
+        let mut child = command.arg("bare").args([body, headers]).stdout(Stdio::piped()).spawn().unwrap();
         let address = read_lines(child.stdout.take().unwrap()).recv().unwrap();
         Self { child, address }
     }
@@ -88,8 +74,8 @@ impl Drop for BareServer {
 /// An answer as it came over the wire.
 pub(crate) struct Answer {
     pub(crate) body: Vec<u8>,
-    pub(crate) content_type: String,
-    pub(crate) content_encoding: Option<String>,
+    /// A line each, but for those that every server of this kind writes by itself.
+    headers: String,
 }
 
 impl Answer {
@@ -101,8 +87,14 @@ impl Answer {
         }
         let answer = request.send().await.unwrap();
         assert!(answer.status().is_success(), "{} {url}", answer.status());
-        let header = |name: &str| answer.headers().get(name).map(|value| value.to_str().unwrap().to_owned());
-        let (content_type, content_encoding) = (header("content-type").unwrap(), header("content-encoding"));
-        Self { content_type, content_encoding, body: answer.bytes().await.unwrap().to_vec() }
+        let by_itself = [header::CONTENT_LENGTH, header::DATE];
+        let headers = answer
+            .headers()
+            .iter()
+            .filter(|(name, _)| !by_itself.contains(name))
+            .fold(String::new(), |lines, (name, value)| {
+                lines + &format!("{name}: {}\n", value.to_str().unwrap())
+            });
+        Self { headers, body: answer.bytes().await.unwrap().to_vec() }
     }
 }

@@ -84,7 +84,7 @@ async fn main() -> ExitCode {
     let begun = Instant::now();
     let results = arguments.results.clone();
     let wanted: BTreeSet<u32> =
-        if arguments.rows.is_empty() { (1..=11).collect() } else { arguments.rows.iter().copied().collect() };
+        if arguments.rows.is_empty() { rows::ORDER.into() } else { arguments.rows.iter().copied().collect() };
     let mut bench = set_up(&arguments).await;
     bench.measure(&wanted).await;
     invariants::check_all(&bench.folder).await;
