@@ -27,15 +27,7 @@ pub async fn strike(
     votes: &[(PostId, AccountId)],
     now: Time,
 ) -> Result<()> {
-    weigh(
-        tx,
-        "UPDATE vote v SET nullified = nullified + 1
-         FROM unnest($1::uuid[], $2::uuid[]) AS struck (post_id, account_id)
-         WHERE v.post_id = struck.post_id AND v.account_id = struck.account_id",
-        votes,
-        now,
-    )
-    .await
+    weigh(tx, 1, votes, now).await
 }
 
 /// Takes one nullification off votes; those that are in no other one count again. The tallies of their posts are locked.
@@ -48,15 +40,7 @@ pub async fn restore(
     votes: &[(PostId, AccountId)],
     now: Time,
 ) -> Result<()> {
-    weigh(
-        tx,
-        "UPDATE vote v SET nullified = nullified - 1
-         FROM unnest($1::uuid[], $2::uuid[]) AS struck (post_id, account_id)
-         WHERE v.post_id = struck.post_id AND v.account_id = struck.account_id",
-        votes,
-        now,
-    )
-    .await
+    weigh(tx, -1, votes, now).await
 }
 
 #[derive(FromQueryResult)]
@@ -68,11 +52,15 @@ struct Recounted {
     quality_down: i32,
 }
 
-/// Changes what votes weigh, and counts their posts anew: from the rows, so that nothing depends on what was counted before.
-async fn weigh(tx: &Tx, change: &'static str, votes: &[(PostId, AccountId)], now: Time) -> Result<()> {
+/// Puts votes in so many nullifications more, and counts their posts anew: from the rows, so that nothing depends on what was
+/// counted before.
+async fn weigh(tx: &Tx, more: i32, votes: &[(PostId, AccountId)], now: Time) -> Result<()> {
     let (mut posts, accounts): (Vec<Uuid>, Vec<Uuid>) =
         votes.iter().map(|(post, account)| (post.0, account.0)).unzip();
-    tx.conn().execute_raw(sql(change, [posts.clone().into(), accounts.into()])).await?;
+    let change = "UPDATE vote v SET nullified = nullified + $3
+                  FROM unnest($1::uuid[], $2::uuid[]) AS struck (post_id, account_id)
+                  WHERE v.post_id = struck.post_id AND v.account_id = struck.account_id";
+    tx.conn().execute_raw(sql(change, [posts.clone().into(), accounts.into(), more.into()])).await?;
     posts.sort_unstable();
     posts.dedup();
     let recount = sql(
