@@ -13,6 +13,7 @@ use crate::app::App;
 use crate::error::{Code, Error, Result};
 use crate::http::limits::{self, Client};
 use crate::http::{AskedBy, Asker, ClientAddress, openapi};
+use crate::ids::AccountId;
 use crate::policy::{Actor, Bearer, Caller};
 
 impl FromRequestParts<App> for Actor {
@@ -20,11 +21,7 @@ impl FromRequestParts<App> for Actor {
 
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self> {
         let ClientAddress(address) = ClientAddress::from_request_parts(parts, app).await?;
-        let actor = read(parts, app, address).await;
-        // A bad token counts for the address it comes from.
-        let id = actor.as_ref().ok().and_then(Actor::id);
-        limits::count(app, parts, id.map_or(Client::Address(address), Client::Account)).await?;
-        let actor = actor?;
+        let actor = counted(app, parts, address, read(parts, app, address).await, Actor::id).await?;
         // Before the body is read: a stranger learns nothing about what it should have been.
         if openapi::SignedInOnly::has(parts) {
             actor.require()?;
@@ -46,11 +43,8 @@ impl FromRequestParts<App> for Asker {
 
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self> {
         let ClientAddress(address) = ClientAddress::from_request_parts(parts, app).await?;
-        let caller = call(parts, app, address).await;
         // A token that is good counts for its account, also where its session has ended: that is not known yet.
-        let id = caller.as_ref().ok().and_then(Caller::id);
-        limits::count(app, parts, id.map_or(Client::Address(address), Client::Account)).await?;
-        let caller = caller?;
+        let caller = counted(app, parts, address, call(parts, app, address).await, Caller::id).await?;
         let asked_by = parts.extensions.get::<AskedBy>().cloned().unwrap_or_default();
         if let Caller::Known(actor) = &caller {
             if openapi::SignedInOnly::has(parts) {
@@ -60,6 +54,19 @@ impl FromRequestParts<App> for Asker {
         }
         Ok(Self { caller, asked_by })
     }
+}
+
+/// Whoever was read from a request, which is counted for their account. A bad token counts for the address it comes from.
+async fn counted<T>(
+    app: &App,
+    parts: &Parts,
+    address: IpAddr,
+    who: Result<T>,
+    id: impl FnOnce(&T) -> Option<AccountId>,
+) -> Result<T> {
+    let client = who.as_ref().ok().and_then(id).map_or(Client::Address(address), Client::Account);
+    limits::count(app, parts, client).await?;
+    who
 }
 
 async fn read(parts: &Parts, app: &App, client: IpAddr) -> Result<Actor> {

@@ -6,12 +6,12 @@ use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Instant;
 
-use axum::Router;
 use axum::body::Body;
 use axum::extract::{ConnectInfo, MatchedPath, Request, State};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
+use axum::{Extension, Router};
 use base64::Engine;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use futures_util::FutureExt;
@@ -42,7 +42,7 @@ const MAX_HEADERS: usize = 16 * 1024;
 /// inside of it for each request.
 pub fn wrap(router: Router, app: &App) -> Router {
     let (times, guarded) = (Times::new(&app.config.server), app.clone());
-    let guard = move |request, next| guard(guarded.clone(), times, request, next);
+    let guard = move |Extension(asked), request, next| guard(guarded.clone(), times, asked, request, next);
     cross_origin::wrap(router.layer(axum::middleware::from_fn(guard)), &app.config.server.allowed_origins)
         .layer(axum::middleware::from_fn_with_state(app.clone(), observe))
 }
@@ -78,9 +78,7 @@ impl Asked {
 
 /// What stands between a request and whatever answers it: limits of its head and of its time, an answer where something
 /// panics, and the body of failures. What is kept for guests is answered here.
-async fn guard(app: App, times: Times, request: Request, next: Next) -> Response {
-    let asked = request.extensions().get::<Arc<Asked>>().cloned();
-    let asked = asked.unwrap_or_else(|| Arc::new(Asked::of(&app, &request)));
+async fn guard(app: App, times: Times, asked: Arc<Asked>, request: Request, next: Next) -> Response {
     if let Some(answer) = kept_for_guests(&app, &asked, &request) {
         let form = Form::wanted(&request);
         return answer.map_or_else(

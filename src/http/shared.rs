@@ -59,6 +59,11 @@ impl Found {
         app.now() - self.searched_at
     }
 
+    /// Whether it is in the last quarter of its time, when somebody has to look for the next one.
+    fn is_old(&self, app: &App, max_age: TimeDelta) -> bool {
+        self.age(app) >= max_age * 3 / 4
+    }
+
     /// Whether it is good for whoever asks now.
     fn holds(&self, app: &App, max_age: TimeDelta) -> bool {
         (TimeDelta::zero()..max_age).contains(&self.age(app)) && !app.changes.since(self.shows, self.about)
@@ -88,8 +93,9 @@ impl SharedAnswers {
     pub(super) fn kept(&self, app: &App, uri: &Uri) -> Option<Answer> {
         // Routes know what they are asked for below the path of the API.
         let found = self.kept.as_ref()?.get(uri.path_and_query()?.as_str().strip_prefix(BASE)?)?;
-        let is_old = found.age(app) >= self.max_age * 3 / 4;
-        if !found.holds(app, self.max_age) || is_old && !found.is_renewed.load(Ordering::SeqCst) {
+        if !found.holds(app, self.max_age)
+            || found.is_old(app, self.max_age) && !found.is_renewed.load(Ordering::SeqCst)
+        {
             return None;
         }
         metrics::counter!("shared_answers_total", "from" => "memory").increment(1);
@@ -157,8 +163,7 @@ where
     let place = match tokio::time::timeout(PATIENCE, entry).await {
         Ok(EntryResult::Retained(found)) => {
             metrics::counter!("shared_answers_total", "from" => "memory").increment(1);
-            let is_old = found.age(app) >= *max_age * 3 / 4;
-            if is_old && !found.is_renewed.swap(true, Ordering::SeqCst) {
+            if found.is_old(app, *max_age) && !found.is_renewed.swap(true, Ordering::SeqCst) {
                 tokio::spawn(renew(app.clone(), uri.to_owned(), find));
             }
             return Ok(found.answer.clone());
